@@ -1,0 +1,51 @@
+# The words of Millrace. Each sets up what it needs, once; `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help run test check format audit docs bench lock clean development
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## run      serve on http://127.0.0.1:PORT (8000) with everything kept in DATA_DIR (var/)
+run:
+	@scripts/install requirements.txt
+	@exec $(BIN)/python manage.py serve
+
+## test     all tests, or some: make test ARGS="tests/deploy -k nginx"
+test: development
+	@scripts/install-system
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+## check    lint, format, types, import rules, migrations, deployment settings, documentation, known vulnerabilities
+check: development
+	@scripts/check
+
+## format   put the code into its one shape
+format: development
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+
+## docs     check that the documentation's links lead somewhere and its commands exist
+docs: development
+	@$(BIN)/python scripts/docs.py
+
+## audit    ask for known vulnerabilities of the pinned packages (needs the network)
+audit: development
+	@AUDIT=required scripts/audit
+
+## bench    the benchmarks, side by side with their peers
+bench: development
+	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+## lock     write requirements.txt and requirements-dev.txt from pyproject.toml; UPGRADE=1 for the newest of all
+lock: development
+	@scripts/lock
+
+## clean    remove what these words made, but never DATA_DIR
+clean:
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
+
+development:
+	@scripts/install requirements-dev.txt
