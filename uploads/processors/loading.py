@@ -1,0 +1,96 @@
+"""The only module that imports processors: the built-in ones, a directory's, and installed packages'."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from uploads.processors.registry import REGISTRY
+
+# The order in which a file's steps run, where `after` says nothing else.
+BUILTIN = ("identify", "checksum", "text", "binary")
+
+ENTRY_POINTS = "millrace.processors"
+
+
+def load_builtin() -> None:
+    """Register every built-in processor. Calling it again changes nothing."""
+    for module in BUILTIN:
+        importlib.import_module(f"{__package__}.{module}")
+
+
+def load_directory(directory: Path | None) -> dict[str, str]:
+    """Import each `*.py` of the directory as an own processor; answers {file name: what was wrong}.
+
+    A file with a mistake registers nothing and stops no other. A name that begins with _ is left out.
+    """
+    if directory is None or not directory.is_dir():
+        return {}
+    problems: dict[str, str] = {}
+    for path in sorted(directory.glob("*.py")):
+        if path.name.startswith(("_", ".")):
+            continue
+        before = dict(REGISTRY)
+        try:
+            _import(path)
+            _must_have_registered(before, path.name)
+        except BaseException as error:  # noqa: BLE001 - a stranger's file may raise anything, SystemExit too
+            REGISTRY.clear()
+            REGISTRY.update(before)
+            problems[path.name] = _said(error, path)
+    return problems
+
+
+def load_entry_points() -> dict[str, str]:
+    """Import the processors of installed packages; answers {entry point: what was wrong}."""
+    problems: dict[str, str] = {}
+    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
+        problem = _load_entry_point(entry)
+        if problem:
+            problems[entry.name] = problem
+    return problems
+
+
+def _load_entry_point(entry: EntryPoint) -> str | None:
+    before = dict(REGISTRY)
+    try:
+        entry.load()
+    except BaseException as error:  # noqa: BLE001 - as above
+        REGISTRY.clear()
+        REGISTRY.update(before)
+        return f"{type(error).__name__}: {error}"[:500]
+    return None
+
+
+def _import(path: Path) -> None:
+    name = f"millrace_processor_{path.stem}"
+    specification = importlib.util.spec_from_file_location(name, path)
+    if specification is None or specification.loader is None:
+        raise ImportError(f"{path.name} can't be imported")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module  # dataclasses and pickles look their module up there
+    try:
+        specification.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+
+
+def _must_have_registered(before: dict[str, object], name: str) -> None:
+    if REGISTRY.keys() == before.keys():
+        raise ImportError(f"{name} registers no processor; is the @processor(...) line missing?")
+
+
+def _said(error: BaseException, path: Path) -> str:
+    """The error as its author wants it: with the line of the own file where it happened."""
+    line = error.lineno if isinstance(error, SyntaxError) else None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    where = f" (line {line})" if line else ""
+    return f"{type(error).__name__}: {error}"[:500] + where
