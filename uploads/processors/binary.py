@@ -1,4 +1,4 @@
-"""The binary step, for files that no other step opens: hex, strings, entropy, and what was tried."""
+"""The binary step, for files that no other step opens: hex, strings, entropy, what was tried."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _WIDE = re.compile(rb"(?:[\x20-\x7e]\x00){6,}")
 
 @processor(name="binary", accepts=["*/*"], version=1, after=["identify", "checksum"], fallback=True)
 def binary(ctx: Context) -> dict[str, Any]:
-    """{empty, bytes, hex [{offset, hex, text}], strings [{offset, text}], strings_truncated, entropy (bits per byte,
-    0 to 8), entropy_map [bits per byte, part after part], entropy_part (bytes in one part), reading, zeros (share),
-    printable (share), header {…}|null, tried}
+    """{empty, bytes, hex [{offset, hex, text}], strings [{offset, text}],
+    strings_truncated, entropy, entropy_map […], entropy_part (bytes in a part), reading, zeros (share),
+    printable (share), header {…}|null, tried}; entropy is in bits per byte, 0 to 8.
     """
     survey = Survey(ctx.size)
     done = 0
@@ -43,7 +43,8 @@ def binary(ctx: Context) -> dict[str, Any]:
         "bytes": done,
         **survey.result(),
         "header": executables.header(ctx.path),
-        "tried": f"{len(signatures.SIGNATURES)} signatures and the structure of text; no step opens {ctx.media_type}",
+        "tried": f"{len(signatures.SIGNATURES)} signatures, and the structure of text; "
+        f"no step opens {ctx.media_type or 'this'}",
     }
 
 

@@ -1,4 +1,4 @@
-"""What makes a result safe to store and send: plain JSON, finite numbers, clean strings, bounded size."""
+"""What makes a result safe to store and send: plain JSON, finite numbers, bounded size."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ _UNSAFE = re.compile("[\x00\ud800-\udfff]")
 
 
 def bounded(result: Mapping[str, Any]) -> dict[str, Any]:
-    """The same result as plain JSON. Raises InvalidResult where that isn't possible or is too big."""
+    """The same result as plain JSON. Raises InvalidResult where it can't be, or is too big."""
     plain = plain_json(result)
     size = len(json.dumps(plain, ensure_ascii=False).encode())
     if size > RESULT_BYTES:
         raise InvalidResult(
-            f"the result has {size:,} bytes of at most {RESULT_BYTES:,}; long content belongs in an artifact"
+            f"the result has {size:,} bytes of at most {RESULT_BYTES:,}; "
+            "long content belongs in an artifact"
         )
     return dict(plain)
 
 
 def plain_json(value: Any, depth: int = 0) -> Any:
-    """Value with NaN as null, dates as ISO text, huge integers as text, unsafe characters replaced."""
+    """Value with NaN as null, dates in ISO form, huge integers as text, clean strings."""
     if depth > DEPTH:
         raise InvalidResult(f"the result is nested deeper than {DEPTH} levels")
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""A look inside formats that many others are made of: zip, OLE, ISO media, TIFF, and MPEG audio frames.
+"""A look inside formats that many others are made of: zip, OLE, ISO media, TIFF, MPEG frames.
 
 Everything works on bytes at hand, bounded, and never believes an offset without checking it.
 """
@@ -81,8 +81,8 @@ _STREAMS = (
 def ole_media_type(start: bytes) -> str:
     """What an OLE compound file holds, from the names in its directory sectors.
 
-    The directory may lie anywhere; its entries are 128 bytes, each with its own name in UTF-16, so the
-    whole beginning is searched for entries rather than following the chain of sectors.
+    The directory may lie anywhere; its entries are 128 bytes, each beginning with a name in UTF-16,
+    so the whole beginning is searched for entries rather than following the chain of sectors.
     """
     for name, media_type in _STREAMS:
         coded = name.encode("utf-16-le") + b"\x00\x00"
@@ -97,13 +97,18 @@ def ole_media_type(start: bytes) -> str:
 
 _AUDIO_BRANDS = {b"M4A ", b"M4B ", b"M4P ", b"F4A "}
 _BRANDS = {
-    b"avif": "image/avif", b"avis": "image/avif",
-    b"heic": "image/heic", b"heix": "image/heic", b"heim": "image/heic", b"heis": "image/heic",
-    b"hevc": "image/heic", b"hevx": "image/heic", b"mif1": "image/heic", b"msf1": "image/heic",
-    b"crx ": "image/x-canon-cr3", b"qt  ": "video/quicktime",
-    b"3gp4": "video/3gpp", b"3gp5": "video/3gpp", b"3gp6": "video/3gpp", b"3g2a": "video/3gpp",
-    b"jxl ": "image/jxl", b"jp2 ": "image/jp2",
-}  # fmt: skip
+    brand.ljust(4).encode(): media_type
+    for brands, media_type in (
+        ("avif avis", "image/avif"),
+        ("heic heix heim heis hevc hevx mif1 msf1", "image/heic"),
+        ("crx", "image/x-canon-cr3"),
+        ("qt", "video/quicktime"),
+        ("3gp4 3gp5 3gp6 3gp7 3g2a", "video/3gpp"),
+        ("jxl", "image/jxl"),
+        ("jp2", "image/jp2"),
+    )
+    for brand in brands.split()
+}
 
 
 def iso_media_type(start: bytes) -> str:
@@ -135,7 +140,7 @@ def tiff_media_type(start: bytes) -> str:
     tags = dict(tiff_entries(start))
     if _DNG_VERSION in tags:
         return "image/x-adobe-dng"
-    # A raw file's first directory is a small preview beside directories below it (SubIFDs, tag 330).
+    # A raw file's first directory is a small preview, with directories below it (tag 330).
     if 330 in tags or 0x2007 in tags:
         make = tags.get(_MAKE, b"").lower()
         return next(

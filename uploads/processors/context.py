@@ -1,4 +1,4 @@
-"""The only thing of the server that a processor sees: its file, a way to tell progress, a place for artifacts."""
+"""All that a processor sees: its file, a way to tell progress, a place for artifacts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from uploads.processors.failures import ProcessorError
 ARTIFACT_NAME_CHARACTERS = 100
 ARTIFACTS_PER_STEP = 256
 
-type_of_report = Callable[[float, "float | None", str], None]
+Report = Callable[[float, "float | None", str], None]
 
 
 def _silent(done: float, total: float | None, unit: str) -> None:
@@ -36,7 +36,7 @@ class Context:
     size: int
     folder: Path
     results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    report: type_of_report = _silent
+    report: Report = _silent
     artifacts: list[tuple[str, str]] = field(default_factory=list, init=False)
     _done: float = field(default=0, init=False, repr=False)
     _unit: str | None = field(default=None, init=False, repr=False)
@@ -59,7 +59,7 @@ class Context:
         self.report(self._done, total, unit)
 
     def save(self, name: str, media_type: str) -> Path:
-        """A path to write an artifact to. Raises ProcessorError for a name that can't be a file's."""
+        """A path to write an artifact to. Raises ProcessorError for a name no file can have."""
         if not _is_plain_name(name):
             raise ProcessorError(f"{name[:40]!r} can't be the name of an artifact")
         if (name, media_type) not in self.artifacts:

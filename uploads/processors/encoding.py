@@ -1,4 +1,4 @@
-"""How the bytes of a text become characters: byte order marks, UTF-8 or not, and a guess for the rest."""
+"""How the bytes of a text become characters: marks, UTF-8 or not, and a guess for the rest."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
-# Characters that text has no use for; tab, line ends, form feed, backspace and escape are used in logs.
+# What text has no use for; tab, line ends, form feed, backspace and escape are found in logs.
 CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\b\x1b\x1a")) + b"\x7f"
 
 
 class Encoding(NamedTuple):
-    """`name` as Python knows it; `mark`: bytes of a byte order mark; `certain`: False for a guess."""
+    """`name` as Python knows it, `mark` bytes of a byte order mark; a guess isn't `certain`."""
 
     name: str
     mark: int
@@ -140,7 +140,7 @@ def _guess(sample: bytes) -> Encoding:
 
 
 def _is_western(sample: bytes) -> bool:
-    """Few high bytes, nearly all of them the accented letters and signs of cp1252, between Latin letters."""
+    """Few high bytes, nearly all the accented letters and signs of cp1252, among Latin letters."""
     high = re.findall(rb"[\x80-\xff]", sample)
     usual = re.findall(
         rb"[\xe0-\xf6\xf8-\xff\xc0-\xd6\xd8-\xdf\x80\x85\x91-\x97\xa0\xa3\xa7\xa9\xab\xae\xb0\xb2\xb3\xb4\xb5\xb7\xbb]",

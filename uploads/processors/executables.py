@@ -26,9 +26,19 @@ _PE_SUBSYSTEMS = {1: "driver", 2: "window", 3: "console", 9: "Windows CE", 10: "
 _MACH_MACHINES = {7: "x86", 0x01000007: "x86-64", 12: "ARM", 0x0100000C: "ARM 64"}
 _MACH_KINDS = {1: "object", 2: "program", 4: "core dump", 6: "shared library", 8: "bundle"}
 _WASM_SECTIONS = (
-    "custom", "type", "import", "function", "table", "memory", "global", "export", "start", "element", "code", "data",
-    "data count", "tag",
-)  # fmt: skip
+    "custom",
+    "type",
+    "import",
+    "function",
+    "table",
+    "memory",
+    "global",
+    "export",
+    "start",
+    "element",
+    "code",
+    "data",
+)
 
 
 def header(path: Path) -> dict[str, Any] | None:
@@ -109,7 +119,8 @@ def _mach(data: bytes) -> dict[str, Any]:
 
 def _wasm(data: bytes) -> dict[str, Any]:
     (version,) = struct.unpack_from("<I", data, 4)
-    place, found = 8, []
+    place = 8
+    found: list[dict[str, Any]] = []
     while place < len(data) and len(found) < 100:
         section = data[place]
         length, used = _leb128(data, place + 1)

@@ -17,7 +17,7 @@ END = 256 * 1024  # bytes read from the end: a zip's directory is there
 def identify(ctx: Context) -> dict[str, Any]:
     """{media_type, kind, description, extension, extension_matches, expected}
 
-    `extension_matches` is False where the name's extension belongs to something else; `expected` then
+    `extension_matches` is False where the name's extension belongs to something else; `expected`
     lists the extensions that the content goes by.
     """
     head = read_head(ctx.path)
@@ -69,8 +69,18 @@ def media_type_of(head: signatures.Head, extension: str) -> str:
 
 
 # Made of letters, so that a text may begin with them by chance.
-_LETTERS = {"application/x-orc", "audio/x-ape", "image/qoi", "application/x-cpio", "application/x-bzip2", "audio/mpeg",
-            "application/x-shockwave-flash", "application/x-lha", "application/vnd.ms-fontobject", "font/ttf"}  # fmt: skip
+_LETTERS = {
+    "application/vnd.ms-fontobject",
+    "application/x-bzip2",
+    "application/x-cpio",
+    "application/x-lha",
+    "application/x-orc",
+    "application/x-shockwave-flash",
+    "audio/mpeg",
+    "audio/x-ape",
+    "font/ttf",
+    "image/qoi",
+}
 
 
 def _is_rather_text(found: str, head: signatures.Head) -> bool:

@@ -6,41 +6,17 @@ import re
 from collections import Counter
 
 _WORDS = {
-    "en": (
-        "English",
-        "the of and to in is that it was for with as his he be on not at by this have from are which",
-    ),
-    "de": (
-        "German",
-        "der die und das ist nicht ein eine zu den mit von im sich des auf für dem auch es wird sie",
-    ),
-    "fr": (
-        "French",
-        "le la les et des est une un dans que qui pour pas au sur par plus ne avec ce du il cette",
-    ),
-    "es": (
-        "Spanish",
-        "el la los y que en las del se por con una para es no su al lo como más pero sus",
-    ),
-    "it": (
-        "Italian",
-        "il di che la per un una non con del della sono gli le dei nel anche più come alla è i",
-    ),
-    "pt": (
-        "Portuguese",
-        "o os que e do da em um uma para com não no na por mais dos as se ao como foi",
-    ),
-    "nl": (
-        "Dutch",
-        "de het een en van is dat niet op te zijn voor met die ik je er aan ook als maar",
-    ),
-    "sv": (
-        "Swedish",
-        "och att det som en på är av för med till den har inte om ett jag var men de",
-    ),
-    "da": ("Danish", "og at det som en på er af for med til den har ikke om et jeg var men de der"),
-    "pl": ("Polish", "i w na z się nie do że to jest o jak po co za od przez ale ich dla tak"),
-    "cs": ("Czech", "a v na se je že s z do o to ve pro jako za by po ale jsou také nebo"),
+    "en": ("English", "the of and to in is that it was for with as his he be on not at"),
+    "de": ("German", "der die und das ist nicht ein eine zu den mit von im sich des auf für dem"),
+    "fr": ("French", "le la les et des est une un dans que qui pour pas au sur par plus ne"),
+    "es": ("Spanish", "el la los y que en las del se por con una para es no su al lo"),
+    "it": ("Italian", "il di che la per un una non con del della sono gli le dei nel anche più"),
+    "pt": ("Portuguese", "o os que e do da em um uma para com não no na por mais dos as"),
+    "nl": ("Dutch", "de het een en van is dat niet op te zijn voor met die ik je er aan"),
+    "sv": ("Swedish", "och att det som en på är av för med till den har inte om ett jag var"),
+    "da": ("Danish", "og at det som en på er af for med til den har ikke om et jeg var"),
+    "pl": ("Polish", "i w na z się nie do że to jest o jak po co za od przez ale"),
+    "cs": ("Czech", "a v na se je že s z do o to ve pro jako za by po ale"),
     "fi": ("Finnish", "ja on ei että se oli hän mutta joka ovat niin kun myös kuin sen ole tai"),
     "tr": ("Turkish", "ve bir bu da de için ile olarak çok daha gibi ne var kadar ama en sonra"),
     "id": (

@@ -1,10 +1,11 @@
-"""The only module that imports processors: the built-in ones, a directory's, and installed packages'."""
+"""The only module that imports processors: built-in ones, a directory's, installed packages'."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import sys
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -23,9 +24,9 @@ def load_builtin() -> None:
 
 
 def load_directory(directory: Path | None) -> dict[str, str]:
-    """Import each `*.py` of the directory as an own processor; answers {file name: what was wrong}.
+    """Import each `*.py` of the directory as an own processor; {file name: what was wrong}.
 
-    A file with a mistake registers nothing and stops no other. A name that begins with _ is left out.
+    A file with a mistake registers nothing and stops no other. Names with a leading _ are left out.
     """
     if directory is None or not directory.is_dir():
         return {}
@@ -79,7 +80,7 @@ def _import(path: Path) -> None:
         raise
 
 
-def _must_have_registered(before: dict[str, object], name: str) -> None:
+def _must_have_registered(before: Mapping[str, object], name: str) -> None:
     if REGISTRY.keys() == before.keys():
         raise ImportError(f"{name} registers no processor; is the @processor(...) line missing?")
 

@@ -1,4 +1,4 @@
-"""The one table of media types: the kind each belongs to, what people call it, the extensions it goes by."""
+"""The one table of media types: its kind, what people call it, the extensions it goes by."""
 
 from __future__ import annotations
 
@@ -9,8 +9,20 @@ BINARY = "application/octet-stream"
 TEXT = "text/plain"
 
 KINDS = (
-    "image", "pdf", "table", "data", "audio", "video", "archive", "office", "mail", "text", "code", "font", "other",
-)  # fmt: skip
+    "image",
+    "pdf",
+    "table",
+    "data",
+    "audio",
+    "video",
+    "archive",
+    "office",
+    "mail",
+    "text",
+    "code",
+    "font",
+    "other",
+)
 
 
 class MediaType(NamedTuple):

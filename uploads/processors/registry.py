@@ -43,7 +43,7 @@ class Processor:
     def run(self, ctx: Context) -> dict[str, Any]:
         """Call the function, `def` or `async def`, and return its result as bounded, plain JSON.
 
-        Raises InvalidResult where it isn't a dict or is too big; lets through what the function raises.
+        Raises InvalidResult where it isn't a dict or is too big; what the function raises goes on.
         """
         result = self.function(ctx)
         if isinstance(result, Awaitable):
@@ -92,9 +92,9 @@ def processor(
 
 
 def plan(media_type: str, registry: Mapping[str, Processor]) -> list[Processor]:
-    """The processors for a media type, in the order in which they run; the same wherever it is asked.
+    """The processors for a media type, in the order in which they run; the same wherever asked.
 
-    Built-in ones come first in the order of their loading, then the others by name; `after` goes
+    Built-in ones come first, in the order of their loading, then the others by name; `after` goes
     before both. What `after` names and isn't in the plan doesn't matter; a circle is ignored.
     """
     takers = [entry for entry in registry.values() if entry.accepted(media_type)]
@@ -137,14 +137,14 @@ def _awaited(result: Awaitable[dict[str, Any]]) -> Any:
 
 def _words(values: Iterable[str], where: str) -> tuple[str, ...]:
     if isinstance(values, str):
-        raise ValueError(f"{where} is a list of words, not one word")  # noqa: TRY004
+        raise ValueError(f"{where} is a list of words, not one word")
     return tuple(values)
 
 
 def _checked(entry: Processor) -> Processor:
     if not NAME.fullmatch(entry.name) or len(entry.name) > NAME_CHARACTERS:
         raise ValueError(f"{entry.name[:60]!r}: a processor's name is lower-case words joined by -")
-    if not isinstance(entry.version, int) or entry.version < 1:
+    if type(entry.version) is not int or entry.version < 1:
         raise ValueError(f"{entry.name}: version is a whole number from 1 on")
     if not entry.accepts or any(pattern.count("/") != 1 for pattern in entry.accepts):
         raise ValueError(f"{entry.name}: accepts lists media types such as text/* or image/png")

@@ -1,4 +1,4 @@
-"""What the first bytes of a binary file say it is: a table of signatures, and a look inside the containers."""
+"""What the first bytes of a binary file say it is: signatures, and a look inside containers."""
 
 from __future__ import annotations
 
@@ -206,11 +206,23 @@ def _gzip(head: Head) -> str | None:
 def _fat_binary(head: Head) -> str | None:
     if not head.start.startswith(b"\xca\xfe\xba\xbe") or len(head.start) < 8:
         return None
-    # A Java class has its major version (45 and more) where a universal binary counts its few machines.
+    # A Java class has its version (45 and more) where a universal binary counts its machines.
     return "application/java-vm" if head.start[7] >= 45 else "application/x-mach-binary"
 
 
-_CONTAINERS: tuple[Refine, ...] = (_zip, _ole, _riff, _iff, _tiff, _matroska, _ogg, _asf, _gzip, _portable_executable, _fat_binary)  # fmt: skip
+_CONTAINERS: tuple[Refine, ...] = (
+    _zip,
+    _ole,
+    _riff,
+    _iff,
+    _tiff,
+    _matroska,
+    _ogg,
+    _asf,
+    _gzip,
+    _portable_executable,
+    _fat_binary,
+)
 
 
 def _truetype(head: Head) -> str | None:
@@ -271,7 +283,9 @@ def _old_tar(head: Head) -> str | None:
 
 def _anymap(head: Head) -> str | None:
     magic = head.start[:3]
-    return "image/x-portable-anymap" if magic[:1] == b"P" and magic[1:2] in b"1234567Ff" and magic[2:3] in b" \n\r\t" and len(magic) == 3 else None  # fmt: skip
+    if len(magic) < 3 or magic[:1] != b"P" or magic[1] not in b"1234567Ff":
+        return None
+    return "image/x-portable-anymap" if magic[2] in b" \n\r\t" else None
 
 
 def _targa(head: Head) -> str | None:
@@ -297,8 +311,16 @@ def _python_bytecode(head: Head) -> str | None:
 
 
 _STRUCTURES: tuple[Refine, ...] = (
-    _truetype, _icon, _bitmap, _mpeg_audio, _transport_stream, _old_tar, _targa, _arrow_stream, _python_bytecode,
-)  # fmt: skip
+    _truetype,
+    _icon,
+    _bitmap,
+    _mpeg_audio,
+    _transport_stream,
+    _old_tar,
+    _targa,
+    _arrow_stream,
+    _python_bytecode,
+)
 
 # Signatures that are letters only: the file may as well be text, which is asked first.
 TEXTUAL: tuple[Refine, ...] = (_anymap,)

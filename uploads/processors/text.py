@@ -1,4 +1,4 @@
-"""The text step: encoding, line ends, lines, words, characters, the longest line, the beginning, the language."""
+"""The text step: encoding, line ends, lines, words, the longest line, the head, the language."""
 
 from __future__ import annotations
 
@@ -22,16 +22,27 @@ SAMPLE = 64 * 1024  # characters that the language is guessed from
 @processor(
     name="text",
     accepts=[
-        "text/plain", "text/markdown", "text/x-*", "text/html", "text/css", "text/javascript", "text/vtt", "text/calendar",
-        "text/vcard", "application/x-subrip", "application/x-pem-file", "application/vnd.apple.mpegurl",
-        "application/x-bibtex", "application/postscript",
+        "text/plain",
+        "text/markdown",
+        "text/x-*",
+        "text/html",
+        "text/css",
+        "text/javascript",
+        "text/vtt",
+        "text/calendar",
+        "text/vcard",
+        "application/x-subrip",
+        "application/x-pem-file",
+        "application/vnd.apple.mpegurl",
+        "application/x-bibtex",
+        "application/postscript",
     ],
     version=1,
     after=["identify"],
-)  # fmt: skip
+)
 def text(ctx: Context) -> dict[str, Any]:
-    """{encoding, encoding_certain, bom, eol, eols, lines, blank_lines, words, characters, bytes, longest_line,
-    longest_line_number, ends_with_newline, invalid, head, head_truncated, language}
+    """{encoding, encoding_certain, bom, eol, eols, lines, blank_lines, words, characters, bytes,
+    longest_line, longest_line_number, ends_with_newline, invalid, head, head_truncated, language}
 
     `eol` is lf, crlf, cr, mixed or none; `invalid` counts characters that couldn't be decoded;
     `language` is {code, name} or null.

@@ -1,7 +1,7 @@
-"""What a text is: which of the textual media types its content has, with the extension as a hint.
+"""What a text is: which textual media type its content has, with the extension as a hint.
 
-The hint decides only among types that the content allows: anything can be a note or a program, but only
-what begins like JSON can be JSON.
+The hint decides only among types that the content allows: anything can be a note or a program, but
+only what begins like JSON can be JSON.
 """
 
 from __future__ import annotations
@@ -14,27 +14,57 @@ from collections.abc import Callable
 from uploads.processors.media_types import BY_EXTENSION, MEDIA_TYPES, TEXT
 
 SAMPLE = 64 * 1024  # characters
+PROLOG = 8192  # characters within which the first element must begin
 TEXTUAL_KINDS = ("text", "code", "data", "table", "mail")
 
 _MAIL_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}:[ \t]?")
-_MAIL_KNOWN = {
-    "from", "to", "cc", "subject", "date", "message-id", "received", "return-path", "mime-version",
-    "delivered-to", "content-type", "reply-to", "sender", "dkim-signature",
-}  # fmt: skip
+_MAIL_KNOWN = frozenset(
+    [
+        "from",
+        "to",
+        "cc",
+        "subject",
+        "date",
+        "message-id",
+        "received",
+        "return-path",
+        "mime-version",
+        "delivered-to",
+        "content-type",
+        "reply-to",
+        "sender",
+        "dkim-signature",
+    ]
+)
 _LOG_LINE = re.compile(
-    r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d |\S+ \S+ \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}:"
-    r"|\[?\d\d:\d\d:\d\d[\].,]|(?:DEBUG|INFO|WARN|WARNING|ERROR|FATAL|CRITICAL|TRACE)\b[:\] ]"
+    r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d"
+    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d "
+    r"|\S+ \S+ \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}:"
+    r"|\[?\d\d:\d\d:\d\d[\].,]"
+    r"|(?:DEBUG|INFO|WARN|WARNING|ERROR|FATAL|CRITICAL|TRACE)\b[:\] ]"
 )
 _INTERPRETERS = (
-    ("python", "text/x-python"), ("bash", "text/x-shellscript"), ("sh", "text/x-shellscript"), ("node", "text/javascript"),
-    ("perl", "text/x-perl"), ("ruby", "text/x-ruby"), ("php", "text/x-php"), ("lua", "text/x-lua"),
-)  # fmt: skip
+    ("python", "text/x-python"),
+    ("bash", "text/x-shellscript"),
+    ("sh", "text/x-shellscript"),
+    ("node", "text/javascript"),
+    ("perl", "text/x-perl"),
+    ("ruby", "text/x-ruby"),
+    ("php", "text/x-php"),
+    ("lua", "text/x-lua"),
+)
 _LITERALS = (
-    ("%!PS-Adobe", "application/postscript"), ("{\\rtf", "application/rtf"), ("BEGIN:VCALENDAR", "text/calendar"),
-    ("BEGIN:VCARD", "text/vcard"), ("WEBVTT", "text/vtt"), ("-----BEGIN ", "application/x-pem-file"),
-    ("#EXTM3U", "application/vnd.apple.mpegurl"), ("diff --git ", "text/x-diff"), ("%YAML ", "application/yaml"),
+    ("%!PS-Adobe", "application/postscript"),
+    ("{\\rtf", "application/rtf"),
+    ("BEGIN:VCALENDAR", "text/calendar"),
+    ("BEGIN:VCARD", "text/vcard"),
+    ("WEBVTT", "text/vtt"),
+    ("-----BEGIN ", "application/x-pem-file"),
+    ("#EXTM3U", "application/vnd.apple.mpegurl"),
+    ("diff --git ", "text/x-diff"),
+    ("%YAML ", "application/yaml"),
     ("<?php", "text/x-php"),
-)  # fmt: skip
+)
 
 
 def textual_media_type(text: str, extension: str, *, whole: bool) -> str:
@@ -55,7 +85,7 @@ def textual_media_type(text: str, extension: str, *, whole: bool) -> str:
 
 
 def _contradicts(hint: str, shape: str) -> bool:
-    """Whether a text of that shape is surely not what the extension says: a table that is a web page."""
+    """Whether a text of that shape is surely not what its extension says: a web page as a table."""
     if MEDIA_TYPES[hint].kind == "code":
         return shape in (
             "application/json",
@@ -92,18 +122,38 @@ def _script(text: str) -> str:
 
 
 def _markup(text: str) -> str | None:
-    plain = re.sub(r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE\s+(?!html)[^>\[]*(\[.*?\]\s*)?>|\s+(?=<)", "", text[:8192], flags=re.DOTALL | re.IGNORECASE)  # fmt: skip
-    root = re.match(r"\s*<(?:([\w.-]+):)?([!\w.-]+)", plain)
+    rest, is_xml = _after_prolog(text[:PROLOG])
+    if rest.lower().startswith("<!doctype html") and not is_xml:
+        return "text/html"
+    root = re.match(r"<(?:[\w.-]+:)?([\w.-]+)", rest)
     if root is None:
-        return "application/xml" if text.startswith("<?xml") else None
-    name = root.group(2).lower()
+        return "application/xml" if is_xml else None
+    name = root.group(1).lower()
     if name == "svg":
         return "image/svg+xml"
-    if name in ("!doctype", "html", "head", "body") and not text.startswith("<?xml"):
+    if name in ("html", "head", "body") and not is_xml:
         return "text/html"
-    if text.startswith("<?xml") or "xmlns" in plain[:1000] or re.search(r"</[\w:.-]+>\s*$", text):
-        return "application/xml"
-    return None
+    closes = re.search(r"</[\w:.-]+>\s*$", text) is not None
+    return "application/xml" if is_xml or closes or "xmlns" in rest[:1000] else None
+
+
+def _after_prolog(text: str) -> tuple[str, bool]:
+    """The text from its first element on, and whether an XML declaration stands before it."""
+    is_xml = text.startswith("<?xml")
+    while text.startswith(("<?", "<!")) and not text.lower().startswith("<!doctype html"):
+        end = (
+            "?>" if text[1] == "?" else "-->" if text.startswith("<!--") else _end_of_doctype(text)
+        )
+        before, found, text = text.partition(end)
+        if not found:
+            return before, is_xml
+        text = text.lstrip()
+    return text, is_xml
+
+
+def _end_of_doctype(text: str) -> str:
+    subset = text.find("[")
+    return "]>" if 0 <= subset < text.find(">") else ">"
 
 
 def _json(text: str, *, whole: bool) -> str | None:
