@@ -1,0 +1,104 @@
+"""The only module that reads the process environment.
+
+Every variable is read once, by name, with a type, a default and a sentence for people; a bad value stops the start with
+the variable's name. A variable NAME may also be given as NAME_FILE, the path of a file that holds the value (secrets).
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class BadValue(ValueError):
+    """A variable has a value that can't be used."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """What README and .env.example must say of one variable."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+VARIABLES: dict[str, Variable] = {}
+
+
+def text(name: str, default: str, meaning: str) -> str:
+    """The variable's value as it stands; the default where it is missing or empty."""
+    VARIABLES[name] = Variable(name, default, meaning)
+    if path := os.environ.get(f"{name}_FILE"):
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise BadValue(f"{name}_FILE: can't read {path}: {error.strerror}") from error
+    return os.environ.get(name, "").strip() or default
+
+
+def choice(name: str, default: str, options: Sequence[str], meaning: str) -> str:
+    """One of a closed list of words."""
+    value = text(name, default, meaning)
+    if value not in options:
+        raise BadValue(f"{name}: {value!r} is none of {', '.join(options)}")
+    return value
+
+
+def boolean(name: str, *, default: bool, meaning: str) -> bool:
+    """`1`/`true`/`yes`/`on` or `0`/`false`/`no`/`off`, in any case."""
+    value = text(name, "1" if default else "0", meaning).lower()
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise BadValue(f"{name}: {value!r} is neither 1 nor 0")
+
+
+def number(name: str, default: float, meaning: str, *, least: float = 0) -> float:
+    """A number, not below `least`."""
+    value = text(name, f"{default:g}", meaning)
+    try:
+        parsed = float(value)
+    except ValueError:
+        raise BadValue(f"{name}: {value!r} is not a number") from None
+    if not least <= parsed < float("inf"):
+        raise BadValue(f"{name}: {value} is below {least:g}")
+    return parsed
+
+
+def integer(name: str, default: int, meaning: str, *, least: int = 0) -> int:
+    """A whole number, not below `least`."""
+    value = text(name, str(default), meaning)
+    try:
+        parsed = int(value)
+    except ValueError:
+        raise BadValue(f"{name}: {value!r} is not a whole number") from None
+    if parsed < least:
+        raise BadValue(f"{name}: {value} is below {least}")
+    return parsed
+
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_UNITS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+
+
+def size(name: str, default: str, meaning: str) -> int:
+    """A number of bytes; suffixes k, M, G, T (powers of 1000) and Ki, Mi, Gi, Ti (powers of 1024)."""
+    value = text(name, default, meaning)
+    folded = value.lower().removesuffix("b")
+    digits = folded.rstrip("kmgti")
+    unit = folded[len(digits) :]
+    if not digits.strip().isdigit() or unit not in _UNITS:
+        raise BadValue(f"{name}: {value!r} is not a size such as 500M or 2Gi")
+    return int(digits) * _UNITS[unit]
+
+
+def words(name: str, default: str, meaning: str) -> list[str]:
+    """Words separated by commas or spaces."""
+    return text(name, default, meaning).replace(",", " ").split()
+
+
+def path(name: str, default: str, meaning: str) -> Path:
+    """A path, made absolute from the working folder."""
+    return Path(text(name, default, meaning)).expanduser().absolute()

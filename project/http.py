@@ -1,0 +1,250 @@
+"""Django's ASGI handler, made lean, with streaming bodies: the only module between the server and the views.
+
+Two ways lead to the views. Pages and admin go through Django's own handler and middleware, on a pool of warm threads, their
+bodies capped. Upload, API and stream doors (`LEAN_PREFIXES`) go through `LEAN_MIDDLEWARE`, a few async callables, with no thread
+hop of ours; a view class that says `streams_body = True` gets `request.stream`, an async iterator over the body, before a byte of it is read.
+Doors answer with and without their last slash.
+"""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+from asgiref.sync import ThreadSensitiveContext, iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import get_resolver, set_script_prefix
+from django.utils.module_loading import import_string
+
+Respond = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+PAGE_THREADS = 8
+
+
+class Disconnected(Exception):
+    """The client left before its body was complete."""
+
+
+class Body:
+    """A request's body as an async iterator over chunks of bytes, to be read once.
+
+    Raises `Disconnected` when the client leaves early. `ended` says that the last byte was handed out.
+    """
+
+    def __init__(self, receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        self._receive = receive
+        self.started = False
+        self.ended = False
+        self.left = False
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._chunks()
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        while not self.ended:
+            chunk = await self.next_chunk()
+            if chunk:
+                yield chunk
+
+    async def next_chunk(self) -> bytes:
+        """The next chunk, b"" at the end (and, from some servers, in between; `ended` tells)."""
+        if self.ended:
+            return b""
+        self.started = True
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.ended = self.left = True
+            raise Disconnected
+        if not message.get("more_body", False):
+            self.ended = True
+        chunk: bytes = message.get("body", b"")
+        return chunk
+
+    async def whole(self, limit: int) -> bytes | None:
+        """All of it, or None when it is longer than `limit` bytes."""
+        parts = bytearray()
+        async for chunk in self:
+            parts += chunk
+            if len(parts) > limit:
+                return None
+        return bytes(parts)
+
+
+class LeanRequest(ASGIRequest):
+    """A request whose body is `stream`."""
+
+    stream: Body
+
+
+class LeanHandler:
+    """ASGI application for the doors that must be fast; see the module."""
+
+    def __init__(self) -> None:
+        chain: Respond = self.dispatch
+        for name in reversed(settings.LEAN_MIDDLEWARE):
+            chain = import_string(name)(chain)
+        self.chain = chain
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        set_script_prefix("/")
+        try:
+            request = LeanRequest(scope, io.BytesIO())
+        except UnicodeDecodeError:
+            await send_response(HttpResponse("Bad Request", status=400), receive, send)
+            return
+        request.stream = Body(receive)
+        with suppress(Disconnected):
+            response = await self.chain(request)
+            await send_response(response, receive, send)
+
+    async def dispatch(self, request: HttpRequest) -> HttpResponseBase:
+        """Resolve the address and call its view; the body is read first for views that do not stream it."""
+        assert isinstance(request, LeanRequest)
+        match = get_resolver().resolve(request.path_info)
+        request.resolver_match = match
+        streams = getattr(getattr(match.func, "view_class", None), "streams_body", False)
+        if not streams and request.method not in {"GET", "HEAD", "OPTIONS"}:
+            body = await request.stream.whole(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+            if body is None:
+                return HttpResponse("Content Too Large", status=413, content_type="text/plain")
+            request._stream = io.BytesIO(body)
+        view = match.func
+        response = view(request, *match.args, **match.kwargs)
+        if asyncio.iscoroutine(response):
+            response = await response
+        assert isinstance(response, HttpResponseBase)
+        return response
+
+
+async def send_response(response: HttpResponseBase, receive: Any, send: Any) -> None:
+    """Send a response; a stream is ended early when its client leaves."""
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    if not response.streaming:
+        assert isinstance(response, HttpResponse)
+        response.headers.setdefault("Content-Length", str(len(response.content)))
+    await send({"type": "http.response.start", "status": response.status_code, "headers": list(_headers(response))})
+    if not response.streaming:
+        assert isinstance(response, HttpResponse)
+        await send({"type": "http.response.body", "body": response.content})
+        return
+    sending = asyncio.ensure_future(_send_stream(response, send))
+    leaving = asyncio.ensure_future(_left(receive))
+    try:
+        await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+        if not sending.done():
+            sending.cancel()
+        with suppress(asyncio.CancelledError):
+            await sending
+
+
+async def _send_stream(response: Any, send: Any) -> None:
+    parts = aiter(response)
+    try:
+        async for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+    finally:
+        if hasattr(parts, "aclose"):
+            await parts.aclose()
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _left(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _headers(response: HttpResponseBase) -> Iterable[tuple[bytes, bytes]]:
+    for name, value in response.items():
+        yield name.encode("ascii"), value.encode("latin-1")
+    for cookie in response.cookies.values():
+        yield b"Set-Cookie", cookie.OutputString().encode("ascii")
+
+
+class PageHandler(ASGIHandler):
+    """Django's handler with capped bodies; sync code borrows one of a few warm threads for the time of a request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._threads: asyncio.LifoQueue[ThreadPoolExecutor] = asyncio.LifoQueue()
+        for number in range(PAGE_THREADS):
+            self._threads.put_nowait(ThreadPoolExecutor(1, f"page-{number}"))
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body = Body(receive)
+        try:
+            whole = await body.whole(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        except Disconnected:
+            return
+        if whole is None:
+            await send_response(HttpResponse("Content Too Large", status=413), receive, send)
+            return
+        thread = await self._threads.get()
+        try:
+            async with ThreadSensitiveContext(executor=thread):
+                await self.handle(scope, _replay(whole, receive), send)
+        finally:
+            self._threads.put_nowait(thread)
+
+
+def _replay(body: bytes, receive: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any]]:
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Any:
+        return messages.pop() if messages else await receive()
+
+    return again
+
+
+class Doors:
+    """ASGI application: every HTTP door, by its prefix. The address is made to end with a slash first."""
+
+    def __init__(self) -> None:
+        self.lean = LeanHandler()
+        self.pages = PageHandler()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        path: str = scope["path"]
+        if not path.endswith("/") and not path.startswith(settings.STATIC_URL):
+            path += "/"
+            scope = {**scope, "path": path}
+        handler = self.lean if path.startswith(settings.LEAN_PREFIXES) else self.pages
+        await handler(scope, receive, send)
+
+
+class ContentSecurityPolicy:
+    """Middleware: pages load nothing from elsewhere and run no inline script but those whose hash they name.
+
+    A view adds hashes by `response.script_hashes = ["'sha256-…'"]`.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if iscoroutinefunction(self.get_response):
+            return self._later(request)
+        return self._mark(self.get_response(request))
+
+    async def _later(self, request: HttpRequest) -> HttpResponseBase:
+        return self._mark(await self.get_response(request))
+
+    def _mark(self, response: HttpResponseBase) -> HttpResponseBase:
+        hashes = " ".join(getattr(response, "script_hashes", ()))
+        response.headers.setdefault(
+            "Content-Security-Policy",
+            f"default-src 'none'; script-src 'self' {hashes}".rstrip()
+            + "; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; font-src 'self'; connect-src 'self'; "
+            "worker-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        )
+        return response

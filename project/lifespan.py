@@ -1,0 +1,75 @@
+"""The only module that starts and stops what lives as long as the server does.
+
+Services start on the server's lifespan event, or with the first connection where the server sends none (daphne).
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+Service = Callable[[], AbstractAsyncContextManager[Any]]
+
+
+class Lifespan:
+    """An ASGI application around another; enters `services` in order, leaves them in reverse."""
+
+    def __init__(self, app: Any, services: Sequence[Service]) -> None:
+        self.app = app
+        self.services = services
+        self._stop = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+        self._started: asyncio.Future[None] | None = None
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        await self.start()
+        await self.app(scope, receive, send)
+
+    async def start(self) -> None:
+        """Return when all services run; the first caller starts them."""
+        if self._started is None:
+            self._started = asyncio.get_running_loop().create_future()
+            # a task of its own, since task groups must be left by the task that entered them
+            self._running = asyncio.get_running_loop().create_task(self._serve(), name="services")
+        if not self._started.done():
+            await asyncio.shield(self._started)
+        else:
+            self._started.result()
+
+    async def stop(self) -> None:
+        """Leave all services; returns when the last one has ended."""
+        self._stop.set()
+        if self._running is not None:
+            await self._running
+
+    async def _serve(self) -> None:
+        assert self._started is not None
+        async with AsyncExitStack() as stack:
+            try:
+                for service in self.services:
+                    await stack.enter_async_context(service())
+            except BaseException as error:
+                self._started.set_exception(error)
+                raise
+            self._started.set_result(None)
+            await self._stop.wait()
+
+    async def _lifespan(self, receive: Any, send: Any) -> None:
+        await receive()
+        try:
+            await self.start()
+        except Exception as error:
+            log.exception("start failed")
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})

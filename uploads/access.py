@@ -1,0 +1,348 @@
+"""The only module that decides who may: sign-in by cookie, token or ticket, spaces, roles, scopes, origins.
+
+A request is identified once (`identify`, for lean doors, WebSocket and SSE alike). What was found is kept for a few seconds, and
+forgotten at once when it is revoked. A view then says what it needs by `here(request, Role.…)`.
+"""
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import quote
+
+import structlog
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.signing import BadSignature, TimestampSigner
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http.request import HttpHeaders
+from django.middleware.csrf import InvalidTokenFormat, _check_token_format, _does_token_match
+from django.urls import Resolver404, resolve
+from django.utils import timezone
+
+from project import database
+from project.http import Disconnected
+from uploads.errors import ApiError, BadCsrf, BadOrigin, Forbidden, NotFound, NotSignedIn, Unavailable
+from uploads.models import Membership, Role, Space, Token, User
+from uploads.publishing import doorbell
+
+log = structlog.get_logger(__name__)
+
+REMEMBER_SECONDS = 5
+REMEMBER_MOST = 10_000
+TICKET_SECONDS = 60
+ORDER = [Role.VIEWER, Role.UPLOADER, Role.MANAGER]
+SCOPE_OF = {Role.VIEWER: "read", Role.UPLOADER: "upload", Role.MANAGER: "manage"}
+ALL_SCOPES = ("read", "upload", "manage")
+SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
+
+
+@dataclass(frozen=True)
+class Who:
+    """Somebody who has shown who they are."""
+
+    user_id: int
+    username: str
+    via: str  # "cookie", "token" or "ticket"
+    spaces: Mapping[str, tuple[int, str]]  # slug → (id, role)
+    own: str | None  # slug of the space that is meant when none is named
+    scopes: tuple[str, ...] = ALL_SCOPES
+    token_id: int | None = None
+    session_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Access:
+    """Somebody in one space."""
+
+    user_id: int
+    username: str
+    space_id: int
+    space_slug: str
+    role: Role
+    scopes: tuple[str, ...]
+    via: str
+    token_id: int | None
+    session_key: str | None
+
+    def may(self, need: Role) -> bool:
+        """Whether role and scope allow what `need` may do."""
+        return ORDER.index(self.role) >= ORDER.index(need) and SCOPE_OF[need] in self.scopes
+
+
+# -- who is it ----------------------------------------------------------------------------------------------------------
+
+_known: "OrderedDict[tuple[str, str], tuple[float, Who]]" = OrderedDict()
+
+
+def forget(_ring: dict[str, Any] | None = None) -> None:
+    """Identify everybody anew."""
+    _known.clear()
+
+
+doorbell.subscribe("revoke", forget)
+
+
+async def identify(headers: Mapping[str, str]) -> Who | None:
+    """Who sent these headers (`authorization`, `cookie`), None where they say nothing. Raises NotSignedIn for what is not valid."""
+    authorization = headers.get("authorization", "")
+    if authorization:
+        scheme, _, secret = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise NotSignedIn
+        return await _recall("token", digest(secret.strip()), _by_token)
+    key = cookie(headers, settings.SESSION_COOKIE_NAME)
+    if not key:
+        return None
+    try:
+        return await _recall("session", key, _by_session)
+    except NotSignedIn:
+        return None  # an old cookie says nothing
+
+
+def cookie(headers: Mapping[str, str], name: str) -> str:
+    """The value of one cookie, "" where there is none."""
+    raw = headers.get("cookie", "")
+    if name not in raw:
+        return ""
+    try:
+        morsel = SimpleCookie(raw).get(name)
+    except CookieError:
+        return ""
+    return "" if morsel is None else morsel.value
+
+
+async def _recall(kind: str, key: str, find: Callable[[str], Who]) -> Who:
+    known = _known.get((kind, key))
+    if known is not None and known[0] > time.monotonic():
+        return known[1]
+    who = await database.read(find, key)
+    if who.token_id is not None:
+        await database.write(_used, who.token_id)
+    _known[kind, key] = (time.monotonic() + REMEMBER_SECONDS, who)
+    while len(_known) > REMEMBER_MOST:
+        _known.popitem(last=False)
+    return who
+
+
+def digest(secret: str) -> str:
+    """How tokens and links are kept: their sha-256, since they are random and long."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _by_token(key: str) -> Who:
+    token = Token.objects.select_related("user", "space").filter(digest=key).first()
+    if token is None or not token.user.is_active or (token.expires_at and token.expires_at <= timezone.now()):
+        raise NotSignedIn("The API token is not valid: unknown, expired or removed.")
+    spaces = _spaces(token.user)
+    own = _own(token.user)
+    if token.space is not None:
+        spaces = {slug: place for slug, place in spaces.items() if slug == token.space.slug}
+        own = token.space.slug
+    return Who(
+        user_id=token.user_id,
+        username=token.user.username,
+        via="token",
+        spaces=spaces,
+        own=own,
+        scopes=tuple(token.scopes),
+        token_id=token.pk,
+    )
+
+
+def _used(token_id: int) -> None:
+    now = timezone.now()
+    Token.objects.filter(pk=token_id).exclude(last_used_at__gt=now - timedelta(minutes=1)).update(last_used_at=now)
+
+
+def _by_session(key: str) -> Who:
+    request = HttpRequest()
+    request.session = SessionStore(key)
+    user = get_user(request)
+    if not isinstance(user, User) or not user.is_active:
+        raise NotSignedIn
+    return Who(
+        user_id=user.pk,
+        username=user.username,
+        via="cookie",
+        spaces=_spaces(user),
+        own=_own(user),
+        session_key=key,
+    )
+
+
+def who_is(user: User, session_key: str | None = None) -> Who:
+    """A user whom Django's own middleware has signed in (pages)."""
+    return Who(user.pk, user.username, "cookie", _spaces(user), _own(user), session_key=session_key)
+
+
+def _spaces(user: User) -> dict[str, tuple[int, str]]:
+    rows = Membership.objects.filter(user=user).values_list("space__slug", "space_id", "role")
+    return {slug: (space_id, role) for slug, space_id, role in rows}
+
+
+def _own(user: User) -> str | None:
+    return Space.objects.filter(owner=user).values_list("slug", flat=True).first()
+
+
+# -- may they -----------------------------------------------------------------------------------------------------------
+
+
+def here(request: HttpRequest, need: Role = Role.VIEWER) -> Access:
+    """The requester in the space that `?space=` names (default: their own).
+
+    Raises NotSignedIn, NotFound for a space that is not theirs, Forbidden where role or scope do not suffice.
+    """
+    who: Who | None = getattr(request, "who", None)
+    if who is None:
+        raise NotSignedIn
+    return enter(who, request.GET.get("space"), need)
+
+
+def enter(who: Who, slug: str | None, need: Role = Role.VIEWER) -> Access:
+    """As `here`, for who is no request."""
+    slug = slug or who.own
+    if slug is None or slug not in who.spaces:
+        raise NotFound("There is no such space, or you are no member of it.")
+    space_id, role = who.spaces[slug]
+    access = Access(
+        who.user_id, who.username, space_id, slug, Role(role), who.scopes, who.via, who.token_id, who.session_key
+    )
+    if not access.may(need):
+        raise Forbidden(f"That needs the role {need.value} in the space {slug} and a token with the scope {SCOPE_OF[need]}.")
+    return access
+
+
+# -- tickets ------------------------------------------------------------------------------------------------------------
+
+_signer = TimestampSigner(salt="millrace.ticket")
+
+
+def make_ticket(access: Access) -> str:
+    """A signed ticket for one `hello`, good for one minute."""
+    nonce = hashlib.sha256(f"{time.time_ns()}{access.user_id}".encode()).hexdigest()[:16]
+    return _signer.sign_object([access.user_id, access.space_slug, list(access.scopes), access.token_id, access.session_key, nonce])
+
+
+async def take_ticket(ticket: str) -> Who:
+    """Whom a ticket was given to. Raises NotSignedIn for one that is old, forged or used."""
+    try:
+        user_id, slug, scopes, token_id, session_key, nonce = _signer.unsign_object(ticket, max_age=TICKET_SECONDS)
+    except (BadSignature, ValueError, TypeError):
+        raise NotSignedIn("The ticket is not valid or older than a minute.") from None
+    return await database.write(_redeem, user_id, slug, tuple(scopes), token_id, session_key, nonce)
+
+
+def _redeem(user_id: int, slug: str, scopes: tuple[str, ...], token_id: int | None, session_key: str | None, nonce: str) -> Who:
+    # a session row is the once-only mark: it exists in every process, and expires by itself
+    mark = SessionStore(f"ticket{nonce}")
+    if mark.exists(mark.session_key):
+        raise NotSignedIn("The ticket was used before.")
+    mark.set_expiry(2 * TICKET_SECONDS)
+    mark.save(must_create=True)
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None or (token_id is not None and not Token.objects.filter(pk=token_id).exists()):
+        raise NotSignedIn
+    spaces = {name: place for name, place in _spaces(user).items() if name == slug}
+    return Who(user.pk, user.username, "ticket", spaces, slug, scopes, token_id, session_key)
+
+
+# -- where does it come from --------------------------------------------------------------------------------------------
+
+
+def origin_good(origin: str | None) -> bool:
+    """Whether an Origin header (scheme://host:port) is one of our pages'. Missing and `null` are not."""
+    return origin is not None and origin in settings.ORIGINS
+
+
+def check_form_token(request: HttpRequest, token: str) -> None:
+    """Raises BadCsrf unless `token` (a form's first field) fits the requester's cookie."""
+    secret = cookie({"cookie": request.META.get("HTTP_COOKIE", "")}, settings.CSRF_COOKIE_NAME)
+    try:
+        _check_token_format(secret)
+        _check_token_format(token)
+    except InvalidTokenFormat:
+        raise BadCsrf from None
+    if not _does_token_match(token, secret):
+        raise BadCsrf
+
+
+def _check_site(request: HttpRequest) -> None:
+    """A cookie comes along by itself, so requests that change something must show that our page made them."""
+    origin = request.headers.get("origin")
+    if origin is not None and not origin_good(origin):
+        raise BadOrigin
+    token = request.headers.get("x-csrftoken")
+    if token is not None:
+        check_form_token(request, token)
+        request.csrf_checked = True  # type: ignore[attr-defined]
+    elif request.path_info != "/upload/":  # this one's form brings the token as its first field and checks it itself
+        raise BadCsrf
+
+
+# -- the lean doors' middleware -----------------------------------------------------------------------------------------
+
+Respond = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+
+class AnswerErrors:
+    """Outermost: every refusal in the one shape; the unexpected is logged once."""
+
+    def __init__(self, respond: Respond) -> None:
+        self.respond = respond
+
+    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            return await self.respond(request)
+        except ApiError as error:
+            return answer(request, error)
+        except (Http404, Resolver404):
+            return answer(request, NotFound())
+        except (OperationalError, InterfaceError):
+            log.exception("database unreachable", path=request.path)
+            return answer(request, Unavailable(headers={"Retry-After": "2"}))
+        except (SuspiciousOperation, RequestDataTooBig):
+            return HttpResponse("Bad Request", status=400, content_type="text/plain")
+        except Disconnected:
+            raise
+        except Exception:
+            log.exception("unexpected", path=request.path, method=request.method)
+            return answer(request, ApiError())
+
+
+def answer(request: HttpRequest, error: ApiError) -> HttpResponseBase:
+    """An error as its answer; browsers that must sign in are sent to the page for it."""
+    if isinstance(error, NotSignedIn):
+        if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+            return HttpResponse(status=302, headers={"Location": f"/sign-in/?next={quote(request.get_full_path())}"})
+        error.headers.setdefault("WWW-Authenticate", "Bearer")
+    return JsonResponse(error.as_json(), status=error.status, headers=error.headers)
+
+
+class Identify:
+    """Says who asks (`request.who`); nobody unknown gets past, but to views that say `public = True`, and OPTIONS."""
+
+    def __init__(self, respond: Respond) -> None:
+        self.respond = respond
+
+    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        headers: HttpHeaders = request.headers
+        who = await identify({name: headers.get(name, "") for name in ("authorization", "cookie")})
+        request.who = who  # type: ignore[attr-defined]
+        if who is None and request.method != "OPTIONS" and not _public(request):
+            raise NotSignedIn
+        if who is not None and who.via == "cookie" and request.method not in SAFE:
+            _check_site(request)
+        return await self.respond(request)
+
+
+def _public(request: HttpRequest) -> bool:
+    view = resolve(request.path_info).func
+    return bool(getattr(getattr(view, "view_class", None), "public", False))

@@ -1,0 +1,105 @@
+"""`manage.py serve`: everything that `make run` needs after the installation, in one process on 127.0.0.1."""
+
+import hashlib
+import resource
+import socket
+from argparse import ArgumentParser
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+
+from project.server import UVICORN
+from uploads import people
+from uploads.models import User
+
+OPERATOR = "admin"
+
+
+class Server(uvicorn.Server):
+    """Prints the sign-in link when the first page can be had."""
+
+    link = ""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say where."""
+        await super().startup(sockets)
+        if self.started:
+            print(f"Millrace is ready. Sign in once at {self.link}", flush=True)  # noqa: T201 - the one line on stdout
+
+
+class Command(BaseCommand):
+    """Serve on 127.0.0.1."""
+
+    help = "Migrates, collects static files, and serves on 127.0.0.1:$PORT with everything under $DATA_DIR."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """No options: the environment says all."""
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        """Prepare what is missing, then serve until a signal."""
+        settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+        _raise_file_limit()
+        listener = _listen(settings.PORT)
+        _migrate()
+        _collect_static()
+        with transaction.atomic():
+            operator = User.objects.filter(username=OPERATOR).first() or User(username=OPERATOR)
+            if operator.pk is None:
+                operator.is_staff = operator.is_superuser = True
+                operator.set_unusable_password()
+                operator.save()
+            people.private_space(operator)
+            link = people.make_sign_in_link(operator)
+        connection.close()
+        server = Server(_config())
+        server.link = f"http://127.0.0.1:{settings.PORT}{link}"
+        server.run(sockets=[listener])
+        if not server.started:
+            raise CommandError("the server did not start; the log above says why")
+
+
+def _config() -> uvicorn.Config:
+    return uvicorn.Config("asgi:application", proxy_headers=False, **UVICORN)
+
+
+def _listen(port: int) -> socket.socket:
+    """Take the port before anything else is done, so that a second server leaves the first one's data alone."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        raise CommandError(f"port {port} on 127.0.0.1 can't be had ({error.strerror}); set PORT to another") from None
+    return listener
+
+
+def _raise_file_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _migrate() -> None:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", interactive=False, verbosity=0)
+
+
+def _collect_static() -> None:
+    """Collect only when a source file is newer than the last collection."""
+    mark = settings.STATIC_ROOT / ".collected"
+    facts = hashlib.sha256()
+    for folder in settings.STATICFILES_DIRS:
+        for path in sorted(folder.rglob("*")):
+            facts.update(f"{path}:{path.stat().st_mtime_ns}\n".encode())
+    if mark.exists() and mark.read_text(encoding="ascii") == facts.hexdigest():
+        return
+    call_command("collectstatic", interactive=False, verbosity=0)
+    mark.write_text(facts.hexdigest(), encoding="ascii")
+
+

@@ -1,0 +1,261 @@
+"""The types of everything that goes out: files, batches, events, frames. The only home of their shapes.
+
+The API, the stream and both specifications are made from these. `describe` and `describe_batch` build the JSON of a row; what they
+build is valid by construction (a test replays real traffic against the types), so nothing is validated twice on the way out.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from uploads.models import Batch as BatchRow
+from uploads.models import Status as FileStatus
+from uploads.models import UploadedFile
+
+StatusWord = Literal["receiving", "queued", "processing", "processed", "failed", "cancelled"]
+Counts = dict[StatusWord, Annotated[int, Field(ge=0)]]
+Cursor = Annotated[str, Field(description="A place in a stream; opaque", examples=["5f0c2a91:42"])]
+
+
+class Frozen(BaseModel):
+    """What goes out is closed and never changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Error(Frozen):
+    """Why a file failed, and at which step."""
+
+    code: str
+    message: str
+    step: str | None
+
+
+class StepError(Frozen):
+    """Why a step failed."""
+
+    code: str
+    message: str
+
+
+class RunningStep(Frozen):
+    """The step that runs now: `done` of `total` in `unit`, seconds left if they can be told."""
+
+    name: str
+    done: float | None
+    total: float | None
+    unit: str | None
+    eta_s: float | None
+
+
+class File(Frozen):
+    """A file as lists, events and snapshots show it."""
+
+    id: UUID
+    space: str
+    name: str
+    path: str
+    size: int | None
+    received: int
+    media_type: str | None
+    kind: str | None
+    sha256: str | None
+    status: StatusWord
+    batch: str | None
+    parent: UUID | None
+    attempt: int
+    created_at: datetime
+    finished_at: datetime | None
+    step: RunningStep | None
+    error: Error | None
+    thumbnail: str | None
+
+
+class Step(Frozen):
+    """One processor's run."""
+
+    name: str
+    version: int
+    status: Literal["waiting", "running", "done", "failed", "skipped"]
+    attempt: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_ms: int | None
+    done: float | None
+    total: float | None
+    unit: str | None
+    error: StepError | None
+
+
+class Artifact(Frozen):
+    """A file that a step made."""
+
+    step: str
+    name: str
+    media_type: str
+    size: int
+    url: str
+
+
+class FileDetail(File):
+    """A file by itself: with its steps, their results and artifacts."""
+
+    steps: list[Step]
+    results: dict[str, Any]
+    artifacts: list[Artifact]
+
+
+class Batch(Frozen):
+    """The files of one drop."""
+
+    id: str
+    total: int | None
+    counts: Counts
+    ended: bool
+
+
+class FileEvent(Frozen):
+    """A file came, changed or went; `file` is as it is after that."""
+
+    seq: int
+    type: Literal["file.created", "file.updated", "file.deleted"]
+    at: datetime
+    file: File
+
+
+class BatchEvent(Frozen):
+    """Every file of a batch has ended."""
+
+    seq: int
+    type: Literal["batch.ended"]
+    at: datetime
+    batch: Batch
+
+
+Event = Annotated[FileEvent | BatchEvent, Field(discriminator="type")]
+
+
+class Hello(BaseModel):
+    """The client's first message."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["hello"]
+    after: Cursor | None = None
+    batch: Annotated[str, Field(max_length=100)] | None = None
+    file: UUID | None = None
+    ticket: Annotated[str, Field(max_length=2000)] | None = None
+
+
+class EventsFrame(Frozen):
+    """Changes, in order; `cursor` is the place after the last."""
+
+    type: Literal["events"]
+    cursor: Cursor
+    events: list[Event]
+    counts: Counts
+
+
+class SnapshotFrame(Frozen):
+    """A part of the state of the world at `cursor`; all frames of a snapshot have the same one."""
+
+    type: Literal["snapshot"]
+    cursor: Cursor
+    files: Annotated[list[File], Field(max_length=500)]
+    counts: Counts
+    reason: Literal["first", "expired", "epoch", "behind"]
+    last: bool
+
+
+class ReadyFrame(Frozen):
+    """What follows is live."""
+
+    type: Literal["ready"]
+
+
+class PositionFrame(Frozen):
+    """Where the stream stands, so that a client sees its own gap."""
+
+    type: Literal["position"]
+    cursor: Cursor
+
+
+class FileProgress(Frozen):
+    """The newest measure of one file; while receiving, step is `receive` in bytes."""
+
+    id: UUID
+    attempt: int
+    step: str
+    done: float
+    total: float | None
+    unit: str
+    eta_s: float | None
+
+
+class ProgressFrame(Frozen):
+    """Fleeting measures between events."""
+
+    type: Literal["progress"]
+    files: list[FileProgress]
+
+
+Frame = Annotated[
+    EventsFrame | SnapshotFrame | ReadyFrame | PositionFrame | ProgressFrame, Field(discriminator="type")
+]
+
+
+class EventsPage(Frozen):
+    """Events read over HTTP; `more` says that others follow at once."""
+
+    cursor: Cursor
+    events: list[Event]
+    more: bool
+
+
+def moment(at: datetime | None) -> str | None:
+    """A time as JSON holds it: UTC, milliseconds, `Z`."""
+    return None if at is None else at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+def describe(file: UploadedFile, space: str) -> dict[str, Any]:
+    """The JSON of a file (`File`); `space` is its space's slug."""
+    return {
+        "id": str(file.pk),
+        "space": space,
+        "name": file.name,
+        "path": file.path,
+        "size": file.size,
+        "received": file.received,
+        "media_type": file.media_type,
+        "kind": file.kind,
+        "sha256": file.sha256,
+        "status": str(file.status),
+        "batch": file.batch,
+        "parent": None if file.parent_id is None else str(file.parent_id),
+        "attempt": file.attempt,
+        "created_at": moment(file.created_at),
+        "finished_at": moment(file.finished_at),
+        "step": file.step,
+        "error": file.error,
+        "thumbnail": f"/api/files/{file.pk}/artifacts/{file.thumbnail}" if file.thumbnail else None,
+    }
+
+
+def describe_batch(batch: BatchRow) -> dict[str, Any]:
+    """The JSON of a batch (`Batch`).
+
+    A batch has ended when nothing of it is in flight and, where its sender told a total, that many files have come.
+    """
+    return {"id": batch.key, "total": batch.total, "counts": batch.counts, "ended": has_ended(batch)}
+
+
+def has_ended(batch: BatchRow) -> bool:
+    """Whether every file of the batch has ended or is gone."""
+    ended = batch.processed + batch.failed + batch.cancelled + batch.gone
+    in_flight = batch.receiving + batch.queued + batch.processing
+    return not in_flight and ended > 0 and ended >= (batch.total or 0)
+
+
+COLUMNS = tuple(status.value for status in FileStatus)

@@ -1,0 +1,200 @@
+"""The stream: the only module that numbers, keeps and prunes events.
+
+A space's number, counts and used bytes change on the space's row in the transaction of the change, so that commits are in the order of
+their numbers and a reader never sees a hole.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from uploads.errors import BadRequest, CursorGone
+from uploads.models import Batch, Event, Space, UploadedFile, new_epoch
+from uploads.publishing import doorbell
+from uploads.publishing.events import COLUMNS, describe, describe_batch, has_ended, moment
+
+PAGE = 1000  # events read at once, at the most
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where a space's stream stands, and its counts there."""
+
+    slug: str
+    epoch: str
+    seq: int
+    counts: dict[str, int]
+
+    @property
+    def cursor(self) -> str:
+        """`epoch:seq`."""
+        return f"{self.epoch}:{self.seq}"
+
+
+def cursor_of(epoch: str, seq: int) -> str:
+    """`epoch:seq`, opaque to clients."""
+    return f"{epoch}:{seq}"
+
+
+def parse_cursor(cursor: str) -> tuple[str, int]:
+    """(epoch, seq). Raises BadRequest for what no stream of ours has given out."""
+    epoch, _, digits = cursor.partition(":")
+    if not (epoch.isalnum() and digits.isdecimal() and len(cursor) <= 40):
+        raise BadRequest("That is not a cursor that this server gave out.")
+    return epoch, int(digits)
+
+
+def created(file: UploadedFile) -> None:
+    """A file has come, in whatever status it is now."""
+    _file_event("file.created", file, None, file.status, used=file.size or 0)
+
+
+def updated(file: UploadedFile, before: str, *, used: int = 0) -> None:
+    """A file has changed; `before` was its status. `used` is by how much the space's bytes grow."""
+    _file_event("file.updated", file, before, file.status, used=used)
+
+
+def deleted(file: UploadedFile, before: str) -> None:
+    """A file has gone."""
+    _file_event("file.deleted", file, before, None, used=-(file.size or 0))
+
+
+def _file_event(kind: str, file: UploadedFile, before: str | None, after: str | None, *, used: int) -> None:
+    head = _advance(file.space_id, before, after, used)
+    at = timezone.now()
+    body = {"seq": head.seq, "type": kind, "at": moment(at), "file": describe(file, head.slug)}
+    _append(file.space_id, head, at, body, file=file)
+    if file.batch is not None and before != after:
+        _move_batch(file.space_id, file.batch, before, after)
+
+
+def _advance(space_id: int, before: str | None, after: str | None, used: int = 0) -> Head:
+    """Take the next number and move the counts; locks the space's row until the commit."""
+    changes = ["seq = seq + 1"]
+    if before != after:
+        changes += [f"{column} = {column} - 1" for column in COLUMNS if column == before]
+        changes += [f"{column} = {column} + 1" for column in COLUMNS if column == after]
+    if used:
+        changes.append(f"used_bytes = used_bytes + ({used:d})")
+    sql = (
+        f"UPDATE uploads_space SET {', '.join(changes)} WHERE id = %s "  # noqa: S608 - column names are ours
+        f"RETURNING slug, epoch, seq, {', '.join(COLUMNS)}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [space_id])
+        slug, epoch, seq, *counts = cursor.fetchone()
+    return Head(slug, epoch, seq, dict(zip(COLUMNS, counts, strict=True)))
+
+
+def _append(
+    space_id: int, head: Head, at: datetime, body: dict[str, Any], file: UploadedFile | None = None, batch: str | None = None
+) -> None:
+    payload = orjson.dumps(body).decode()
+    file_id = None if file is None else file.pk
+    batch = batch if file is None else file.batch
+    Event.objects.create(space_id=space_id, seq=head.seq, at=at, file=file_id, batch=batch, payload=payload)
+    ring = partial(
+        doorbell.ring,
+        space_id=space_id,
+        epoch=head.epoch,
+        seq=head.seq,
+        event=payload,
+        file=None if file_id is None else str(file_id),
+        batch=batch,
+        counts=head.counts,
+    )
+    transaction.on_commit(ring)
+
+
+def _move_batch(space_id: int, key: str, before: str | None, after: str | None) -> None:
+    """Move the batch's own counts; the event of its end follows the last file's."""
+    batch = Batch.objects.select_for_update().get(space_id=space_id, key=key)
+    if before is not None:
+        setattr(batch, before, getattr(batch, before) - 1)
+    target = "gone" if after is None else after
+    setattr(batch, target, getattr(batch, target) + 1)
+    ended = has_ended(batch)
+    if not ended:
+        batch.ended_at = None
+    elif batch.ended_at is None:
+        batch.ended_at = timezone.now()
+        head = _advance(space_id, None, None)
+        body = {"seq": head.seq, "type": "batch.ended", "at": moment(batch.ended_at), "batch": describe_batch(batch)}
+        _append(space_id, head, batch.ended_at, body, batch=key)
+    batch.save()
+
+
+def head(space_id: int) -> Head:
+    """Where the stream stands now."""
+    values = Space.objects.values_list("slug", "epoch", "seq", *COLUMNS).get(pk=space_id)
+    slug, epoch, seq, *counts = values
+    return Head(slug, epoch, seq, dict(zip(COLUMNS, counts, strict=True)))
+
+
+def heads(space_ids: Iterable[int]) -> dict[int, tuple[str, int]]:
+    """(epoch, seq) of each space."""
+    rows = Space.objects.filter(pk__in=list(space_ids)).values_list("pk", "epoch", "seq")
+    return {pk: (epoch, seq) for pk, epoch, seq in rows}
+
+
+@dataclass(frozen=True)
+class Page:
+    """Events in order, as `(seq, payload, file, batch)`, and where the stream stands after the last of them."""
+
+    epoch: str
+    seq: int
+    events: list[tuple[int, str, str | None, str | None]]
+    more: bool
+    counts: dict[str, int]
+
+
+def read(space_id: int, after: tuple[str, int] | None, limit: int = PAGE, *, file: str | None = None, batch: str | None = None) -> Page:
+    """Events after a cursor (None: from the oldest kept), at most `limit`.
+
+    Raises CursorGone when the stream can't be continued from there: another epoch, pruned, or a number not yet given. Counts are those
+    of the space at the time of reading. Call it inside `database.consistent()` or a transaction.
+    """
+    space = Space.objects.get(pk=space_id)
+    start = space.pruned_seq
+    if after is not None:
+        epoch, start = after
+        if epoch != space.epoch or not space.pruned_seq <= start <= space.seq:
+            raise CursorGone
+    rows = Event.objects.filter(space_id=space_id, seq__gt=start).order_by("seq")
+    if file is not None:
+        rows = rows.filter(file=file)
+    if batch is not None:
+        rows = rows.filter(batch=batch)
+    found = list(rows.values_list("seq", "payload", "file", "batch")[: limit + 1])
+    more = len(found) > limit
+    events = [(seq, payload, None if at is None else str(at), key) for seq, payload, at, key in found[:limit]]
+    seq = events[-1][0] if more else space.seq
+    return Page(space.epoch, seq, events, more, space.counts)
+
+
+def prune(space_id: int) -> int:
+    """Drop events that are too old or too many; returns how many."""
+    space = Space.objects.select_for_update().get(pk=space_id)
+    limit = space.seq - settings.EVENTS_KEEP
+    old = Event.objects.filter(space_id=space_id, at__lt=timezone.now() - timedelta(days=settings.EVENTS_KEEP_DAYS))
+    newest_old = old.order_by("-seq").values_list("seq", flat=True).first() or 0
+    upto = max(limit, newest_old, space.pruned_seq)
+    if upto <= space.pruned_seq:
+        return 0
+    gone, _ = Event.objects.filter(space_id=space_id, seq__lte=upto).delete()
+    Space.objects.filter(pk=space_id).update(pruned_seq=upto)
+    return gone
+
+
+def renew(space_id: int) -> None:
+    """Begin a new epoch: after a restore from a backup, old cursors must not be honoured."""
+    space = Space.objects.select_for_update().get(pk=space_id)
+    Event.objects.filter(space_id=space_id).delete()
+    Space.objects.filter(pk=space_id).update(epoch=new_epoch(), pruned_seq=space.seq)
