@@ -1,4 +1,4 @@
-"""The only place that says how uvicorn serves us: `manage.py serve` and gunicorn's workers alike."""
+"""The only place that says how uvicorn serves us, in `manage.py serve` and gunicorn's workers."""
 
 from typing import Any
 
