@@ -178,6 +178,7 @@ class UploadedFile(models.Model):
     batch = models.CharField(max_length=100, null=True)  # the batch's key
     parent = models.ForeignKey("self", models.SET_NULL, null=True)
     metadata = models.TextField(blank=True)  # Upload-Metadata as the sender gave it
+    parts = models.JSONField(null=True)  # ids of the partials that a final upload is joined from (tus concatenation)
     size = models.BigIntegerField(null=True)  # bytes; unknown while the length is deferred
     received = models.BigIntegerField(default=0)  # at creation and completion; between them the content's length is the truth
     complete = models.BooleanField(default=False)  # every byte is stored

@@ -1,0 +1,167 @@
+"""The only module that knows where bytes lie: originals and artifacts, by id, never by a name that a user gave.
+
+    DATA_DIR/content/ab/abcdef…             the original; while it is received, its length is the upload's offset
+    DATA_DIR/artifacts/ab/abcdef…/3/text/…  what attempt 3's step `text` made
+
+Disk work runs on a few threads of its own (`in_pool`), so that a slow disk holds up neither the event loop nor the database.
+An object store would come behind this module.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+
+from uploads.errors import DiskFull
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+THREADS = 8  # most of them wait for the disk; writing and hashing leave Python's lock
+_pool = ThreadPoolExecutor(THREADS, "storage")
+
+
+# -- places -------------------------------------------------------------------------------------------------------------
+
+
+def path(file_id: UUID) -> Path:
+    """Where a file's (or a partial's) bytes are, from its creation on."""
+    return content_root() / file_id.hex[:2] / file_id.hex
+
+
+def mark(file_id: UUID, kind: str) -> Path:
+    """A note beside a content: what a later process must know if this one dies."""
+    content = path(file_id)
+    return content.with_name(f"{content.name}.{kind}")
+
+
+def artifacts(file_id: UUID) -> Path:
+    """The folder of everything that was made from a file."""
+    return artifacts_root() / file_id.hex[:2] / file_id.hex
+
+
+def artifact_path(file_id: UUID, attempt: int, step: str, name: str) -> Path:
+    """Where one artifact is. `step` and `name` were checked when they were registered; a slash in either is refused."""
+    if "/" in step or "/" in name or name in {"", ".", ".."} or step in {"", ".", ".."}:
+        raise ValueError(f"not the name of an artifact: {step!r}, {name!r}")
+    return artifacts(file_id) / str(attempt) / step / name
+
+
+def content_root() -> Path:
+    """The folder of all originals."""
+    return settings.DATA_DIR / "content"
+
+
+def artifacts_root() -> Path:
+    """The folder of all artifacts."""
+    return settings.DATA_DIR / "artifacts"
+
+
+# -- room ---------------------------------------------------------------------------------------------------------------
+
+
+def free_bytes() -> int:
+    """Bytes that the disk under DATA_DIR has left for us."""
+    facts = os.statvfs(settings.DATA_DIR)
+    return facts.f_bavail * facts.f_frsize
+
+
+def check_room(size: int = 0) -> None:
+    """Raises DiskFull unless `size` more bytes leave FREE_DISK_BYTES free."""
+    if free_bytes() - size < settings.FREE_DISK_BYTES:
+        raise DiskFull
+
+
+# -- removal ------------------------------------------------------------------------------------------------------------
+
+
+def remove(file_id: UUID) -> None:
+    """Begin to remove content, marks and artifacts of a file; returns at once, harmless when repeated.
+
+    Callers hold a transaction or the event loop, and unlinking gigabytes takes a while. What a crash leaves is swept at the next start.
+    """
+    _pool.submit(_quietly, remove_now, file_id)
+
+
+def remove_now(file_id: UUID) -> None:
+    """As `remove`, done when it returns."""
+    content = path(file_id)
+    content.unlink(missing_ok=True)
+    for note in ("chunk", "form"):
+        mark(file_id, note).unlink(missing_ok=True)
+    shutil.rmtree(artifacts(file_id), ignore_errors=True)
+
+
+def remove_attempt(file_id: UUID, attempt: int) -> None:
+    """Begin to remove the artifacts of one attempt."""
+    folder = artifacts(file_id) / str(attempt)
+    _pool.submit(_quietly, shutil.rmtree, folder, True)  # noqa: FBT003 - ignore_errors
+
+
+def _quietly(work: Callable[..., object], *args: object) -> None:
+    try:
+        work(*args)
+    except OSError as error:
+        log.warning("could not remove", error=str(error))
+
+
+def stored_ids(root: Path) -> Iterator[tuple[UUID, Path]]:
+    """Every content or artifacts folder under a root, by id; what is not named as ours is passed over."""
+    for shard in _entries(root):
+        for entry in _entries(Path(shard.path)):
+            with suppress(ValueError):
+                yield UUID(hex=entry.name.partition(".")[0]), Path(entry.path)
+
+
+def _entries(folder: Path) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+# -- threads ------------------------------------------------------------------------------------------------------------
+
+
+async def in_pool(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The result of blocking `work`, done on one of our threads.
+
+    A caller who is cancelled meanwhile is cancelled only when the work has ended, so that nobody closes a file under a thread
+    that writes it.
+    """
+    running = asyncio.get_running_loop().run_in_executor(_pool, lambda: work(*args, **kwargs))
+    return await settled(running)
+
+
+async def settled(running: "asyncio.Future[T]") -> T:
+    """Wait for `running` to its end, whatever happens to the waiter; a cancellation is passed on after it."""
+    cancelled: asyncio.CancelledError | None = None
+    while not running.done():
+        try:
+            await asyncio.wait({running})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        running.exception()  # seen, so that it is not reported as forgotten
+        raise cancelled
+    return running.result()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new name in a folder last: fsync of the folder itself."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
