@@ -7,11 +7,11 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django.setup(set_prefix=False)
 
-from consumers import hub, routing  # noqa: E402 - after Django is set up
-from project.http import Doors  # noqa: E402
-from project.lifespan import Lifespan  # noqa: E402
-from uploads.processing import engines  # noqa: E402
-from uploads.publishing import doorbell  # noqa: E402
+from consumers import hub, routing
+from project.http import Doors
+from project.lifespan import Lifespan
+from uploads.processing import engines
+from uploads.publishing import doorbell
 
 application = Lifespan(
     routing.Router(http=Doors()),

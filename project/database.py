@@ -1,9 +1,11 @@
 """The only module that brings asyncio code and the database together.
 
-Domain functions are plain and synchronous. Async code calls them by `await read(function, …)`, on one of a few warm threads that
-each keep a connection, or by `await write(function, …)`, in a transaction of the one writing thread. Writes that wait at the same
-time share one transaction (group commit), each in a savepoint of its own: one fsync serves many uploads, and the rows that every
-change of a space must lock are locked once. The future of a write is resolved after its commit.
+Domain functions are plain and synchronous. Async code calls them by `await read(function, …)`, on
+one of a few warm threads that each keep a connection, or by `await write(function, …)`, in a
+transaction of the one writing thread. Writes that wait at the same time share one transaction
+(group commit), each in a savepoint of its own: one fsync serves many uploads, and the rows that
+every change of a space must lock are locked once. The future of a write is resolved after its
+commit.
 """
 
 import asyncio
@@ -84,7 +86,8 @@ class _Writer:
             with transaction.atomic():
                 for write in group:
                     settled.append((write, *_in_savepoint(write)))
-        except Exception:  # noqa: BLE001 - the whole group failed to commit; each is tried by itself
+
+        except Exception:
             _close_if_broken()
             for write in group:
                 self._alone(write)
@@ -135,7 +138,9 @@ _writer: _Writer | None = None
 
 
 async def read(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The result of `function`, called in a thread that has a warm connection, outside any transaction."""
+    """The result of `function`, called in a thread that has a warm connection, outside any
+    transaction.
+    """
     global _readers
     if _readers is None:
         with _lock:
@@ -155,8 +160,8 @@ def _reading(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 async def write(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The result of `function`, called in a transaction, after its commit.
 
-    Cancelling the caller does not undo the write. `function` may be called again when the transaction was lost, so it takes
-    ids and values, not rows that it changes in place.
+    Cancelling the caller does not undo the write. `function` may be called again when the
+    transaction was lost, so it takes ids and values, not rows that it changes in place.
     """
     global _writer
     if _writer is None:
@@ -174,7 +179,11 @@ def consistent() -> Iterator[None]:
     if connection.in_atomic_block:
         yield
         return
-    begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if connection.vendor == "postgresql" else "BEGIN DEFERRED"
+    begin = (
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        if connection.vendor == "postgresql"
+        else "BEGIN DEFERRED"
+    )
     with connection.cursor() as cursor:
         cursor.execute(begin)
         try:

@@ -1,11 +1,12 @@
 """The only module that reads the process environment.
 
-Every variable is read once, by name, with a type, a default and a sentence for people; a bad value stops the start with
-the variable's name. A variable NAME may also be given as NAME_FILE, the path of a file that holds the value (secrets).
+Every variable is read once, by name, with a type, a default and a sentence for people; a bad value
+stops the start with the variable's name. A variable NAME may also be given as NAME_FILE, the path
+of a file that holds the value (secrets).
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,9 +1,11 @@
-"""Django's ASGI handler, made lean, with streaming bodies: the only module between the server and the views.
+"""Django's ASGI handler, made lean, with streaming bodies: the only module between the server and
+the views.
 
-Two ways lead to the views. Pages and admin go through Django's own handler and middleware, on a pool of warm threads, their
-bodies capped. Upload, API and stream doors (`LEAN_PREFIXES`) go through `LEAN_MIDDLEWARE`, a few async callables, with no thread
-hop of ours; a view class that says `streams_body = True` gets `request.stream`, an async iterator over the body, before a byte of it is read.
-Doors answer with and without their last slash.
+Two ways lead to the views. Pages and admin go through Django's own handler and middleware, on a
+pool of warm threads, their bodies capped. Upload, API and stream doors (`LEAN_PREFIXES`) go through
+`LEAN_MIDDLEWARE`, a few async callables, with no thread hop of ours; a view class that says
+`streams_body = True` gets `request.stream`, an async iterator over the body, before a byte of it is
+read. Doors answer with and without their last slash.
 """
 
 import asyncio
@@ -32,7 +34,8 @@ class Disconnected(Exception):
 class Body:
     """A request's body as an async iterator over chunks of bytes, to be read once.
 
-    Raises `Disconnected` when the client leaves early. `ended` says that the last byte was handed out.
+    Raises `Disconnected` when the client leaves early. `ended` says that the last byte was handed
+    out.
     """
 
     def __init__(self, receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
@@ -102,7 +105,9 @@ class LeanHandler:
             await send_response(response, receive, send)
 
     async def dispatch(self, request: HttpRequest) -> HttpResponseBase:
-        """Resolve the address and call its view; the body is read first for views that do not stream it."""
+        """Resolve the address and call its view; the body is read first for views that do not
+        stream it.
+        """
         assert isinstance(request, LeanRequest)
         match = get_resolver().resolve(request.path_info)
         request.resolver_match = match
@@ -126,7 +131,13 @@ async def send_response(response: HttpResponseBase, receive: Any, send: Any) -> 
     if not response.streaming:
         assert isinstance(response, HttpResponse)
         response.headers.setdefault("Content-Length", str(len(response.content)))
-    await send({"type": "http.response.start", "status": response.status_code, "headers": list(_headers(response))})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": response.status_code,
+            "headers": list(_headers(response)),
+        }
+    )
     if not response.streaming:
         assert isinstance(response, HttpResponse)
         await send({"type": "http.response.body", "body": response.content})
@@ -167,7 +178,9 @@ def _headers(response: HttpResponseBase) -> Iterable[tuple[bytes, bytes]]:
 
 
 class PageHandler(ASGIHandler):
-    """Django's handler with capped bodies; sync code borrows one of a few warm threads for the time of a request."""
+    """Django's handler with capped bodies; sync code borrows one of a few warm threads for the time
+    of a request.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -202,7 +215,9 @@ def _replay(body: bytes, receive: Callable[[], Awaitable[Any]]) -> Callable[[], 
 
 
 class Doors:
-    """ASGI application: every HTTP door, by its prefix. The address is made to end with a slash first."""
+    """ASGI application: every HTTP door, by its prefix. The address is made to end with a slash
+    first.
+    """
 
     def __init__(self) -> None:
         self.lean = LeanHandler()
@@ -218,7 +233,8 @@ class Doors:
 
 
 class ContentSecurityPolicy:
-    """Middleware: pages load nothing from elsewhere and run no inline script but those whose hash they name.
+    """Middleware: pages load nothing from elsewhere and run no inline script but those whose hash
+    they name.
 
     A view adds hashes by `response.script_hashes = ["'sha256-…'"]`.
     """

@@ -1,6 +1,7 @@
 """The only module that starts and stops what lives as long as the server does.
 
-Services start on the server's lifespan event, or with the first connection where the server sends none (daphne).
+Services start on the server's lifespan event, or with the first connection where the server sends
+none (daphne).
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """The only module that configures logging: structlog in front of the standard library, on stderr.
 
-Each line carries what is bound to its context (`request`, `file`, `job`); nothing that is secret is ever bound.
+Each line carries what is bound to its context (`request`, `file`, `job`); nothing that is secret is
+ever bound.
 """
 
 import logging.config
@@ -41,14 +42,19 @@ def configure(options: dict[str, Any]) -> None:
             "formatters": {
                 "line": {
                     "()": structlog.stdlib.ProcessorFormatter,
-                    "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                    "processors": [
+                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        renderer,
+                    ],
                     "foreign_pre_chain": shared,
                 }
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"handlers": ["stderr"], "level": options["level"]},
             "loggers": {
-                "uvicorn.access": {"level": "WARNING"},  # requests are logged where their ids are known
+                "uvicorn.access": {
+                    "level": "WARNING"
+                },  # requests are logged where their ids are known
                 "uvicorn.error": {"level": "INFO"},
                 "django.server": {"level": "INFO"},
                 "PIL": {"level": "INFO"},

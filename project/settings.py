@@ -1,4 +1,6 @@
-"""Django's settings, and ours. Each variable of the environment is read here, once, through `project.env`."""
+"""Django's settings, and ours. Each variable of the environment is read here, once, through
+`project.env`.
+"""
 
 import secrets
 from pathlib import Path
@@ -10,15 +12,23 @@ from project import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# -- where things are ---------------------------------------------------------------------------------------------------
+# -- where things are ------------------------------------------------------------------------------
 
 PORT = env.integer("PORT", 8000, "Port that `make run` serves on, on 127.0.0.1.", least=1)
-DATA_DIR = env.path("DATA_DIR", "var", "Folder for the database, the files and everything else that must be kept.")
+DATA_DIR = env.path(
+    "DATA_DIR", "var", "Folder for the database, the files and everything else that must be kept."
+)
 PROCESSORS_DIR: Path | None = None
-if _processors := env.text("PROCESSORS_DIR", "", "Folder with processors of your own, one Python file each."):
+if _processors := env.text(
+    "PROCESSORS_DIR", "", "Folder with processors of your own, one Python file each."
+):
     PROCESSORS_DIR = Path(_processors).expanduser().absolute()
-DATABASE_URL = env.text("DATABASE_URL", "", "postgres://user:password@host:port/name; SQLite in DATA_DIR when empty.")
-REDIS_URL = env.text("REDIS_URL", "", "redis://host:port/0 for several processes; in-memory when empty.")
+DATABASE_URL = env.text(
+    "DATABASE_URL", "", "postgres://user:password@host:port/name; SQLite in DATA_DIR when empty."
+)
+REDIS_URL = env.text(
+    "REDIS_URL", "", "redis://host:port/0 for several processes; in-memory when empty."
+)
 ENGINE = env.choice(
     "ENGINE",
     "embedded",
@@ -26,14 +36,18 @@ ENGINE = env.choice(
     "Who runs the jobs: the server itself, or `manage.py worker` machines (Postgres only).",
 )
 
-# -- security -----------------------------------------------------------------------------------------------------------
+# -- security --------------------------------------------------------------------------------------
 
-DEBUG = env.boolean("DEBUG", default=False, meaning="Django's debug pages; never on a server that others reach.")
+DEBUG = env.boolean(
+    "DEBUG", default=False, meaning="Django's debug pages; never on a server that others reach."
+)
 
 
 def _secret_key() -> str:
     """The configured key, or one made at the first start and kept in DATA_DIR."""
-    if key := env.text("SECRET_KEY", "", "Signs sessions and tickets; made in DATA_DIR when empty."):
+    if key := env.text(
+        "SECRET_KEY", "", "Signs sessions and tickets; made in DATA_DIR when empty."
+    ):
         return key
     path = DATA_DIR / "secret_key"
     if not path.exists():
@@ -51,15 +65,21 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost 127.0.0.1 [::1]", "Host names that the server answers to.")
+ALLOWED_HOSTS = env.words(
+    "ALLOWED_HOSTS", "localhost 127.0.0.1 [::1]", "Host names that the server answers to."
+)
 ORIGINS = env.words(
     "ORIGINS",
     f"http://localhost:{PORT} http://127.0.0.1:{PORT}",
     "Origins (scheme://host:port) of the pages; requests with a session cookie from elsewhere are refused.",
 )
-CORS_ORIGINS = env.words("CORS_ORIGINS", "", "Other sites' origins whose pages may use the API and tus with a token.")
+CORS_ORIGINS = env.words(
+    "CORS_ORIGINS", "", "Other sites' origins whose pages may use the API and tus with a token."
+)
 CSRF_TRUSTED_ORIGINS = ORIGINS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if all(o.startswith("https:") for o in ORIGINS) else None
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if all(o.startswith("https:") for o in ORIGINS) else None
+)
 SESSION_COOKIE_NAME = f"millrace_session_{PORT}"
 CSRF_COOKIE_NAME = f"millrace_csrf_{PORT}"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = all(origin.startswith("https:") for origin in ORIGINS)
@@ -73,47 +93,82 @@ LOGIN_REDIRECT_URL = "dashboard"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-# -- limits: receiving --------------------------------------------------------------------------------------------------
+# -- limits: receiving -----------------------------------------------------------------------------
 
 UPLOAD_MAX_BYTES = env.size("UPLOAD_MAX_BYTES", "20Gi", "Largest file that is taken.")
-SPACE_QUOTA_BYTES = env.size("SPACE_QUOTA_BYTES", "0", "Bytes that one space may hold; 0 for no limit.")
-BATCH_MAX_FILES = env.integer("BATCH_MAX_FILES", 100_000, "Most files in one batch.", least=1)
-SPACE_OPEN_UPLOADS = env.integer("SPACE_OPEN_UPLOADS", 10_000, "Most unfinished uploads in one space.", least=1)
-UPLOAD_BUFFER_BYTES = env.size("UPLOAD_BUFFER_BYTES", "32Mi", "Memory for bytes on their way to disk, all uploads together.")
-UPLOAD_IDLE_SECONDS = env.number("UPLOAD_IDLE_SECONDS", 60, "A body that is silent this long is ended; its bytes are kept.")
-UPLOAD_EXPIRES_SECONDS = env.number(
-    "UPLOAD_EXPIRES_SECONDS", 7 * 86_400, "An unfinished upload without a new byte for this long is removed."
+SPACE_QUOTA_BYTES = env.size(
+    "SPACE_QUOTA_BYTES", "0", "Bytes that one space may hold; 0 for no limit."
 )
-UPLOAD_FSYNC = env.boolean("UPLOAD_FSYNC", default=True, meaning="Wait for the disk before a file counts as received.")
-FREE_DISK_BYTES = env.size("FREE_DISK_BYTES", "256Mi", "Uploads are refused when the disk has less than this left.")
+BATCH_MAX_FILES = env.integer("BATCH_MAX_FILES", 100_000, "Most files in one batch.", least=1)
+SPACE_OPEN_UPLOADS = env.integer(
+    "SPACE_OPEN_UPLOADS", 10_000, "Most unfinished uploads in one space.", least=1
+)
+UPLOAD_BUFFER_BYTES = env.size(
+    "UPLOAD_BUFFER_BYTES", "32Mi", "Memory for bytes on their way to disk, all uploads together."
+)
+UPLOAD_IDLE_SECONDS = env.number(
+    "UPLOAD_IDLE_SECONDS", 60, "A body that is silent this long is ended; its bytes are kept."
+)
+UPLOAD_EXPIRES_SECONDS = env.number(
+    "UPLOAD_EXPIRES_SECONDS",
+    7 * 86_400,
+    "An unfinished upload without a new byte for this long is removed.",
+)
+UPLOAD_FSYNC = env.boolean(
+    "UPLOAD_FSYNC", default=True, meaning="Wait for the disk before a file counts as received."
+)
+FREE_DISK_BYTES = env.size(
+    "FREE_DISK_BYTES", "256Mi", "Uploads are refused when the disk has less than this left."
+)
 
-# -- limits: processing -------------------------------------------------------------------------------------------------
+# -- limits: processing ----------------------------------------------------------------------------
 
 CONCURRENCY = env.integer("CONCURRENCY", 0, "Files processed at once; 0 for the number of cores.")
-LEASE_SECONDS = env.number("LEASE_SECONDS", 30, "A worker silent for this long loses its job to another.", least=3)
-JOB_ATTEMPTS = env.integer("JOB_ATTEMPTS", 3, "Times that a job whose worker died is tried before it fails.", least=1)
+LEASE_SECONDS = env.number(
+    "LEASE_SECONDS", 30, "A worker silent for this long loses its job to another.", least=3
+)
+JOB_ATTEMPTS = env.integer(
+    "JOB_ATTEMPTS", 3, "Times that a job whose worker died is tried before it fails.", least=1
+)
 STEP_SECONDS = env.number("STEP_SECONDS", 600, "Longest time of one step.", least=1)
 STEP_MEMORY_BYTES = env.size("STEP_MEMORY_BYTES", "2Gi", "Most memory of one step.")
-STEP_DISK_BYTES = env.size("STEP_DISK_BYTES", "2Gi", "Most bytes of artifacts and temporary files of one job.")
-STALL_SECONDS = env.number("STALL_SECONDS", 30, "A running step without a sign of life for this long is shown as stalled.")
+STEP_DISK_BYTES = env.size(
+    "STEP_DISK_BYTES", "2Gi", "Most bytes of artifacts and temporary files of one job."
+)
+STALL_SECONDS = env.number(
+    "STALL_SECONDS", 30, "A running step without a sign of life for this long is shown as stalled."
+)
 
-# -- limits: publishing -------------------------------------------------------------------------------------------------
+# -- limits: publishing ----------------------------------------------------------------------------
 
-EVENTS_KEEP = env.integer("EVENTS_KEEP", 200_000, "Newest events kept in each space's stream.", least=100)
+EVENTS_KEEP = env.integer(
+    "EVENTS_KEEP", 200_000, "Newest events kept in each space's stream.", least=100
+)
 EVENTS_KEEP_DAYS = env.number("EVENTS_KEEP_DAYS", 7, "Days that events are kept.", least=0)
-SOCKETS_PER_USER = env.integer("SOCKETS_PER_USER", 100, "Most live connections of one user in one process.", least=1)
-OUTBOX_BYTES = env.size("OUTBOX_BYTES", "2Mi", "A subscriber that has more than this waiting is closed as too slow.")
+SOCKETS_PER_USER = env.integer(
+    "SOCKETS_PER_USER", 100, "Most live connections of one user in one process.", least=1
+)
+OUTBOX_BYTES = env.size(
+    "OUTBOX_BYTES", "2Mi", "A subscriber that has more than this waiting is closed as too slow."
+)
 
-# -- logging ------------------------------------------------------------------------------------------------------------
+# -- logging ---------------------------------------------------------------------------------------
 
-LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"], "Least severity that is logged.")
-LOG_FORMAT = env.choice("LOG_FORMAT", "console", ["console", "json"], "How log lines look on stderr.")
+LOG_LEVEL = env.choice(
+    "LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"], "Least severity that is logged."
+)
+LOG_FORMAT = env.choice(
+    "LOG_FORMAT", "console", ["console", "json"], "How log lines look on stderr."
+)
 
-# -- Django -------------------------------------------------------------------------------------------------------------
+# -- Django ----------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
     "daphne",  # first, so that `runserver` is its
@@ -139,7 +194,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-# Upload, API and stream doors go through these few instead (see project/http.py); each is async from end to end.
+# Upload, API and stream doors go through these few instead (see project/http.py); each is async
+# from end to end.
 LEAN_MIDDLEWARE = [
     "uploads.access.AnswerErrors",
     "uploads.access.Identify",
@@ -147,7 +203,9 @@ LEAN_MIDDLEWARE = [
 LEAN_PREFIXES = ("/upload/", "/uploads/", "/api/", "/healthz/", "/readyz/", "/metrics/")
 ROOT_URLCONF = "project.urls"
 ASGI_APPLICATION = "asgi.application"
-APPEND_SLASH = False  # doors answer with and without their last slash, never by redirect: project/http.py
+APPEND_SLASH = (
+    False  # doors answer with and without their last slash, never by redirect: project/http.py
+)
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -163,7 +221,9 @@ TEMPLATES = [
     }
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bodies of pages and admin; uploads never pass through Django's parsers
+DATA_UPLOAD_MAX_MEMORY_SIZE = (
+    1024 * 1024
+)  # bodies of pages and admin; uploads never pass through Django's parsers
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 LOCALE_PATHS = [BASE_DIR / "frontend" / "locale"]
@@ -173,7 +233,10 @@ STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "frontend" / "static"]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR / "media"}},
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": DATA_DIR / "media"},
+    },
     "staticfiles": {"BACKEND": "servestatic.storage.CompressedManifestStaticFilesStorage"},
 }
 
@@ -190,7 +253,8 @@ if DATABASE_URL:
             "PORT": _conninfo.pop("port", ""),
             "OPTIONS": dict(_conninfo),
             "CONN_HEALTH_CHECKS": True,
-            "CONN_MAX_AGE": None,  # our few warm threads each keep one connection: project/database.py
+            # our few warm threads each keep one connection: project/database.py
+            "CONN_MAX_AGE": None,
         }
     }
 else:

@@ -1,4 +1,6 @@
-"""Every address. Each pattern ends with a slash; `project.http` adds the one that a client left out."""
+"""Every address. Each pattern ends with a slash; `project.http` adds the one that a client left
+out.
+"""
 
 from django.contrib import admin
 from django.urls import include, path

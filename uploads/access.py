@@ -1,7 +1,9 @@
-"""The only module that decides who may: sign-in by cookie, token or ticket, spaces, roles, scopes, origins.
+"""The only module that decides who may: sign-in by cookie, token or ticket, spaces, roles, scopes,
+origins.
 
-A request is identified once (`identify`, for lean doors, WebSocket and SSE alike). What was found is kept for a few seconds, and
-forgotten at once when it is revoked. A view then says what it needs by `here(request, Role.…)`.
+A request is identified once (`identify`, for lean doors, WebSocket and SSE alike). What was found
+is kept for a few seconds, and forgotten at once when it is revoked. A view then says what it needs
+by `here(request, Role.…)`.
 """
 
 import hashlib
@@ -29,7 +31,15 @@ from django.utils import timezone
 
 from project import database
 from project.http import Disconnected
-from uploads.errors import ApiError, BadCsrf, BadOrigin, Forbidden, NotFound, NotSignedIn, Unavailable
+from uploads.errors import (
+    ApiError,
+    BadCsrf,
+    BadOrigin,
+    Forbidden,
+    NotFound,
+    NotSignedIn,
+    Unavailable,
+)
 from uploads.models import Membership, Role, Space, Token, User
 from uploads.publishing import doorbell
 
@@ -77,7 +87,7 @@ class Access:
         return ORDER.index(self.role) >= ORDER.index(need) and SCOPE_OF[need] in self.scopes
 
 
-# -- who is it ----------------------------------------------------------------------------------------------------------
+# -- who is it -------------------------------------------------------------------------------------
 
 _known: "OrderedDict[tuple[str, str], tuple[float, Who]]" = OrderedDict()
 
@@ -91,7 +101,9 @@ doorbell.subscribe("revoke", forget)
 
 
 async def identify(headers: Mapping[str, str]) -> Who | None:
-    """Who sent these headers (`authorization`, `cookie`), None where they say nothing. Raises NotSignedIn for what is not valid."""
+    """Who sent these headers (`authorization`, `cookie`), None where they say nothing. Raises
+    NotSignedIn for what is not valid.
+    """
     authorization = headers.get("authorization", "")
     if authorization:
         scheme, _, secret = authorization.partition(" ")
@@ -139,7 +151,11 @@ def digest(secret: str) -> str:
 
 def _by_token(key: str) -> Who:
     token = Token.objects.select_related("user", "space").filter(digest=key).first()
-    if token is None or not token.user.is_active or (token.expires_at and token.expires_at <= timezone.now()):
+    if (
+        token is None
+        or not token.user.is_active
+        or (token.expires_at and token.expires_at <= timezone.now())
+    ):
         raise NotSignedIn("The API token is not valid: unknown, expired or removed.")
     spaces = _spaces(token.user)
     own = _own(token.user)
@@ -159,7 +175,9 @@ def _by_token(key: str) -> Who:
 
 def _used(token_id: int) -> None:
     now = timezone.now()
-    Token.objects.filter(pk=token_id).exclude(last_used_at__gt=now - timedelta(minutes=1)).update(last_used_at=now)
+    Token.objects.filter(pk=token_id).exclude(last_used_at__gt=now - timedelta(minutes=1)).update(
+        last_used_at=now
+    )
 
 
 def _by_session(key: str) -> Who:
@@ -192,13 +210,14 @@ def _own(user: User) -> str | None:
     return Space.objects.filter(owner=user).values_list("slug", flat=True).first()
 
 
-# -- may they -----------------------------------------------------------------------------------------------------------
+# -- may they --------------------------------------------------------------------------------------
 
 
 def here(request: HttpRequest, need: Role = Role.VIEWER) -> Access:
     """The requester in the space that `?space=` names (default: their own).
 
-    Raises NotSignedIn, NotFound for a space that is not theirs, Forbidden where role or scope do not suffice.
+    Raises NotSignedIn, NotFound for a space that is not theirs, Forbidden where role or scope do
+    not suffice.
     """
     who: Who | None = getattr(request, "who", None)
     if who is None:
@@ -213,14 +232,24 @@ def enter(who: Who, slug: str | None, need: Role = Role.VIEWER) -> Access:
         raise NotFound("There is no such space, or you are no member of it.")
     space_id, role = who.spaces[slug]
     access = Access(
-        who.user_id, who.username, space_id, slug, Role(role), who.scopes, who.via, who.token_id, who.session_key
+        who.user_id,
+        who.username,
+        space_id,
+        slug,
+        Role(role),
+        who.scopes,
+        who.via,
+        who.token_id,
+        who.session_key,
     )
     if not access.may(need):
-        raise Forbidden(f"That needs the role {need.value} in the space {slug} and a token with the scope {SCOPE_OF[need]}.")
+        raise Forbidden(
+            f"That needs the role {need.value} in the space {slug} and a token with the scope {SCOPE_OF[need]}."
+        )
     return access
 
 
-# -- tickets ------------------------------------------------------------------------------------------------------------
+# -- tickets ---------------------------------------------------------------------------------------
 
 _signer = TimestampSigner(salt="millrace.ticket")
 
@@ -228,19 +257,37 @@ _signer = TimestampSigner(salt="millrace.ticket")
 def make_ticket(access: Access) -> str:
     """A signed ticket for one `hello`, good for one minute."""
     nonce = hashlib.sha256(f"{time.time_ns()}{access.user_id}".encode()).hexdigest()[:16]
-    return _signer.sign_object([access.user_id, access.space_slug, list(access.scopes), access.token_id, access.session_key, nonce])
+    return _signer.sign_object(
+        [
+            access.user_id,
+            access.space_slug,
+            list(access.scopes),
+            access.token_id,
+            access.session_key,
+            nonce,
+        ]
+    )
 
 
 async def take_ticket(ticket: str) -> Who:
     """Whom a ticket was given to. Raises NotSignedIn for one that is old, forged or used."""
     try:
-        user_id, slug, scopes, token_id, session_key, nonce = _signer.unsign_object(ticket, max_age=TICKET_SECONDS)
+        user_id, slug, scopes, token_id, session_key, nonce = _signer.unsign_object(
+            ticket, max_age=TICKET_SECONDS
+        )
     except (BadSignature, ValueError, TypeError):
         raise NotSignedIn("The ticket is not valid or older than a minute.") from None
     return await database.write(_redeem, user_id, slug, tuple(scopes), token_id, session_key, nonce)
 
 
-def _redeem(user_id: int, slug: str, scopes: tuple[str, ...], token_id: int | None, session_key: str | None, nonce: str) -> Who:
+def _redeem(
+    user_id: int,
+    slug: str,
+    scopes: tuple[str, ...],
+    token_id: int | None,
+    session_key: str | None,
+    nonce: str,
+) -> Who:
     # a session row is the once-only mark: it exists in every process, and expires by itself
     mark = SessionStore(f"ticket{nonce}")
     if mark.exists(mark.session_key):
@@ -254,11 +301,13 @@ def _redeem(user_id: int, slug: str, scopes: tuple[str, ...], token_id: int | No
     return Who(user.pk, user.username, "ticket", spaces, slug, scopes, token_id, session_key)
 
 
-# -- where does it come from --------------------------------------------------------------------------------------------
+# -- where does it come from -----------------------------------------------------------------------
 
 
 def origin_good(origin: str | None) -> bool:
-    """Whether an Origin header (scheme://host:port) is one of our pages'. Missing and `null` are not."""
+    """Whether an Origin header (scheme://host:port) is one of our pages'. Missing and `null` are
+    not.
+    """
     return origin is not None and origin in settings.ORIGINS
 
 
@@ -275,7 +324,9 @@ def check_form_token(request: HttpRequest, token: str) -> None:
 
 
 def _check_site(request: HttpRequest) -> None:
-    """A cookie comes along by itself, so requests that change something must show that our page made them."""
+    """A cookie comes along by itself, so requests that change something must show that our page
+    made them.
+    """
     origin = request.headers.get("origin")
     if origin is not None and not origin_good(origin):
         raise BadOrigin
@@ -283,11 +334,13 @@ def _check_site(request: HttpRequest) -> None:
     if token is not None:
         check_form_token(request, token)
         request.csrf_checked = True  # type: ignore[attr-defined]
-    elif request.path_info != "/upload/":  # this one's form brings the token as its first field and checks it itself
+    elif (
+        request.path_info != "/upload/"
+    ):  # this one's form brings the token as its first field and checks it itself
         raise BadCsrf
 
 
-# -- the lean doors' middleware -----------------------------------------------------------------------------------------
+# -- the lean doors' middleware --------------------------------------------------------------------
 
 Respond = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -321,13 +374,17 @@ def answer(request: HttpRequest, error: ApiError) -> HttpResponseBase:
     """An error as its answer; browsers that must sign in are sent to the page for it."""
     if isinstance(error, NotSignedIn):
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
-            return HttpResponse(status=302, headers={"Location": f"/sign-in/?next={quote(request.get_full_path())}"})
+            return HttpResponse(
+                status=302, headers={"Location": f"/sign-in/?next={quote(request.get_full_path())}"}
+            )
         error.headers.setdefault("WWW-Authenticate", "Bearer")
     return JsonResponse(error.as_json(), status=error.status, headers=error.headers)
 
 
 class Identify:
-    """Says who asks (`request.who`); nobody unknown gets past, but to views that say `public = True`, and OPTIONS."""
+    """Says who asks (`request.who`); nobody unknown gets past, but to views that say `public =
+    True`, and OPTIONS.
+    """
 
     def __init__(self, respond: Respond) -> None:
         self.respond = respond

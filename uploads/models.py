@@ -1,7 +1,7 @@
 """The tables of the domain, and nothing that changes a status (`processing.jobs` alone does).
 
-Every row hangs on a space. Numbers that must be right in a stream (`seq`, the counts, used bytes) live on the space's row and
-change in the transaction of the change itself.
+Every row hangs on a space. Numbers that must be right in a stream (`seq`, the counts, used bytes)
+live on the space's row and change in the transaction of the change itself.
 """
 
 import secrets
@@ -51,7 +51,9 @@ class Space(models.Model):
 
     slug = models.SlugField(max_length=64, unique=True)
     name = models.CharField(max_length=200)
-    owner = models.OneToOneField(User, models.CASCADE, null=True, blank=True, related_name="private_space")
+    owner = models.OneToOneField(
+        User, models.CASCADE, null=True, blank=True, related_name="private_space"
+    )
     members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(
         User, through="Membership", related_name="spaces"
     )
@@ -173,14 +175,22 @@ class UploadedFile(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     space = models.ForeignKey(Space, models.CASCADE, related_name="files")
     uploader = models.ForeignKey(User, models.SET_NULL, null=True)
-    name = models.CharField(max_length=255)  # what the sender called it; never part of a path on disk
-    path = models.CharField(max_length=4096, blank=True)  # where it lay in a dropped folder, "" if nowhere
+    name = models.CharField(
+        max_length=255
+    )  # what the sender called it; never part of a path on disk
+    path = models.CharField(
+        max_length=4096, blank=True
+    )  # where it lay in a dropped folder, "" if nowhere
     batch = models.CharField(max_length=100, null=True)  # the batch's key
     parent = models.ForeignKey("self", models.SET_NULL, null=True)
     metadata = models.TextField(blank=True)  # Upload-Metadata as the sender gave it
-    parts = models.JSONField(null=True)  # ids of the partials that a final upload is joined from (tus concatenation)
+    parts = models.JSONField(
+        null=True
+    )  # ids of the partials that a final upload is joined from (tus concatenation)
     size = models.BigIntegerField(null=True)  # bytes; unknown while the length is deferred
-    received = models.BigIntegerField(default=0)  # at creation and completion; between them the content's length is the truth
+    received = models.BigIntegerField(
+        default=0
+    )  # at creation and completion; between them the content's length is the truth
     complete = models.BooleanField(default=False)  # every byte is stored
     sha256 = models.CharField(max_length=64, null=True)
     expected_sha256 = models.CharField(max_length=64, null=True)
@@ -203,10 +213,20 @@ class UploadedFile(models.Model):
             models.Index(fields=["space", "-created_at", "-id"], name="files_newest"),
             models.Index(fields=["space", "status", "-created_at", "-id"], name="files_by_status"),
             models.Index(fields=["space", "kind", "-created_at", "-id"], name="files_by_kind"),
-            models.Index(fields=["space", "batch"], name="files_by_batch", condition=models.Q(batch__isnull=False)),
-            models.Index(fields=["space", "sha256"], name="files_by_digest", condition=models.Q(sha256__isnull=False)),
+            models.Index(
+                fields=["space", "batch"],
+                name="files_by_batch",
+                condition=models.Q(batch__isnull=False),
+            ),
+            models.Index(
+                fields=["space", "sha256"],
+                name="files_by_digest",
+                condition=models.Q(sha256__isnull=False),
+            ),
             models.Index(fields=["space", "-finished_at", "-id"], name="files_just_ended"),
-            models.Index(fields=["expires_at"], name="files_expiring", condition=models.Q(complete=False)),
+            models.Index(
+                fields=["expires_at"], name="files_expiring", condition=models.Q(complete=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -260,8 +280,14 @@ class Job(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["space", "-priority", "queued_at"], name="jobs_next", condition=models.Q(state="queued")),
-            models.Index(fields=["lease_until"], name="jobs_leased", condition=models.Q(state="running")),
+            models.Index(
+                fields=["space", "-priority", "queued_at"],
+                name="jobs_next",
+                condition=models.Q(state="queued"),
+            ),
+            models.Index(
+                fields=["lease_until"], name="jobs_leased", condition=models.Q(state="running")
+            ),
         ]
 
     def __str__(self) -> str:
@@ -296,7 +322,9 @@ class Step(models.Model):
     result = models.JSONField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["file", "attempt", "name"], name="one_step_per_attempt")]
+        constraints = [
+            models.UniqueConstraint(fields=["file", "attempt", "name"], name="one_step_per_attempt")
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} of {self.file_id} #{self.attempt}"
@@ -312,7 +340,9 @@ class Artifact(models.Model):
     size = models.BigIntegerField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["step", "name"], name="one_artifact_per_name")]
+        constraints = [
+            models.UniqueConstraint(fields=["step", "name"], name="one_artifact_per_name")
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -329,7 +359,9 @@ class Event(models.Model):
     payload = models.TextField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["space", "seq"], name="one_event_per_number")]
+        constraints = [
+            models.UniqueConstraint(fields=["space", "seq"], name="one_event_per_number")
+        ]
         indexes = [models.Index(fields=["at"], name="events_by_age")]
 
     def __str__(self) -> str:

@@ -26,7 +26,9 @@ def private_space(user: User) -> Space:
 
 
 def shared_space(slug: str, user: User) -> Space:
-    """The space of that slug with the user as a member, both made where missing; who makes a space manages it."""
+    """The space of that slug with the user as a member, both made where missing; who makes a space
+    manages it.
+    """
     space, made = Space.objects.get_or_create(slug=slug, defaults={"name": slug})
     role = Role.MANAGER if made else Role.UPLOADER
     Membership.objects.get_or_create(space=space, user=user, defaults={"role": role})
@@ -44,7 +46,12 @@ def make_token(
     """A new API token and its secret, which is kept nowhere."""
     secret = f"mr_{secrets.token_urlsafe(32)}"
     token = Token.objects.create(
-        user=user, space=space, name=name, digest=digest(secret), scopes=list(scopes), expires_at=expires_at
+        user=user,
+        space=space,
+        name=name,
+        digest=digest(secret),
+        scopes=list(scopes),
+        expires_at=expires_at,
     )
     return token, secret
 

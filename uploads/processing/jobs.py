@@ -1,13 +1,14 @@
 """Every change of a file's status, and nothing else changes one.
 
-Each function is one move of the table in the design: a compare-and-set on the row, its event and counts, the doorbell after the
-commit. All are plain functions to be called inside a transaction (`database.write`). What a worker writes is fenced by the attempt that it
-claimed: a late or doubled message finds no row to change, and `LostLease` says so.
+Each function is one move of the table in the design: a compare-and-set on the row, its event and
+counts, the doorbell after the commit. All are plain functions to be called inside a transaction
+(`database.write`). What a worker writes is fenced by the attempt that it claimed: a late or doubled
+message finds no row to change, and `LostLease` says so.
 """
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -46,7 +47,7 @@ class Arrival:
     id: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
-# -- receiving ----------------------------------------------------------------------------------------------------------
+# -- receiving -------------------------------------------------------------------------------------
 
 
 def create(arrival: Arrival) -> UploadedFile:
@@ -63,7 +64,12 @@ def receive(arrival: Arrival, *, sha256: str) -> UploadedFile:
     _admit(arrival)
     now = timezone.now()
     file = _row(arrival, status=Status.QUEUED)
-    file.complete, file.received, file.received_at, file.sha256 = True, arrival.size or 0, now, sha256
+    file.complete, file.received, file.received_at, file.sha256 = (
+        True,
+        arrival.size or 0,
+        now,
+        sha256,
+    )
     file.expires_at = None
     file.save(force_insert=True)
     _enqueue(file, now)
@@ -86,7 +92,9 @@ def complete(file_id: uuid.UUID, *, size: int, sha256: str) -> UploadedFile:
 
 
 def announce_size(file_id: uuid.UUID, size: int) -> UploadedFile:
-    """The length of an upload that was created without one. Raises WrongState when it was known, QuotaReached."""
+    """The length of an upload that was created without one. Raises WrongState when it was known,
+    QuotaReached.
+    """
     file = _locked(file_id)
     if file.size is not None or file.status != Status.RECEIVING:
         raise WrongState("The length of this upload is known already and can't change.")
@@ -121,11 +129,15 @@ def _admit(arrival: Arrival) -> None:
 def _admit_bytes(space: Space, size: int) -> None:
     quota = space.quota_bytes if space.quota_bytes is not None else settings.SPACE_QUOTA_BYTES
     if quota and space.used_bytes + size > quota:
-        raise QuotaReached(f"The space holds {space.used_bytes} of {quota} bytes; {size} more do not fit.")
+        raise QuotaReached(
+            f"The space holds {space.used_bytes} of {quota} bytes; {size} more do not fit."
+        )
 
 
 def _admit_to_batch(arrival: Arrival, key: str) -> None:
-    batch, _ = Batch.objects.get_or_create(space_id=arrival.space_id, key=key, defaults={"total": arrival.batch_total})
+    batch, _ = Batch.objects.get_or_create(
+        space_id=arrival.space_id, key=key, defaults={"total": arrival.batch_total}
+    )
     if arrival.batch_total is not None and batch.total != arrival.batch_total:
         batch.total = arrival.batch_total
         batch.save(update_fields=["total"])
@@ -150,11 +162,13 @@ def _row(arrival: Arrival, status: Status) -> UploadedFile:
     )
 
 
-# -- what people ask for ------------------------------------------------------------------------------------------------
+# -- what people ask for ---------------------------------------------------------------------------
 
 
 def cancel(file_id: uuid.UUID) -> UploadedFile | None:
-    """queued, processing → cancelled; receiving → gone (None). Raises WrongState for what has ended."""
+    """queued, processing → cancelled; receiving → gone (None). Raises WrongState for what has
+    ended.
+    """
     file = _locked(file_id)
     if file.status == Status.RECEIVING:
         _remove(file)
@@ -165,7 +179,9 @@ def cancel(file_id: uuid.UUID) -> UploadedFile | None:
     file.status, file.finished_at, file.step = Status.CANCELLED, now, None
     file.save(update_fields=["status", "finished_at", "step"])
     Job.objects.filter(pk=file_id).update(state=Job.State.ENDED, worker="", lease_until=None)
-    Step.objects.filter(file=file_id, status=Step.State.RUNNING).update(status=Step.State.SKIPPED, finished_at=now)
+    Step.objects.filter(file=file_id, status=Step.State.RUNNING).update(
+        status=Step.State.SKIPPED, finished_at=now
+    )
     stream.updated(file, before)
     transaction.on_commit(partial(doorbell.stop, str(file_id)))
     return file
@@ -179,7 +195,12 @@ def retry(file_id: uuid.UUID) -> UploadedFile:
     file.status, file.finished_at, file.error, file.step = Status.QUEUED, None, None, None
     file.save(update_fields=["status", "finished_at", "error", "step"])
     changed = Job.objects.filter(pk=file_id).update(
-        state=Job.State.QUEUED, tries=0, queued_at=timezone.now(), run_after=None, worker="", lease_until=None
+        state=Job.State.QUEUED,
+        tries=0,
+        queued_at=timezone.now(),
+        run_after=None,
+        worker="",
+        lease_until=None,
     )
     if not changed:
         raise WrongState
@@ -202,7 +223,7 @@ def _remove(file: UploadedFile) -> None:
     transaction.on_commit(partial(storage.remove, file_id))
 
 
-# -- working ------------------------------------------------------------------------------------------------------------
+# -- working ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -226,7 +247,7 @@ class StepRecord:
     version: int
     position: int
     status: str
-    started_at: datetime
+    started_at: datetime | None = None
     finished_at: datetime | None = None
     duration_ms: int | None = None
     done: float | None = None
@@ -237,8 +258,15 @@ class StepRecord:
     artifacts: Sequence[tuple[str, str, int]] = ()  # (name, media type, size)
 
 
+def copy_of(step: StepRecord) -> StepRecord:
+    """The step as it is now, for a write that happens later."""
+    return replace(step)
+
+
 def claim(worker: str, limit: int) -> list[Claimed]:
-    """Up to `limit` jobs, in our order: the space with the least running first, there by priority, then by age."""
+    """Up to `limit` jobs, in our order: the space with the least running first, there by priority,
+    then by age.
+    """
     claimed: list[Claimed] = []
     now = timezone.now()
     while len(claimed) < limit:
@@ -252,7 +280,9 @@ def claim(worker: str, limit: int) -> list[Claimed]:
 def _next(now: datetime) -> Job | None:
     waiting = Space.objects.filter(queued__gt=0).order_by("processing", "pk")
     for space_id in waiting.values_list("pk", flat=True):
-        jobs = Job.objects.select_for_update(skip_locked=True).filter(space=space_id, state=Job.State.QUEUED)
+        jobs = Job.objects.select_for_update(skip_locked=True).filter(
+            space=space_id, state=Job.State.QUEUED
+        )
         due = jobs.exclude(run_after__gt=now).order_by("-priority", "queued_at")
         if (job := due.first()) is not None:
             return job
@@ -269,7 +299,9 @@ def _start(job: Job, worker: str, now: datetime) -> Claimed:
     file.status, file.attempt, file.error, file.step = Status.PROCESSING, job.attempt, None, None
     file.save(update_fields=["status", "attempt", "error", "step"])
     stream.updated(file, before)
-    return Claimed(file.pk, job.attempt, file.space_id, file.batch, file.name, file.size or 0, file.sha256)
+    return Claimed(
+        file.pk, job.attempt, file.space_id, file.batch, file.name, file.size or 0, file.sha256
+    )
 
 
 def renew(worker: str, attempts: Iterable[tuple[uuid.UUID, int]]) -> set[uuid.UUID]:
@@ -278,7 +310,9 @@ def renew(worker: str, attempts: Iterable[tuple[uuid.UUID, int]]) -> set[uuid.UU
     until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
     mine = Job.objects.filter(pk__in=list(held), worker=worker, state=Job.State.RUNNING)
     kept = {pk for pk, attempt in mine.values_list("pk", "attempt") if held[pk] == attempt}
-    Job.objects.filter(pk__in=kept, worker=worker, state=Job.State.RUNNING).update(lease_until=until)
+    Job.objects.filter(pk__in=kept, worker=worker, state=Job.State.RUNNING).update(
+        lease_until=until
+    )
     return set(held) - kept
 
 
@@ -312,7 +346,9 @@ def take_back(worker: str) -> int:
 
 
 def sweep() -> int:
-    """Jobs whose lease ran out go back to the queue, or fail when they were tried often enough; returns how many."""
+    """Jobs whose lease ran out go back to the queue, or fail when they were tried often enough;
+    returns how many.
+    """
     return _sweep(Job.objects.filter(state=Job.State.RUNNING, lease_until__lt=timezone.now()))
 
 
@@ -321,7 +357,8 @@ def _sweep(jobs: Any) -> int:
     for job in lost:
         file = UploadedFile.objects.get(pk=job.pk)
         Step.objects.filter(file=file, attempt=job.attempt, status=Step.State.RUNNING).update(
-            status=Step.State.FAILED, error={"code": "worker_lost", "message": "The worker died during this step."}
+            status=Step.State.FAILED,
+            error={"code": "worker_lost", "message": "The worker died during this step."},
         )
         if job.tries < settings.JOB_ATTEMPTS:
             _requeue(file)
@@ -333,7 +370,9 @@ def _sweep(jobs: Any) -> int:
 
 
 def _leased(claimed: Claimed) -> UploadedFile:
-    held = Job.objects.select_for_update().filter(pk=claimed.file_id, attempt=claimed.attempt, state=Job.State.RUNNING)
+    held = Job.objects.select_for_update().filter(
+        pk=claimed.file_id, attempt=claimed.attempt, state=Job.State.RUNNING
+    )
     if not held.exists():
         raise LostLease
     return UploadedFile.objects.get(pk=claimed.file_id)
@@ -354,9 +393,14 @@ def _keep(file: UploadedFile, attempt: int, steps: Sequence[StepRecord]) -> None
             "error": step.error,
             "result": step.result,
         }
-        row, _ = Step.objects.update_or_create(file=file, attempt=attempt, name=step.name, defaults=values)
+        row, _ = Step.objects.update_or_create(
+            file=file, attempt=attempt, name=step.name, defaults=values
+        )
         Artifact.objects.bulk_create(
-            [Artifact(step=row, file=file, name=name, media_type=kind, size=size) for name, kind, size in step.artifacts],
+            [
+                Artifact(step=row, file=file, name=name, media_type=kind, size=size)
+                for name, kind, size in step.artifacts
+            ],
             ignore_conflicts=True,
         )
         _draw(file, attempt, step)
@@ -407,7 +451,7 @@ def _forget_old_attempts(file: UploadedFile) -> None:
         transaction.on_commit(partial(storage.remove_attempt, file.pk, attempt))
 
 
-# -- shared -------------------------------------------------------------------------------------------------------------
+# -- shared ----------------------------------------------------------------------------------------
 
 
 def _locked(file_id: uuid.UUID) -> UploadedFile:

@@ -1,4 +1,6 @@
-"""What is done from time to time: lost leases, expired uploads, old events, orphans. Each is harmless when done twice."""
+"""What is done from time to time: lost leases, expired uploads, old events, orphans. Each is
+harmless when done twice.
+"""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,6 @@
-"""How long a step will still take, from what was measured: the speed of this run, and of earlier runs of the same step and kind."""
+"""How long a step will still take, from what was measured: the speed of this run, and of earlier
+runs of the same step and kind.
+"""
 
 from collections import OrderedDict
 
@@ -24,8 +26,12 @@ class Rates:
         while len(self._known) > REMEMBER:
             self._known.popitem(last=False)
 
-    def eta(self, key: tuple[str, str, str], done: float, total: float | None, seconds: float) -> float | None:
-        """Seconds left of a run that did `done` of `total` in `seconds`; None where nothing is known."""
+    def eta(
+        self, key: tuple[str, str, str], done: float, total: float | None, seconds: float
+    ) -> float | None:
+        """Seconds left of a run that did `done` of `total` in `seconds`; None where nothing is
+        known.
+        """
         if total is None or total <= done:
             return None
         own = done / seconds if done > 0 and seconds > 0 else None

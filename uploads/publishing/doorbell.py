@@ -1,7 +1,9 @@
-"""The only module on the channel layer: tells every process, at once and at most once, that something has changed.
+"""The only module on the channel layer: tells every process, at once and at most once, that
+something has changed.
 
-The layer is a doorbell, not the truth: whatever it loses is found again in the stream. Each process has one channel in one group. What
-is rung in a short while goes out as one message. Callbacks run on the loop, in the order of the ringing process's commits.
+The layer is a doorbell, not the truth: whatever it loses is found again in the stream. Each process
+has one channel in one group. What is rung in a short while goes out as one message. Callbacks run
+on the loop, in the order of the ringing process's commits.
 """
 
 import asyncio
@@ -36,9 +38,26 @@ def subscribe(kind: Kind, callback: Callback) -> Callable[[], None]:
     return lambda: _subscribers[kind].remove(callback)
 
 
-def ring(*, space_id: int, epoch: str, seq: int, event: str, file: str | None, batch: str | None, counts: dict[str, int]) -> None:
+def ring(
+    *,
+    space_id: int,
+    epoch: str,
+    seq: int,
+    event: str,
+    file: str | None,
+    batch: str | None,
+    counts: dict[str, int],
+) -> None:
     """An event was committed; `event` is its JSON."""
-    body = {"space": space_id, "epoch": epoch, "seq": seq, "event": event, "file": file, "batch": batch, "counts": counts}
+    body = {
+        "space": space_id,
+        "epoch": epoch,
+        "seq": seq,
+        "event": event,
+        "file": file,
+        "batch": batch,
+        "counts": counts,
+    }
     _put("event", body)
 
 
@@ -57,7 +76,9 @@ def wake() -> None:
     _put("wake", {})
 
 
-def revoke(*, user: int | None = None, token: int | None = None, session: str | None = None) -> None:
+def revoke(
+    *, user: int | None = None, token: int | None = None, session: str | None = None
+) -> None:
     """What a user, a token or a session may do has changed; live connections of theirs are closed."""
     _put("revoke", {"user": user, "token": token, "session": session})
 
@@ -98,10 +119,14 @@ class _Line:
             if not rings:
                 continue
             try:
-                await self.layer.group_send(GROUP, {"type": "rings", "rings": rings, "from": self.channel})
+                await self.layer.group_send(
+                    GROUP, {"type": "rings", "rings": rings, "from": self.channel}
+                )
             except Exception as error:
                 log.warning("layer unreachable", error=str(error))
-                _dispatch(rings)  # this process at least hears itself; the others find it in the stream
+                _dispatch(
+                    rings
+                )  # this process at least hears itself; the others find it in the stream
             await asyncio.sleep(GATHER_SECONDS)
 
     async def listen(self) -> None:
@@ -159,7 +184,8 @@ async def service() -> AsyncIterator[None]:
     global _line
     line = _line = _Line()
     tasks = [
-        line.loop.create_task(work(), name=f"doorbell {work.__name__}") for work in (line.listen, line.send, line.pulse)
+        line.loop.create_task(work(), name=f"doorbell {work.__name__}")
+        for work in (line.listen, line.send, line.pulse)
     ]
     try:
         yield

@@ -1,7 +1,9 @@
-"""The types of everything that goes out: files, batches, events, frames. The only home of their shapes.
+"""The types of everything that goes out: files, batches, events, frames. The only home of their
+shapes.
 
-The API, the stream and both specifications are made from these. `describe` and `describe_batch` build the JSON of a row; what they
-build is valid by construction (a test replays real traffic against the types), so nothing is validated twice on the way out.
+The API, the stream and both specifications are made from these. `describe` and `describe_batch`
+build the JSON of a row; what they build is valid by construction (a test replays real traffic
+against the types), so nothing is validated twice on the way out.
 """
 
 from datetime import datetime
@@ -202,7 +204,8 @@ class ProgressFrame(Frozen):
 
 
 Frame = Annotated[
-    EventsFrame | SnapshotFrame | ReadyFrame | PositionFrame | ProgressFrame, Field(discriminator="type")
+    EventsFrame | SnapshotFrame | ReadyFrame | PositionFrame | ProgressFrame,
+    Field(discriminator="type"),
 ]
 
 
@@ -216,7 +219,9 @@ class EventsPage(Frozen):
 
 def moment(at: datetime | None) -> str | None:
     """A time as JSON holds it: UTC, milliseconds, `Z`."""
-    return None if at is None else at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return (
+        None if at is None else at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    )
 
 
 def describe(file: UploadedFile, space: str) -> dict[str, Any]:
@@ -246,9 +251,15 @@ def describe(file: UploadedFile, space: str) -> dict[str, Any]:
 def describe_batch(batch: BatchRow) -> dict[str, Any]:
     """The JSON of a batch (`Batch`).
 
-    A batch has ended when nothing of it is in flight and, where its sender told a total, that many files have come.
+    A batch has ended when nothing of it is in flight and, where its sender told a total, that many
+    files have come.
     """
-    return {"id": batch.key, "total": batch.total, "counts": batch.counts, "ended": has_ended(batch)}
+    return {
+        "id": batch.key,
+        "total": batch.total,
+        "counts": batch.counts,
+        "ended": has_ended(batch),
+    }
 
 
 def has_ended(batch: BatchRow) -> bool:

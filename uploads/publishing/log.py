@@ -1,7 +1,7 @@
 """The stream: the only module that numbers, keeps and prunes events.
 
-A space's number, counts and used bytes change on the space's row in the transaction of the change, so that commits are in the order of
-their numbers and a reader never sees a hole.
+A space's number, counts and used bytes change on the space's row in the transaction of the change,
+so that commits are in the order of their numbers and a reader never sees a hole.
 """
 
 from collections.abc import Iterable
@@ -66,7 +66,9 @@ def deleted(file: UploadedFile, before: str) -> None:
     _file_event("file.deleted", file, before, None, used=-(file.size or 0))
 
 
-def _file_event(kind: str, file: UploadedFile, before: str | None, after: str | None, *, used: int) -> None:
+def _file_event(
+    kind: str, file: UploadedFile, before: str | None, after: str | None, *, used: int
+) -> None:
     head = _advance(file.space_id, before, after, used)
     at = timezone.now()
     body = {"seq": head.seq, "type": kind, "at": moment(at), "file": describe(file, head.slug)}
@@ -84,7 +86,8 @@ def _advance(space_id: int, before: str | None, after: str | None, used: int = 0
     if used:
         changes.append(f"used_bytes = used_bytes + ({used:d})")
     sql = (
-        f"UPDATE uploads_space SET {', '.join(changes)} WHERE id = %s "  # noqa: S608 - column names are ours
+
+        f"UPDATE uploads_space SET {', '.join(changes)} WHERE id = %s "
         f"RETURNING slug, epoch, seq, {', '.join(COLUMNS)}"
     )
     with connection.cursor() as cursor:
@@ -94,12 +97,19 @@ def _advance(space_id: int, before: str | None, after: str | None, used: int = 0
 
 
 def _append(
-    space_id: int, head: Head, at: datetime, body: dict[str, Any], file: UploadedFile | None = None, batch: str | None = None
+    space_id: int,
+    head: Head,
+    at: datetime,
+    body: dict[str, Any],
+    file: UploadedFile | None = None,
+    batch: str | None = None,
 ) -> None:
     payload = orjson.dumps(body).decode()
     file_id = None if file is None else file.pk
     batch = batch if file is None else file.batch
-    Event.objects.create(space_id=space_id, seq=head.seq, at=at, file=file_id, batch=batch, payload=payload)
+    Event.objects.create(
+        space_id=space_id, seq=head.seq, at=at, file=file_id, batch=batch, payload=payload
+    )
     ring = partial(
         doorbell.ring,
         space_id=space_id,
@@ -126,7 +136,12 @@ def _move_batch(space_id: int, key: str, before: str | None, after: str | None) 
     elif batch.ended_at is None:
         batch.ended_at = timezone.now()
         head = _advance(space_id, None, None)
-        body = {"seq": head.seq, "type": "batch.ended", "at": moment(batch.ended_at), "batch": describe_batch(batch)}
+        body = {
+            "seq": head.seq,
+            "type": "batch.ended",
+            "at": moment(batch.ended_at),
+            "batch": describe_batch(batch),
+        }
         _append(space_id, head, batch.ended_at, body, batch=key)
     batch.save()
 
@@ -146,7 +161,9 @@ def heads(space_ids: Iterable[int]) -> dict[int, tuple[str, int]]:
 
 @dataclass(frozen=True)
 class Page:
-    """Events in order, as `(seq, payload, file, batch)`, and where the stream stands after the last of them."""
+    """Events in order, as `(seq, payload, file, batch)`, and where the stream stands after the last
+    of them.
+    """
 
     epoch: str
     seq: int
@@ -155,11 +172,19 @@ class Page:
     counts: dict[str, int]
 
 
-def read(space_id: int, after: tuple[str, int] | None, limit: int = PAGE, *, file: str | None = None, batch: str | None = None) -> Page:
+def read(
+    space_id: int,
+    after: tuple[str, int] | None,
+    limit: int = PAGE,
+    *,
+    file: str | None = None,
+    batch: str | None = None,
+) -> Page:
     """Events after a cursor (None: from the oldest kept), at most `limit`.
 
-    Raises CursorGone when the stream can't be continued from there: another epoch, pruned, or a number not yet given. Counts are those
-    of the space at the time of reading. Call it inside `database.consistent()` or a transaction.
+    Raises CursorGone when the stream can't be continued from there: another epoch, pruned, or a
+    number not yet given. Counts are those of the space at the time of reading. Call it inside
+    `database.consistent()` or a transaction.
     """
     space = Space.objects.get(pk=space_id)
     start = space.pruned_seq
@@ -174,7 +199,10 @@ def read(space_id: int, after: tuple[str, int] | None, limit: int = PAGE, *, fil
         rows = rows.filter(batch=batch)
     found = list(rows.values_list("seq", "payload", "file", "batch")[: limit + 1])
     more = len(found) > limit
-    events = [(seq, payload, None if at is None else str(at), key) for seq, payload, at, key in found[:limit]]
+    events = [
+        (seq, payload, None if at is None else str(at), key)
+        for seq, payload, at, key in found[:limit]
+    ]
     seq = events[-1][0] if more else space.seq
     return Page(space.epoch, seq, events, more, space.counts)
 
@@ -183,7 +211,9 @@ def prune(space_id: int) -> int:
     """Drop events that are too old or too many; returns how many."""
     space = Space.objects.select_for_update().get(pk=space_id)
     limit = space.seq - settings.EVENTS_KEEP
-    old = Event.objects.filter(space_id=space_id, at__lt=timezone.now() - timedelta(days=settings.EVENTS_KEEP_DAYS))
+    old = Event.objects.filter(
+        space_id=space_id, at__lt=timezone.now() - timedelta(days=settings.EVENTS_KEEP_DAYS)
+    )
     newest_old = old.order_by("-seq").values_list("seq", flat=True).first() or 0
     upto = max(limit, newest_old, space.pruned_seq)
     if upto <= space.pruned_seq:

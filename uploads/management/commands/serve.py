@@ -1,4 +1,6 @@
-"""`manage.py serve`: everything that `make run` needs after the installation, in one process on 127.0.0.1."""
+"""`manage.py serve`: everything that `make run` needs after the installation, in one process on
+127.0.0.1.
+"""
 
 import hashlib
 import resource
@@ -29,7 +31,8 @@ class Server(uvicorn.Server):
         """Start, then say where."""
         await super().startup(sockets)
         if self.started:
-            print(f"Millrace is ready. Sign in once at {self.link}", flush=True)  # noqa: T201 - the one line on stdout
+
+            print(f"Millrace is ready. Sign in once at {self.link}", flush=True)
 
 
 class Command(BaseCommand):
@@ -69,13 +72,17 @@ def _config() -> uvicorn.Config:
 
 
 def _listen(port: int) -> socket.socket:
-    """Take the port before anything else is done, so that a second server leaves the first one's data alone."""
+    """Take the port before anything else is done, so that a second server leaves the first one's
+    data alone.
+    """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
     except OSError as error:
-        raise CommandError(f"port {port} on 127.0.0.1 can't be had ({error.strerror}); set PORT to another") from None
+        raise CommandError(
+            f"port {port} on 127.0.0.1 can't be had ({error.strerror}); set PORT to another"
+        ) from None
     return listener
 
 
@@ -101,5 +108,3 @@ def _collect_static() -> None:
         return
     call_command("collectstatic", interactive=False, verbosity=0)
     mark.write_text(facts.hexdigest(), encoding="ascii")
-
-

@@ -21,12 +21,19 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """NAME, --space, --scope."""
         parser.add_argument("name", help="the user")
-        parser.add_argument("--space", help="reach this space only; it and the membership are made where missing")
         parser.add_argument(
-            "--scope", action="append", choices=[*ALL_SCOPES, "metrics"], help="may be given several times; default: all but metrics"
+            "--space", help="reach this space only; it and the membership are made where missing"
+        )
+        parser.add_argument(
+            "--scope",
+            action="append",
+            choices=[*ALL_SCOPES, "metrics"],
+            help="may be given several times; default: all but metrics",
         )
 
-    def handle(self, *_args: Any, name: str, space: str | None, scope: list[str] | None, **_options: Any) -> None:
+    def handle(
+        self, *_args: Any, name: str, space: str | None, scope: list[str] | None, **_options: Any
+    ) -> None:
         """Make it and print it."""
         try:
             User.username_validator(name)

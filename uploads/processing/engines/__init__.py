@@ -1,4 +1,6 @@
-"""What brings workers to the jobs. Claim, renew and finish are the same for all (`processing.jobs`)."""
+"""What brings workers to the jobs. Claim, renew and finish are the same for all
+(`processing.jobs`).
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +12,9 @@ from uploads.processing.engines import embedded
 
 @asynccontextmanager
 async def service() -> AsyncIterator[None]:
-    """What the server runs of the configured engine: everything when embedded, nothing where workers are apart."""
+    """What the server runs of the configured engine: everything when embedded, nothing where
+    workers are apart.
+    """
     if settings.ENGINE != "embedded":
         yield
         return

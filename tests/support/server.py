@@ -1,0 +1,155 @@
+"""A real Millrace in a process of its own, on a free loopback port, with its own DATA_DIR."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 40
+LINK = re.compile(r"http://127\.0\.0\.1:\d+/sign-in/\S+")
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """`manage.py serve`, started, stopped and killed as often as a test likes."""
+
+    def __init__(self, data_dir: Path, **environment: str) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.environment = environment
+        self.link = ""
+        self._process: subprocess.Popen[str] | None = None
+        self._log: IO[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def log_path(self) -> Path:
+        return self.data_dir / "server.log"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def env(self) -> dict[str, str]:
+        """The environment that the server and its commands run in."""
+        kept = {
+            name: os.environ[name]
+            for name in ("PATH", "HOME", "LANG", "TMPDIR")
+            if name in os.environ
+        }
+        return kept | {"PORT": str(self.port), "DATA_DIR": str(self.data_dir)} | self.environment
+
+    def start(self) -> Server:
+        """Return when the sign-in link was printed: from then on pages are served."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self._log = self.log_path.open("ab")
+        self._process = subprocess.Popen(
+            [sys.executable, "manage.py", "serve"],
+            cwd=ROOT,
+            env=self.env(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            start_new_session=True,
+        )
+        self.link = self._wait_for_link(self._process)
+        return self
+
+    def _wait_for_link(self, process: subprocess.Popen[str]) -> str:
+        assert process.stdout is not None
+        timer = threading.Timer(START_SECONDS, process.kill)
+        timer.start()
+        try:
+            for line in process.stdout:
+                if found := LINK.search(line):
+                    return found.group()
+        finally:
+            timer.cancel()
+        tail = self.log_path.read_text(errors="replace")[-3000:]
+        raise AssertionError(f"the server did not start:\n{tail}")
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code. Fails when it takes longer than 20 s."""
+        return self._end(signal.SIGTERM)
+
+    def kill9(self) -> None:
+        """What a power cut looks like to the process."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: int) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.send_signal(number)
+        code = process.wait(timeout=20)
+        if process.stdout is not None:
+            process.stdout.close()
+        if self._log is not None:
+            self._log.close()
+        return code
+
+    def manage(self, *arguments: str) -> str:
+        """What a management command prints on stdout."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.env(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def token(self, name: str, space: str | None = None) -> str:
+        """A new API token of a user, who is made where missing."""
+        extra = [] if space is None else ["--space", space]
+        return self.manage("token", name, *extra).strip()
+
+    def client(self, token: str) -> httpx.Client:
+        """An HTTP client that carries a token."""
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30)
+
+    def wait_for(
+        self, client: httpx.Client, file_id: str, *statuses: str, seconds: float = 30
+    ) -> dict:
+        """The file's JSON, once its status is one of these (default: it has ended)."""
+        wanted = statuses or ("processed", "failed", "cancelled")
+        deadline = time.monotonic() + seconds
+        while True:
+            answer = client.get(f"/api/files/{file_id}/")
+            answer.raise_for_status()
+            file: dict = answer.json()
+            if file["status"] in wanted:
+                return file
+            assert time.monotonic() < deadline, f"still {file['status']} after {seconds} s: {file}"
+            time.sleep(0.05)

@@ -1,0 +1,301 @@
+"""Takes one claimed job through its steps: sandbox out, database and doorbell in.
+
+Built-in steps share a child; each processor of a user's own has one to itself. A child that dies
+fails the step that it was at, and another one does the steps that remain. A step that runs longer
+than `SHORT_SECONDS` is written down at its start and at its end; shorter ones ride along with the
+next write.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.utils import timezone
+
+from project import database
+from uploads.models import Step
+from uploads.processing import jobs
+from uploads.processing.rates import Rates
+from uploads.processing.sandbox import (
+    Caps,
+    Exit,
+    Message,
+    Progress,
+    Run,
+    Sandbox,
+    StepDone,
+    StepFailed,
+    StepStarted,
+    Task,
+)
+from uploads.processors import REGISTRY, load_builtin, plan
+from uploads.publishing import doorbell
+from uploads.receiving import storage
+
+log = structlog.get_logger(__name__)
+
+SHORT_SECONDS = 0.1
+PROGRESS_SECONDS = 0.1  # between two measures of one file
+
+load_builtin()
+_rates = Rates()
+
+
+class Pipeline:
+    """One job under way."""
+
+    def __init__(self, claimed: jobs.Claimed, sandbox: Sandbox) -> None:
+        self.claimed = claimed
+        self.sandbox = sandbox
+        self.taken_away = False
+        self.error: dict[str, Any] | None = None
+        self.steps: dict[str, jobs.StepRecord] = {}
+        self.media_type: str | None = None
+        self.kind: str | None = None
+        self._run: Run | None = None
+        self._current: _Current | None = None
+        self._unwritten: dict[str, jobs.StepRecord] = {}
+        self._writes: set[asyncio.Task[None]] = set()
+        self._path = storage.path(claimed.file_id)
+
+    def take_away(self) -> None:
+        """The job is no longer ours: stop at once."""
+        self.taken_away = True
+        if self._run is not None:
+            self._run.cancel()
+
+    async def discard(self) -> None:
+        """Remove what this attempt saved."""
+        await asyncio.to_thread(storage.remove_attempt, self.claimed.file_id, self.claimed.attempt)
+
+    async def run(self) -> None:
+        """All steps, then the end of the job. Raises LostLease."""
+        await self._children(None)
+        for name in [
+            name for name, step in self.steps.items() if step.status == Step.State.WAITING
+        ]:
+            if self.sandbox.is_own(name):
+                await self._children((name,))
+        await asyncio.gather(*self._writes)
+        if self.taken_away:
+            raise jobs.LostLease
+        for step in self.steps.values():
+            if step.status == Step.State.WAITING:
+                step.status = Step.State.SKIPPED
+                self._unwritten[step.name] = step
+        await asyncio.shield(
+            database.write(jobs.finish, self.claimed, list(self._unwritten.values()), self.error)
+        )
+
+    # -- children ----------------------------------------------------------------------------------
+
+    async def _children(self, names: tuple[str, ...] | None) -> None:
+        """Run steps (None: identify and whatever built-in ones follow), in a new child after one
+        that died.
+        """
+        while not self.taken_away and names != ():
+            ended = await self._child(names)
+            if ended.reason in {"ok", "cancelled"}:
+                return
+            await self._died(ended)
+            if self.media_type is None:
+                return
+            names = tuple(
+                step.name
+                for step in self.steps.values()
+                if step.status == Step.State.WAITING
+                and not self.sandbox.is_own(step.name)
+                and names != (step.name,)
+            )
+
+    async def _child(self, names: tuple[str, ...] | None) -> Exit:
+        network = names is not None and any(self.sandbox.wants_network(name) for name in names)
+        task = Task(
+            id=f"{self.claimed.file_id}-{self.claimed.attempt}",
+            path=self._path,
+            name=self.claimed.name,
+            size=self.claimed.size,
+            media_type=self.media_type,
+            kind=self.kind,
+            steps=names,
+            results={
+                step.name: step.result for step in self.steps.values() if step.result is not None
+            },
+            caps=Caps(
+                memory=settings.STEP_MEMORY_BYTES,
+                seconds=settings.STEP_SECONDS,
+                disk=settings.STEP_DISK_BYTES,
+                threads=64,
+            ),
+            network=network,
+        )
+        async with self.sandbox.run(task) as run:
+            self._run = run
+            if self.taken_away:
+                run.cancel()
+            try:
+                async for message in run:
+                    await self._take(message)
+            finally:
+                self._run = None
+            return run.exit
+
+    async def _died(self, ended: Exit) -> None:
+        name = ended.step or (self._current.step.name if self._current else "identify")
+        detail = ended.detail or "The step ended without a word."
+        await self._take(StepFailed(step=name, code=ended.reason, message=detail, duration_ms=0))
+
+    # -- messages ----------------------------------------------------------------------------------
+
+    async def _take(self, message: Message) -> None:
+        match message:
+            case StepStarted():
+                self._begin(message)
+            case Progress():
+                self._measure(message)
+            case StepDone():
+                await self._keep_artifacts(message)
+                self._end(message.step, Step.State.DONE, message.duration_ms, result=message.result)
+                if message.step == "identify":
+                    self._identified(message.result)
+            case StepFailed():
+                failure = {"code": message.code, "message": message.message}
+                self._end(message.step, Step.State.FAILED, message.duration_ms, error=failure)
+                self.error = self.error or {**failure, "step": message.step}
+
+    def _identified(self, result: dict[str, Any]) -> None:
+        """The plan is known from here on: what remains is shown as waiting."""
+        self.media_type, self.kind = result["media_type"], result["kind"]
+        for processor in plan(result["media_type"], {**REGISTRY, **self.sandbox.own}):
+            self._record_of(processor.name, processor.version)
+
+    def _record_of(self, name: str, version: int = 1) -> jobs.StepRecord:
+        if name not in self.steps:
+            step = jobs.StepRecord(name, version, len(self.steps), Step.State.WAITING)
+            self.steps[name] = self._unwritten[name] = step
+        return self.steps[name]
+
+    def _begin(self, message: StepStarted) -> None:
+        step = self._record_of(message.step, message.version)
+        step.status, step.started_at = Step.State.RUNNING, timezone.now()
+        self._unwritten[step.name] = step
+        loop = asyncio.get_running_loop()
+        self._current = _Current(step, loop.call_later(SHORT_SECONDS, self._runs_long))
+
+    def _runs_long(self) -> None:
+        if self._current is not None:
+            self._current.long = True
+            self._write()
+
+    def _measure(self, message: Progress) -> None:
+        current = self._current
+        if current is None or current.step.name != message.step:
+            return
+        step, now = current.step, time.monotonic()
+        if step.done is not None and message.done < step.done:
+            return  # never backwards within an attempt
+        step.done, step.total, step.unit = message.done, message.total, message.unit
+        complete = message.total is not None and message.done >= message.total
+        if complete or now - current.measured_at < PROGRESS_SECONDS:
+            return  # all of it means committed, which the event of the end says
+        current.measured_at = now
+        measure = {
+            "id": str(self.claimed.file_id),
+            "attempt": self.claimed.attempt,
+            "step": step.name,
+            "done": message.done,
+            "total": message.total,
+            "unit": message.unit,
+            "eta_s": self._eta(current),
+        }
+        doorbell.progress(self.claimed.space_id, self.claimed.batch, measure)
+
+    def _eta(self, current: "_Current") -> float | None:
+        step = current.step
+        key = (step.name, self.kind or "", step.unit or "")
+        return _rates.eta(key, step.done or 0.0, step.total, time.monotonic() - current.began)
+
+    def _end(
+        self,
+        name: str,
+        status: str,
+        duration_ms: int,
+        *,
+        result: dict[str, Any] | None = None,
+        error: dict[str, str] | None = None,
+    ) -> None:
+        step = self._record_of(name)
+        current, self._current = self._current, None
+        step.status, step.result, step.error = status, result, error
+        step.finished_at, step.duration_ms = timezone.now(), duration_ms
+        step.started_at = step.started_at or step.finished_at
+        self._unwritten[name] = step
+        if current is None:
+            return
+        current.timer.cancel()
+        if step.unit is not None and status == Step.State.DONE:
+            _rates.learn(
+                name, self.kind or "", step.unit, step.done or 0.0, time.monotonic() - current.began
+            )
+        if current.long:
+            self._write()
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def _write(self) -> None:
+        """Write down what is not yet; the writing thread keeps the order."""
+        steps = [jobs.copy_of(step) for step in self._unwritten.values()]
+        self._unwritten = {}
+        task = asyncio.get_running_loop().create_task(self._record(steps, self._running_json()))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+
+    async def _record(
+        self, steps: Sequence[jobs.StepRecord], running: dict[str, Any] | None
+    ) -> None:
+        try:
+            await asyncio.shield(database.write(jobs.record, self.claimed, steps, running))
+        except jobs.LostLease:
+            self.take_away()
+
+    def _running_json(self) -> dict[str, Any] | None:
+        if self._current is None:
+            return None
+        step = self._current.step
+        eta = self._eta(self._current)
+        return {
+            "name": step.name,
+            "done": step.done,
+            "total": step.total,
+            "unit": step.unit,
+            "eta_s": eta,
+        }
+
+    async def _keep_artifacts(self, message: StepDone) -> None:
+        if not message.artifacts:
+            return
+        await asyncio.to_thread(
+            storage.keep_artifacts,
+            self.claimed.file_id,
+            self.claimed.attempt,
+            message.step,
+            message.artifacts,
+        )
+        step = self._record_of(message.step)
+        step.artifacts = tuple(
+            (saved.name, saved.media_type, saved.size) for saved in message.artifacts
+        )
+
+
+class _Current:
+    """The step that runs now."""
+
+    def __init__(self, step: jobs.StepRecord, timer: asyncio.TimerHandle) -> None:
+        self.step = step
+        self.timer = timer
+        self.began = time.monotonic()
+        self.measured_at = 0.0
+        self.long = False

@@ -1,0 +1,146 @@
+"""Runs jobs: claims as many as there are slots, takes each through the sandbox, renews the leases.
+
+A slot is taken before a job is claimed. Stopping is not cancelling: jobs that run when the worker
+stops are given back. Leases are renewed from a thread of its own, so that a blocked loop does not
+look dead.
+"""
+
+import asyncio
+import threading
+import uuid
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+
+from project import database
+from uploads.processing import jobs
+from uploads.processing.pipeline import Pipeline
+from uploads.processing.sandbox import Sandbox
+from uploads.publishing import doorbell
+
+log = structlog.get_logger(__name__)
+
+POLL_SECONDS = 2  # a lost wake-up costs no more than this
+RECOVER_SECONDS = 1  # pause after the database could not be asked
+
+
+class Runner:
+    """One worker: `slots` jobs at once."""
+
+    def __init__(self, worker: str, slots: int) -> None:
+        self.worker = worker
+        self.slots = slots
+        self.sandbox = Sandbox(
+            root=settings.DATA_DIR / "work", processors_dir=settings.PROCESSORS_DIR
+        )
+        self.running: dict[uuid.UUID, Pipeline] = {}
+        self.alive = False
+        self._due = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until cancelled; then give back what runs."""
+        await self.sandbox.start()
+        unsubscribe = [
+            doorbell.subscribe("wake", lambda _ring: self._due.set()),
+            doorbell.subscribe("stop", self._stop),
+        ]
+        leases = _Leases(self)
+        try:
+            self.alive = True
+            async with asyncio.TaskGroup() as tasks:
+                await self._claim_for_ever(tasks)
+        finally:
+            self.alive = False
+            for undo in unsubscribe:
+                undo()
+            leases.end()
+            await self.sandbox.stop()
+
+    async def _claim_for_ever(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            self._due.clear()
+            free = self.slots - len(self.running)
+            claimed = await self._claim(free) if free else []
+            for job in claimed:
+                self.running[job.file_id] = pipeline = Pipeline(job, self.sandbox)
+                tasks.create_task(self._work(pipeline), name=f"job {job.file_id}")
+            if len(claimed) == free or not free:
+                await self._due.wait()  # a slot that gets free says so
+                continue
+            try:
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._due.wait()
+            except TimeoutError:
+                pass
+
+    async def _claim(self, free: int) -> list[jobs.Claimed]:
+        try:
+            return await asyncio.shield(database.write(jobs.claim, self.worker, free))
+        except Exception:
+            log.exception("could not claim")
+            await asyncio.sleep(RECOVER_SECONDS)
+            return []
+
+    async def _work(self, pipeline: Pipeline) -> None:
+        job = pipeline.claimed
+        with structlog.contextvars.bound_contextvars(file=str(job.file_id), attempt=job.attempt):
+            try:
+                await pipeline.run()
+            except asyncio.CancelledError:
+                await asyncio.shield(self._give_back(job))
+                raise
+            except jobs.LostLease:
+                log.info("job taken away")
+                await pipeline.discard()
+            except Exception:
+                log.exception("job broke; its lease will run out")
+            finally:
+                del self.running[job.file_id]
+                self._due.set()
+
+    async def _give_back(self, job: jobs.Claimed) -> None:
+        try:
+            await database.write(jobs.give_back, job)
+        except jobs.LostLease:
+            log.info("job taken away while stopping")
+
+    def _stop(self, ring: dict[str, Any]) -> None:
+        pipeline = self.running.get(uuid.UUID(ring["file"]))
+        if pipeline is not None:
+            pipeline.take_away()
+
+
+class _Leases:
+    """The thread that renews the leases of what runs, and takes away what is no longer ours."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+        self.loop = asyncio.get_running_loop()
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        self._end.set()
+
+    def _run(self) -> None:
+        while not self._end.wait(settings.LEASE_SECONDS / 3):
+            held = [
+                (file_id, pipeline.claimed.attempt)
+                for file_id, pipeline in list(self.runner.running.items())
+            ]
+            if not held:
+                continue
+            try:
+                with transaction.atomic():
+                    lost = jobs.renew(self.runner.worker, held)
+            except Exception:
+                log.exception("could not renew leases")
+                connection.close()
+                continue
+            for file_id in lost:
+
+                self.loop.call_soon_threadsafe(self.runner._stop, {"file": str(file_id)})
+        connection.close()
