@@ -1,0 +1,238 @@
+"""The stream's law: snapshot + events = fresh snapshot, here for the rows of the database themselves."""
+
+import json
+import random
+import uuid
+
+import pytest
+from django.db import transaction
+
+from project import database
+from uploads import people
+from uploads.errors import ApiError, BadRequest, CursorGone, WrongState
+from uploads.models import Batch, Event, Space, UploadedFile
+from uploads.processing import jobs
+from uploads.publishing import events
+from uploads.publishing import log as stream
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def space() -> Space:
+    return people.private_space(people.person(f"alice-{uuid.uuid4().hex[:8]}"))
+
+
+def arrive(space: Space, name: str = "a.txt", **more: object) -> UploadedFile:
+    with transaction.atomic():
+        return jobs.receive(
+            jobs.Arrival(space_id=space.pk, uploader_id=None, name=name, size=3, **more),  # type: ignore[arg-type]
+            sha256="00",
+        )
+
+
+def replay(space: Space) -> dict[str, dict]:
+    """The files that somebody holds who has only heard the events."""
+    held: dict[str, dict] = {}
+    with database.consistent():
+        page = stream.read(space.pk, None, 10_000)
+    for _, payload, _, _ in page.events:
+        event = json.loads(payload)
+        if event["type"] == "file.deleted":
+            del held[event["file"]["id"]]
+        elif event["type"].startswith("file."):
+            held[event["file"]["id"]] = event["file"]
+    return held
+
+
+def rows(space: Space) -> dict[str, dict]:
+    files = UploadedFile.objects.filter(space=space)
+    return {str(file.pk): json.loads(json.dumps(events.describe(file, space.slug))) for file in files}
+
+
+def counted(space: Space) -> dict[str, int]:
+    found = dict.fromkeys(space.counts, 0)
+    for status in UploadedFile.objects.filter(space=space).values_list("status", flat=True):
+        found[status] += 1
+    return found
+
+
+MOVES = [
+    lambda file: jobs.complete(file.pk, size=5, sha256="aa"),
+    lambda file: jobs.announce_size(file.pk, 5),
+    lambda file: jobs.cancel(file.pk),
+    lambda file: jobs.retry(file.pk),
+    lambda file: jobs.delete(file.pk),
+    lambda file: jobs.terminate(file.pk),
+]
+
+
+def one_step(space: Space, dice: random.Random, held: list[jobs.Claimed]) -> None:
+    """One random move; a refused one changes nothing."""
+    batch = dice.choice([None, "one", "two"])
+    choice = dice.randrange(6)
+    if choice == 0:
+        arrive(space, batch=batch, batch_total=dice.choice([None, 4]))
+    elif choice == 1:
+        size = dice.choice([None, 5])
+        arrival = jobs.Arrival(space_id=space.pk, uploader_id=None, name="b", size=size, batch=batch)
+        jobs.create(arrival)
+    elif choice == 2:
+        held += jobs.claim("worker", dice.randrange(1, 4))
+    elif choice == 3 and held:
+        error = dice.choice([None, {"code": "bad_file", "message": "no", "step": "text"}])
+        jobs.finish(held.pop(dice.randrange(len(held))), [], error)
+    elif choice == 4 and held:
+        jobs.give_back(held.pop())
+    elif file := UploadedFile.objects.filter(space=space).order_by("?").first():
+        dice.choice(MOVES)(file)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_events_alone_give_every_row_and_every_count(space: Space, seed: int) -> None:
+    dice, held = random.Random(seed), []
+    for _ in range(60):
+        try:
+            with transaction.atomic():
+                one_step(space, dice, held)
+        except (ApiError, jobs.LostLease):
+            pass
+    space.refresh_from_db()
+    assert replay(space) == rows(space)
+    assert space.counts == counted(space)
+    assert space.used_bytes == sum(file.size or 0 for file in UploadedFile.objects.filter(space=space))
+    numbers = list(Event.objects.filter(space=space).order_by("seq").values_list("seq", flat=True))
+    assert numbers == list(range(1, space.seq + 1))
+    for batch in Batch.objects.filter(space=space):
+        found = UploadedFile.objects.filter(space=space, batch=batch.key)
+        assert sum(batch.counts.values()) == found.count()
+
+
+def test_every_event_fits_its_published_type(space: Space) -> None:
+    file = arrive(space, batch="one", batch_total=1)
+    with transaction.atomic():
+        (claimed,) = jobs.claim("worker", 1)
+        jobs.finish(claimed, [], {"code": "bad_file", "message": "no", "step": "text"})
+    types = []
+    for event in Event.objects.filter(space=space).order_by("seq"):
+        parsed = (
+            events.BatchEvent.model_validate_json(event.payload)
+            if "batch.ended" in event.payload
+            else events.FileEvent.model_validate_json(event.payload)
+        )
+        types.append(parsed.type)
+    assert types == ["file.created", "file.updated", "file.updated", "batch.ended"]
+    assert file.pk == claimed.file_id
+
+
+def test_a_batch_ends_once_and_only_when_all_of_its_files_have(space: Space) -> None:
+    arrive(space, batch="drop", batch_total=2)
+    with transaction.atomic():
+        (first,) = jobs.claim("worker", 5)
+        jobs.finish(first, [], None)
+    assert not Event.objects.filter(space=space, payload__contains="batch.ended").exists()
+    second = arrive(space, batch="drop", batch_total=2)
+    with transaction.atomic():
+        jobs.delete(second.pk)
+    ended = Event.objects.get(space=space, payload__contains="batch.ended")
+    assert json.loads(ended.payload)["batch"] == {
+        "id": "drop",
+        "total": 2,
+        "counts": {
+            "receiving": 0,
+            "queued": 0,
+            "processing": 0,
+            "processed": 1,
+            "failed": 0,
+            "cancelled": 0,
+        },
+        "ended": True,
+    }
+
+
+def test_a_worker_whose_job_was_taken_away_writes_nothing(space: Space) -> None:
+    arrive(space)
+    with transaction.atomic():
+        (zombie,) = jobs.claim("old", 1)
+        jobs.take_back("old")
+        (living,) = jobs.claim("new", 1)
+    with pytest.raises(jobs.LostLease), transaction.atomic():
+        jobs.finish(zombie, [], {"code": "crashed", "message": "too late", "step": None})
+    with transaction.atomic():
+        jobs.finish(living, [], None)
+    file = UploadedFile.objects.get(space=space)
+    assert (file.status, file.attempt, file.error) == ("processed", 2, None)
+
+
+def test_a_job_whose_workers_keep_dying_fails_and_says_so(space: Space) -> None:
+    arrive(space)
+    for _ in range(3):
+        with transaction.atomic():
+            assert len(jobs.claim("mortal", 1)) == 1
+            assert jobs.take_back("mortal") == 1
+    file = UploadedFile.objects.get(space=space)
+    assert file.status == "failed"
+    assert file.error["code"] == "worker_lost"
+    with transaction.atomic():
+        assert jobs.retry(file.pk).status == "queued"
+
+
+def test_a_cursor_that_cannot_be_honoured_is_refused(space: Space) -> None:
+    arrive(space)
+    arrive(space)
+    space.refresh_from_db()
+    for cursor in [("other", 1), (space.epoch, 99)]:
+        with pytest.raises(CursorGone):
+            stream.read(space.pk, cursor, 10)
+    with pytest.raises(BadRequest):
+        stream.parse_cursor("drop table")
+    assert [seq for seq, *_ in stream.read(space.pk, (space.epoch, 1), 10).events] == [2]
+
+
+def test_pruned_events_are_gone_and_the_rest_stays_whole(space: Space, settings) -> None:
+    settings.EVENTS_KEEP = 3
+    for _ in range(8):
+        arrive(space)
+    with transaction.atomic():
+        assert stream.prune(space.pk) == 5
+    space.refresh_from_db()
+    with pytest.raises(CursorGone):
+        stream.read(space.pk, (space.epoch, 4), 10)
+    assert [seq for seq, *_ in stream.read(space.pk, (space.epoch, 5), 10).events] == [6, 7, 8]
+
+
+def test_what_the_table_does_not_allow_is_refused_and_changes_nothing(space: Space) -> None:
+    file = arrive(space)
+    for move in (lambda: jobs.retry(file.pk), lambda: jobs.terminate(file.pk)):
+        with pytest.raises(WrongState), transaction.atomic():
+            move()
+    space.refresh_from_db()
+    assert (space.seq, space.counts["queued"]) == (1, 1)
+
+
+async def test_writes_that_wait_together_share_a_commit_and_one_failing_harms_no_other(
+    space: Space,
+) -> None:
+    import asyncio
+
+    def one(number: int) -> int:
+        if number == 7:
+            raise ValueError("mine alone")
+        with transaction.atomic():
+            arrive(space, name=str(number))
+        return number
+
+    try:
+        done = await asyncio.gather(
+            *[database.write(one, number) for number in range(40)], return_exceptions=True
+        )
+    finally:
+        await asyncio.to_thread(database.close)
+    assert [type(d) for d in done].count(ValueError) == 1
+    assert sorted(d for d in done if isinstance(d, int)) == [n for n in range(40) if n != 7]
+    from asgiref.sync import sync_to_async
+
+    names = await sync_to_async(
+        lambda: set(UploadedFile.objects.filter(space=space).values_list("name", flat=True))
+    )()
+    assert names == {str(n) for n in range(40) if n != 7}
