@@ -72,8 +72,9 @@ def test_nothing_in_the_default_installation_is_under_the_gpl_or_agpl():
             metadata = distribution(name).metadata
         except ModuleNotFoundError:
             continue  # pinned for another Python or another system
-        words = [metadata.get("License-Expression") or metadata.get("License") or ""]
-        words += [line for line in metadata.get_all("Classifier", []) if line.startswith("License")]
+        words = metadata.get_all("License-Expression") or metadata.get_all("License") or []
+        classifiers = metadata.get_all("Classifier") or []
+        words += [line for line in classifiers if line.startswith("License")]
         lesser = re.compile(r"LGPL|Lesser|or later \(LGPL", re.IGNORECASE)
         first_lines = [word.splitlines()[0] for word in words if word]
         strict = [line for line in first_lines if not lesser.search(line)]
