@@ -14,7 +14,7 @@ from uvicorn_worker import UvicornWorker
 from project.server import GRACEFUL_SECONDS, UVICORN
 
 
-class Worker(UvicornWorker):
+class Worker(UvicornWorker):  # type: ignore[misc]  # it comes without types
     """A uvicorn that is configured as `manage.py serve` configures its own."""
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = UVICORN
