@@ -1,4 +1,4 @@
-"""Composes http | websocket | lifespan, nothing else. Any ASGI server must run `asgi:application`."""
+"""Composes http | websocket | lifespan, nothing else; any ASGI server runs `asgi:application`."""
 
 import os
 

@@ -64,16 +64,10 @@ class _Writer:
 
     def _run(self) -> None:
         while (first := self._waiting.get()) is not None:
-            group = [first]
-            stop = False
-            while len(group) < GROUP and not self._waiting.empty():
-                following = self._waiting.get()
-                if following is None:
-                    stop = True
-                    break
-                group.append(following)
-            self._commit(group)
-            if stop:
+            waiting = min(GROUP - 1, self._waiting.qsize())
+            group = [first, *(self._waiting.get() for _ in range(waiting))]
+            self._commit([write for write in group if write is not None])
+            if None in group:
                 break
         connection.close()
 
@@ -84,10 +78,8 @@ class _Writer:
         settled: list[tuple[_Write, Any, Exception | None]] = []
         try:
             with transaction.atomic():
-                for write in group:
-                    settled.append((write, *_in_savepoint(write)))
-
-        except Exception:
+                settled.extend((write, *_in_savepoint(write)) for write in group)
+        except Exception:  # noqa: BLE001 - the group could not commit; each is tried by itself
             _close_if_broken()
             for write in group:
                 self._alone(write)
@@ -141,12 +133,16 @@ async def read(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
     """The result of `function`, called in a thread that has a warm connection, outside any
     transaction.
     """
-    global _readers
-    if _readers is None:
-        with _lock:
-            _readers = _readers or ThreadPoolExecutor(READERS, "reader")
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_readers, lambda: _reading(function, *args, **kwargs))
+    return await loop.run_in_executor(_pool(), lambda: _reading(function, *args, **kwargs))
+
+
+def _pool() -> ThreadPoolExecutor:
+    global _readers
+    with _lock:
+        if _readers is None:
+            _readers = ThreadPoolExecutor(READERS, "reader")
+        return _readers
 
 
 def _reading(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -163,14 +159,18 @@ async def write(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
     Cancelling the caller does not undo the write. `function` may be called again when the
     transaction was lost, so it takes ids and values, not rows that it changes in place.
     """
-    global _writer
-    if _writer is None:
-        with _lock:
-            _writer = _writer or _Writer()
     work = _Write(lambda: function(*args, **kwargs), asyncio.get_running_loop())
-    _writer.put(work)
+    _the_writer().put(work)
     result: T = await work.future
     return result
+
+
+def _the_writer() -> _Writer:
+    global _writer
+    with _lock:
+        if _writer is None:
+            _writer = _Writer()
+        return _writer
 
 
 @contextmanager

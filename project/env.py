@@ -85,7 +85,7 @@ _UNITS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
 def size(name: str, default: str, meaning: str) -> int:
-    """A number of bytes; suffixes k, M, G, T (powers of 1000) and Ki, Mi, Gi, Ti (powers of 1024)."""
+    """A number of bytes; suffixes k M G T (powers of 1000), Ki Mi Gi Ti (of 1024)."""
     value = text(name, default, meaning)
     folded = value.lower().removesuffix("b")
     digits = folded.rstrip("kmgti")

@@ -22,9 +22,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import get_resolver, set_script_prefix
 from django.utils.module_loading import import_string
 
-Respond = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+Respond = Callable[["LeanRequest"], Awaitable[HttpResponseBase]]
 
 PAGE_THREADS = 8
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
+    "font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 
 
 class Disconnected(Exception):
@@ -104,11 +109,10 @@ class LeanHandler:
             response = await self.chain(request)
             await send_response(response, receive, send)
 
-    async def dispatch(self, request: HttpRequest) -> HttpResponseBase:
+    async def dispatch(self, request: LeanRequest) -> HttpResponseBase:
         """Resolve the address and call its view; the body is read first for views that do not
         stream it.
         """
-        assert isinstance(request, LeanRequest)
         match = get_resolver().resolve(request.path_info)
         request.resolver_match = match
         streams = getattr(getattr(match.func, "view_class", None), "streams_body", False)
@@ -117,19 +121,14 @@ class LeanHandler:
             if body is None:
                 return HttpResponse("Content Too Large", status=413, content_type="text/plain")
             request._stream = io.BytesIO(body)
-        view = match.func
-        response = view(request, *match.args, **match.kwargs)
-        if asyncio.iscoroutine(response):
-            response = await response
-        assert isinstance(response, HttpResponseBase)
+        response: HttpResponseBase = await match.func(request, *match.args, **match.kwargs)
         return response
 
 
 async def send_response(response: HttpResponseBase, receive: Any, send: Any) -> None:
     """Send a response; a stream is ended early when its client leaves."""
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    if not response.streaming:
-        assert isinstance(response, HttpResponse)
+    if isinstance(response, HttpResponse):
         response.headers.setdefault("Content-Length", str(len(response.content)))
     await send(
         {
@@ -138,20 +137,14 @@ async def send_response(response: HttpResponseBase, receive: Any, send: Any) -> 
             "headers": list(_headers(response)),
         }
     )
-    if not response.streaming:
-        assert isinstance(response, HttpResponse)
+    if isinstance(response, HttpResponse):
         await send({"type": "http.response.body", "body": response.content})
         return
-    sending = asyncio.ensure_future(_send_stream(response, send))
-    leaving = asyncio.ensure_future(_left(receive))
-    try:
-        await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        leaving.cancel()
-        if not sending.done():
-            sending.cancel()
-        with suppress(asyncio.CancelledError):
-            await sending
+    async with asyncio.TaskGroup() as tasks:
+        sending = tasks.create_task(_send_stream(response, send))
+        watching = tasks.create_task(_end_when_left(receive, sending))
+        await asyncio.wait({sending})
+        watching.cancel()
 
 
 async def _send_stream(response: Any, send: Any) -> None:
@@ -165,9 +158,10 @@ async def _send_stream(response: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _left(receive: Any) -> None:
+async def _end_when_left(receive: Any, sending: asyncio.Task[None]) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    sending.cancel()
 
 
 def _headers(response: HttpResponseBase) -> Iterable[tuple[bytes, bytes]]:
@@ -259,8 +253,6 @@ class ContentSecurityPolicy:
         hashes = " ".join(getattr(response, "script_hashes", ()))
         response.headers.setdefault(
             "Content-Security-Policy",
-            f"default-src 'none'; script-src 'self' {hashes}".rstrip()
-            + "; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; font-src 'self'; connect-src 'self'; "
-            "worker-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            f"script-src 'self' {hashes}".rstrip() + "; " + POLICY,
         )
         return response

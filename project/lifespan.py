@@ -36,13 +36,11 @@ class Lifespan:
     async def start(self) -> None:
         """Return when all services run; the first caller starts them."""
         if self._started is None:
-            self._started = asyncio.get_running_loop().create_future()
+            loop = asyncio.get_running_loop()
+            started = self._started = loop.create_future()
             # a task of its own, since task groups must be left by the task that entered them
-            self._running = asyncio.get_running_loop().create_task(self._serve(), name="services")
-        if not self._started.done():
-            await asyncio.shield(self._started)
-        else:
-            self._started.result()
+            self._running = loop.create_task(self._serve(started), name="services")
+        await asyncio.shield(self._started)
 
     async def stop(self) -> None:
         """Leave all services; returns when the last one has ended."""
@@ -50,16 +48,15 @@ class Lifespan:
         if self._running is not None:
             await self._running
 
-    async def _serve(self) -> None:
-        assert self._started is not None
+    async def _serve(self, started: "asyncio.Future[None]") -> None:
         async with AsyncExitStack() as stack:
             try:
                 for service in self.services:
                     await stack.enter_async_context(service())
             except BaseException as error:
-                self._started.set_exception(error)
+                started.set_exception(error)
                 raise
-            self._started.set_result(None)
+            started.set_result(None)
             await self._stop.wait()
 
     async def _lifespan(self, receive: Any, send: Any) -> None:

@@ -71,7 +71,7 @@ ALLOWED_HOSTS = env.words(
 ORIGINS = env.words(
     "ORIGINS",
     f"http://localhost:{PORT} http://127.0.0.1:{PORT}",
-    "Origins (scheme://host:port) of the pages; requests with a session cookie from elsewhere are refused.",
+    "Origins (scheme://host:port) of the pages; a session cookie from elsewhere is refused.",
 )
 CORS_ORIGINS = env.words(
     "CORS_ORIGINS", "", "Other sites' origins whose pages may use the API and tus with a token."
@@ -266,8 +266,9 @@ else:
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
-                "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA cache_size=-16000;"
-                "PRAGMA temp_store=MEMORY;PRAGMA mmap_size=268435456;PRAGMA journal_size_limit=67108864;",
+                "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
+                "PRAGMA cache_size=-16000;PRAGMA temp_store=MEMORY;PRAGMA mmap_size=268435456;"
+                "PRAGMA journal_size_limit=67108864;",
             },
             "TEST": {"NAME": DATA_DIR / "test.sqlite3"},  # a file: several threads must see it
         }

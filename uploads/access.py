@@ -25,7 +25,7 @@ from django.core.signing import BadSignature, TimestampSigner
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.http.request import HttpHeaders
-from django.middleware.csrf import InvalidTokenFormat, _check_token_format, _does_token_match
+from django.middleware import csrf
 from django.urls import Resolver404, resolve
 from django.utils import timezone
 
@@ -244,7 +244,8 @@ def enter(who: Who, slug: str | None, need: Role = Role.VIEWER) -> Access:
     )
     if not access.may(need):
         raise Forbidden(
-            f"That needs the role {need.value} in the space {slug} and a token with the scope {SCOPE_OF[need]}."
+            f"That needs the role {need.value} in the space {slug}, "
+            f"and of a token the scope {SCOPE_OF[need]}."
         )
     return access
 
@@ -289,8 +290,9 @@ def _redeem(
     nonce: str,
 ) -> Who:
     # a session row is the once-only mark: it exists in every process, and expires by itself
-    mark = SessionStore(f"ticket{nonce}")
-    if mark.exists(mark.session_key):
+    key = f"ticket{nonce}"
+    mark = SessionStore(key)
+    if mark.exists(key):
         raise NotSignedIn("The ticket was used before.")
     mark.set_expiry(2 * TICKET_SECONDS)
     mark.save(must_create=True)
@@ -315,11 +317,11 @@ def check_form_token(request: HttpRequest, token: str) -> None:
     """Raises BadCsrf unless `token` (a form's first field) fits the requester's cookie."""
     secret = cookie({"cookie": request.META.get("HTTP_COOKIE", "")}, settings.CSRF_COOKIE_NAME)
     try:
-        _check_token_format(secret)
-        _check_token_format(token)
-    except InvalidTokenFormat:
+        csrf._check_token_format(secret)  # type: ignore[attr-defined]
+        csrf._check_token_format(token)  # type: ignore[attr-defined]
+    except csrf.InvalidTokenFormat:
         raise BadCsrf from None
-    if not _does_token_match(token, secret):
+    if not csrf._does_token_match(token, secret):  # type: ignore[attr-defined]
         raise BadCsrf
 
 

@@ -84,7 +84,7 @@ class BadName(ApiError):
 
 
 class BadMetadata(ApiError):
-    """Upload-Metadata can't be read: comma-separated pairs of a key and a base64 value are needed."""
+    """Upload-Metadata can't be read: pairs of a key and a base64 value, split by commas."""
 
     code, status = "bad_metadata", 400
 
@@ -211,4 +211,5 @@ class DiskFull(ApiError):
 
 def table() -> dict[str, type[ApiError]]:
     """Every error by its code."""
-    return {error.code: error for error in [ApiError, *ApiError.__subclasses__()]}
+    every: list[type[ApiError]] = [ApiError, *ApiError.__subclasses__()]
+    return {error.code: error for error in every}

@@ -170,7 +170,7 @@ class FileQuerySet(models.QuerySet["UploadedFile"]):
 
 
 class UploadedFile(models.Model):
-    """What somebody uploaded; its original bytes never change and stay downloadable until deleted."""
+    """What somebody uploaded; its original bytes never change and stay until it is deleted."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     space = models.ForeignKey(Space, models.CASCADE, related_name="files")

@@ -1,4 +1,6 @@
-"""The stream's law: snapshot + events = fresh snapshot, here for the rows of the database themselves."""
+"""The stream's law: snapshot + events = fresh snapshot, here for the rows of the database
+themselves.
+"""
 
 import json
 import random
@@ -26,7 +28,8 @@ def space() -> Space:
 def arrive(space: Space, name: str = "a.txt", **more: object) -> UploadedFile:
     with transaction.atomic():
         return jobs.receive(
-            jobs.Arrival(space_id=space.pk, uploader_id=None, name=name, size=3, **more),  # type: ignore[arg-type]
+            # type: ignore[arg-type]
+            jobs.Arrival(space_id=space.pk, uploader_id=None, name=name, size=3, **more),
             sha256="00",
         )
 
@@ -47,7 +50,9 @@ def replay(space: Space) -> dict[str, dict]:
 
 def rows(space: Space) -> dict[str, dict]:
     files = UploadedFile.objects.filter(space=space)
-    return {str(file.pk): json.loads(json.dumps(events.describe(file, space.slug))) for file in files}
+    return {
+        str(file.pk): json.loads(json.dumps(events.describe(file, space.slug))) for file in files
+    }
 
 
 def counted(space: Space) -> dict[str, int]:
@@ -75,7 +80,9 @@ def one_step(space: Space, dice: random.Random, held: list[jobs.Claimed]) -> Non
         arrive(space, batch=batch, batch_total=dice.choice([None, 4]))
     elif choice == 1:
         size = dice.choice([None, 5])
-        arrival = jobs.Arrival(space_id=space.pk, uploader_id=None, name="b", size=size, batch=batch)
+        arrival = jobs.Arrival(
+            space_id=space.pk, uploader_id=None, name="b", size=size, batch=batch
+        )
         jobs.create(arrival)
     elif choice == 2:
         held += jobs.claim("worker", dice.randrange(1, 4))
@@ -100,7 +107,9 @@ def test_events_alone_give_every_row_and_every_count(space: Space, seed: int) ->
     space.refresh_from_db()
     assert replay(space) == rows(space)
     assert space.counts == counted(space)
-    assert space.used_bytes == sum(file.size or 0 for file in UploadedFile.objects.filter(space=space))
+    assert space.used_bytes == sum(
+        file.size or 0 for file in UploadedFile.objects.filter(space=space)
+    )
     numbers = list(Event.objects.filter(space=space).order_by("seq").values_list("seq", flat=True))
     assert numbers == list(range(1, space.seq + 1))
     for batch in Batch.objects.filter(space=space):

@@ -60,7 +60,7 @@ def create(arrival: Arrival) -> UploadedFile:
 
 
 def receive(arrival: Arrival, *, sha256: str) -> UploadedFile:
-    """A file that came whole with its creation: one event, already queued. Raises as `create` does."""
+    """A file that came whole with its creation: one event, already queued. Raises as `create`."""
     _admit(arrival)
     now = timezone.now()
     file = _row(arrival, status=Status.QUEUED)
@@ -78,7 +78,7 @@ def receive(arrival: Arrival, *, sha256: str) -> UploadedFile:
 
 
 def complete(file_id: uuid.UUID, *, size: int, sha256: str) -> UploadedFile:
-    """receiving → queued: every byte is stored. Raises WrongState when it was not being received."""
+    """receiving → queued: every byte is stored. Raises WrongState when it was not receiving."""
     file = _locked(file_id)
     _need(file, Status.RECEIVING)
     now = timezone.now()
@@ -317,7 +317,7 @@ def renew(worker: str, attempts: Iterable[tuple[uuid.UUID, int]]) -> set[uuid.UU
 
 
 def record(claimed: Claimed, steps: Sequence[StepRecord], running: dict[str, Any] | None) -> None:
-    """Steps that began or ended; one event. `running` is the step that runs now. Raises LostLease."""
+    """Steps that began or ended; one event. `running` is the step of now. Raises LostLease."""
     file = _leased(claimed)
     _keep(file, claimed.attempt, steps)
     file.step = running

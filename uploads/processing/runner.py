@@ -141,6 +141,5 @@ class _Leases:
                 connection.close()
                 continue
             for file_id in lost:
-
                 self.loop.call_soon_threadsafe(self.runner._stop, {"file": str(file_id)})
         connection.close()

@@ -38,27 +38,11 @@ def subscribe(kind: Kind, callback: Callback) -> Callable[[], None]:
     return lambda: _subscribers[kind].remove(callback)
 
 
-def ring(
-    *,
-    space_id: int,
-    epoch: str,
-    seq: int,
-    event: str,
-    file: str | None,
-    batch: str | None,
-    counts: dict[str, int],
-) -> None:
-    """An event was committed; `event` is its JSON."""
-    body = {
-        "space": space_id,
-        "epoch": epoch,
-        "seq": seq,
-        "event": event,
-        "file": file,
-        "batch": batch,
-        "counts": counts,
-    }
-    _put("event", body)
+def ring(change: dict[str, Any]) -> None:
+    """An event was committed: `space`, `epoch`, `seq`, `event` (its JSON), `file`, `batch`,
+    `counts`.
+    """
+    _put("event", change)
 
 
 def progress(space_id: int, batch: str | None, measure: dict[str, Any]) -> None:
@@ -79,7 +63,7 @@ def wake() -> None:
 def revoke(
     *, user: int | None = None, token: int | None = None, session: str | None = None
 ) -> None:
-    """What a user, a token or a session may do has changed; live connections of theirs are closed."""
+    """What a user, token or session may do has changed; its live connections are closed."""
     _put("revoke", {"user": user, "token": token, "session": session})
 
 
@@ -122,7 +106,7 @@ class _Line:
                 await self.layer.group_send(
                     GROUP, {"type": "rings", "rings": rings, "from": self.channel}
                 )
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever the layer raises, it is away
                 log.warning("layer unreachable", error=str(error))
                 _dispatch(
                     rings
@@ -136,7 +120,7 @@ class _Line:
                     self.channel = await self.layer.new_channel()
                     await self.layer.group_add(GROUP, self.channel)
                 message = await self.layer.receive(self.channel)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever the layer raises, it is away
                 log.warning("layer lost", error=str(error))
                 self.channel = ""
                 await asyncio.sleep(1)
@@ -174,7 +158,7 @@ def _ring_once(kind: Kind, body: dict[str, Any]) -> None:
     message = {"type": "rings", "rings": [(kind, body)], "from": ""}
     try:
         async_to_sync(layer.group_send)(GROUP, message)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever the layer raises, it is away
         log.warning("layer unreachable", error=str(error))
 
 

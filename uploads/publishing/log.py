@@ -85,9 +85,8 @@ def _advance(space_id: int, before: str | None, after: str | None, used: int = 0
         changes += [f"{column} = {column} + 1" for column in COLUMNS if column == after]
     if used:
         changes.append(f"used_bytes = used_bytes + ({used:d})")
-    sql = (
-
-        f"UPDATE uploads_space SET {', '.join(changes)} WHERE id = %s "
+    sql = (  # built of our own column names only
+        f"UPDATE uploads_space SET {', '.join(changes)} WHERE id = %s "  # noqa: S608
         f"RETURNING slug, epoch, seq, {', '.join(COLUMNS)}"
     )
     with connection.cursor() as cursor:
@@ -110,17 +109,16 @@ def _append(
     Event.objects.create(
         space_id=space_id, seq=head.seq, at=at, file=file_id, batch=batch, payload=payload
     )
-    ring = partial(
-        doorbell.ring,
-        space_id=space_id,
-        epoch=head.epoch,
-        seq=head.seq,
-        event=payload,
-        file=None if file_id is None else str(file_id),
-        batch=batch,
-        counts=head.counts,
-    )
-    transaction.on_commit(ring)
+    change = {
+        "space": space_id,
+        "epoch": head.epoch,
+        "seq": head.seq,
+        "event": payload,
+        "file": None if file_id is None else str(file_id),
+        "batch": batch,
+        "counts": head.counts,
+    }
+    transaction.on_commit(partial(doorbell.ring, change))
 
 
 def _move_batch(space_id: int, key: str, before: str | None, after: str | None) -> None:

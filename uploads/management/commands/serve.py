@@ -5,11 +5,13 @@
 import hashlib
 import resource
 import socket
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
 import uvicorn
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
@@ -31,15 +33,15 @@ class Server(uvicorn.Server):
         """Start, then say where."""
         await super().startup(sockets)
         if self.started:
-
-            print(f"Millrace is ready. Sign in once at {self.link}", flush=True)
+            sys.stdout.write(f"Millrace is ready. Sign in once at {self.link}\n")
+            sys.stdout.flush()
 
 
 class Command(BaseCommand):
     """Serve on 127.0.0.1."""
 
-    help = "Migrates, collects static files, and serves on 127.0.0.1:$PORT with everything under $DATA_DIR."
-    requires_system_checks: list[str] = []
+    help = "Migrates, collects static files, and serves on 127.0.0.1:$PORT."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """No options: the environment says all."""
@@ -52,11 +54,10 @@ class Command(BaseCommand):
         _migrate()
         _collect_static()
         with transaction.atomic():
-            operator = User.objects.filter(username=OPERATOR).first() or User(username=OPERATOR)
-            if operator.pk is None:
-                operator.is_staff = operator.is_superuser = True
-                operator.set_unusable_password()
-                operator.save()
+            operator, _ = User.objects.get_or_create(
+                username=OPERATOR,
+                defaults={"is_staff": True, "is_superuser": True, "password": make_password(None)},
+            )
             people.private_space(operator)
             link = people.make_sign_in_link(operator)
         connection.close()

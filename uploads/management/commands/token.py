@@ -16,7 +16,7 @@ class Command(BaseCommand):
     """Make an API token."""
 
     help = "Prints a new API token of a user, who is made where missing."
-    requires_system_checks: list[str] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """NAME, --space, --scope."""
