@@ -22,7 +22,7 @@ from uploads.errors import NotFound, QuotaReached, TooManyFiles, TooManyUploads,
 from uploads.models import ENDED, Artifact, Batch, Job, Space, Status, Step, UploadedFile
 from uploads.publishing import doorbell
 from uploads.publishing import log as stream
-from uploads.receiving import storage
+from uploads import storage
 
 
 class LostLease(Exception):

@@ -33,7 +33,7 @@ from uploads.processing.sandbox import (
 )
 from uploads.processors import REGISTRY, load_builtin, plan
 from uploads.publishing import doorbell
-from uploads.receiving import storage
+from uploads import storage
 
 log = structlog.get_logger(__name__)
 

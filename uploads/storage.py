@@ -1,20 +1,21 @@
-"""The only module that knows where bytes lie: originals and artifacts, by id, never by a name that a user gave.
+"""The only module that knows where bytes lie: by id, never by a name that a user gave.
 
-    DATA_DIR/content/ab/abcdef…             the original; while it is received, its length is the upload's offset
+    DATA_DIR/content/ab/abcdef…             an original; while it is received, its length is the
+                                            upload's offset
     DATA_DIR/artifacts/ab/abcdef…/3/text/…  what attempt 3's step `text` made
 
-Disk work runs on a few threads of its own (`in_pool`), so that a slow disk holds up neither the event loop nor the database.
-An object store would come behind this module.
+Disk work runs on a few threads of its own (`in_pool`), so that a slow disk holds up neither the
+event loop nor the database. An object store would come behind this module.
 """
 
 import asyncio
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
@@ -31,7 +32,7 @@ THREADS = 8  # most of them wait for the disk; writing and hashing leave Python'
 _pool = ThreadPoolExecutor(THREADS, "storage")
 
 
-# -- places -------------------------------------------------------------------------------------------------------------
+# -- places ---------------------------------------------------------------------------------------
 
 
 def path(file_id: UUID) -> Path:
@@ -51,7 +52,7 @@ def artifacts(file_id: UUID) -> Path:
 
 
 def artifact_path(file_id: UUID, attempt: int, step: str, name: str) -> Path:
-    """Where one artifact is. `step` and `name` were checked when they were registered; a slash in either is refused."""
+    """Where one artifact is. Raises ValueError for a step or a name that would lead elsewhere."""
     if "/" in step or "/" in name or name in {"", ".", ".."} or step in {"", ".", ".."}:
         raise ValueError(f"not the name of an artifact: {step!r}, {name!r}")
     return artifacts(file_id) / str(attempt) / step / name
@@ -67,7 +68,7 @@ def artifacts_root() -> Path:
     return settings.DATA_DIR / "artifacts"
 
 
-# -- room ---------------------------------------------------------------------------------------------------------------
+# -- room -----------------------------------------------------------------------------------------
 
 
 def free_bytes() -> int:
@@ -82,13 +83,34 @@ def check_room(size: int = 0) -> None:
         raise DiskFull
 
 
-# -- removal ------------------------------------------------------------------------------------------------------------
+# -- artifacts ------------------------------------------------------------------------------------
+
+
+class Saved(Protocol):
+    """An artifact as a step left it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def path(self) -> Path: ...
+
+
+def keep_artifacts(file_id: UUID, attempt: int, step: str, artifacts: Iterable[Saved]) -> None:
+    """Move what a step made from its work folder to its place."""
+    for saved in artifacts:
+        target = artifact_path(file_id, attempt, step, saved.name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        saved.path.replace(target)
+
+
+# -- removal --------------------------------------------------------------------------------------
 
 
 def remove(file_id: UUID) -> None:
-    """Begin to remove content, marks and artifacts of a file; returns at once, harmless when repeated.
+    """Begin to remove a file's content, marks and artifacts; returns at once, may be repeated.
 
-    Callers hold a transaction or the event loop, and unlinking gigabytes takes a while. What a crash leaves is swept at the next start.
+    Callers hold a transaction or the event loop, and unlinking gigabytes takes a while. What a
+    crash leaves is swept at the next start.
     """
     _pool.submit(_quietly, remove_now, file_id)
 
@@ -116,7 +138,7 @@ def _quietly(work: Callable[..., object], *args: object) -> None:
 
 
 def stored_ids(root: Path) -> Iterator[tuple[UUID, Path]]:
-    """Every content or artifacts folder under a root, by id; what is not named as ours is passed over."""
+    """Every content or artifacts folder under a root, by id; what is not ours is passed over."""
     for shard in _entries(root):
         for entry in _entries(Path(shard.path)):
             with suppress(ValueError):
@@ -131,21 +153,21 @@ def _entries(folder: Path) -> list["os.DirEntry[str]"]:
         return []
 
 
-# -- threads ------------------------------------------------------------------------------------------------------------
+# -- threads --------------------------------------------------------------------------------------
 
 
 async def in_pool(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The result of blocking `work`, done on one of our threads.
 
-    A caller who is cancelled meanwhile is cancelled only when the work has ended, so that nobody closes a file under a thread
-    that writes it.
+    A caller who is cancelled meanwhile is cancelled only when the work has ended, so that nobody
+    closes a file under a thread that writes it.
     """
     running = asyncio.get_running_loop().run_in_executor(_pool, lambda: work(*args, **kwargs))
     return await settled(running)
 
 
 async def settled(running: "asyncio.Future[T]") -> T:
-    """Wait for `running` to its end, whatever happens to the waiter; a cancellation is passed on after it."""
+    """Wait for `running` to its end, whatever happens to the waiter; it is cancelled after that."""
     cancelled: asyncio.CancelledError | None = None
     while not running.done():
         try:
