@@ -26,8 +26,9 @@ format: development
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
 
-## docs     check that the documentation's links lead somewhere and its commands exist
+## docs     write what the documentation takes from the code, and check its links and commands
 docs: development
+	@env -u PORT -u DATA_DIR $(BIN)/python scripts/variables.py
 	@$(BIN)/python scripts/docs.py
 
 ## audit    ask for known vulnerabilities of the pinned packages (needs the network)

@@ -82,7 +82,7 @@ def main() -> int:
     """Prints what is false; 0 where nothing is."""
     findings = 0
     for page in pages():
-        for claim in (*dead_links(page), *unknown_commands(page)):
+        for claim in dict.fromkeys((*dead_links(page), *unknown_commands(page))):
             print(f"{page.relative_to(ROOT)}: {claim}")
             findings += 1
     return 1 if findings else 0
