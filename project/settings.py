@@ -159,6 +159,19 @@ OUTBOX_BYTES = env.size(
     "OUTBOX_BYTES", "2Mi", "A subscriber that has more than this waiting is closed as too slow."
 )
 
+# -- reading ---------------------------------------------------------------------------------------
+
+ACCEL_REDIRECT = env.boolean(
+    "ACCEL_REDIRECT",
+    default=False,
+    meaning="nginx stands in front and sends contents and artifacts itself (X-Accel-Redirect).",
+)
+METRICS_DIR = env.text(
+    "PROMETHEUS_MULTIPROC_DIR",
+    "",
+    "Empty folder that all processes of a machine share for their metrics; with more than one.",
+)
+
 # -- logging ---------------------------------------------------------------------------------------
 
 LOG_LEVEL = env.choice(
