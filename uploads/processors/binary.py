@@ -26,9 +26,9 @@ _WIDE = re.compile(rb"(?:[\x20-\x7e]\x00){6,}")
 
 @processor(name="binary", accepts=["*/*"], version=1, after=["identify", "checksum"], fallback=True)
 def binary(ctx: Context) -> dict[str, Any]:
-    """{empty, bytes, hex [{offset, hex, text}], strings [{offset, text}],
-    strings_truncated, entropy, entropy_map […], entropy_part (bytes in a part), reading, zeros (share),
-    printable (share), header {…}|null, tried}; entropy is in bits per byte, 0 to 8.
+    """{empty, bytes, hex [{offset, hex, text}], strings [{offset, text}], strings_truncated,
+    entropy, entropy_map […], entropy_part (bytes in a part), reading, zeros (share), printable
+    (share), header {…}|null, tried}; entropy is in bits per byte, 0 to 8.
     """
     survey = Survey(ctx.size)
     done = 0

@@ -54,10 +54,21 @@ def is_utf8(head: bytes) -> bool:
 
 
 def by_mark(head: bytes) -> Encoding | None:
-    return next(
-        (Encoding(name, len(mark), certain=True) for mark, name in MARKS if head.startswith(mark)),
-        None,
-    )
+    """What the byte order mark says, where what follows it is text indeed."""
+    for mark, name in MARKS:
+        if head.startswith(mark) and _is_printable(head[len(mark) : len(mark) + 4096], name):
+            return Encoding(name, len(mark), certain=True)
+    return None
+
+
+def _is_printable(sample: bytes, name: str) -> bool:
+    """Whether nearly all its characters are ones that text is made of; the last may be cut off."""
+    try:
+        decoded = codecs.getincrementaldecoder(name)().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    printable = sum(char.isprintable() or char in "\t\r\n\f" for char in decoded)
+    return printable >= 0.95 * len(decoded)
 
 
 def detect(path: Path) -> Encoding:
@@ -96,14 +107,12 @@ def _utf16_without_mark(head: bytes) -> Encoding | None:
         name = "utf-16-be"
     else:
         return None
-    decoded = sample[: len(sample) & ~1].decode(name, "replace")
-    printable = sum(char.isprintable() or char in "\t\r\n" for char in decoded)
-    return Encoding(name, 0, certain=False) if printable > 0.95 * len(decoded) else None
+    return Encoding(name, 0, certain=False) if _is_printable(sample, name) else None
 
 
 def _looks_like_eight_bit_text(head: bytes) -> bool:
     """Text in an old encoding has mostly letters, and few bytes in a row that make no word."""
-    letters = len(re.findall(rb"[A-Za-z0-9\s.,;:'\"()<>/=_+-]", head))
+    letters = len(re.findall(rb"[\s\x20-\x7e]", head))
     high = len(re.findall(rb"[\x80-\xff]", head))
     undefined = len(re.findall(rb"[\x80-\x9f]", head))
     if letters > 0.7 * len(head):
@@ -130,7 +139,7 @@ def _foreign_lines(block: bytes) -> list[bytes]:
 
 def _guess(sample: bytes) -> Encoding:
     # Slow to import, and only texts in old encodings need it.
-    from charset_normalizer import from_bytes  # noqa: PLC0415
+    from charset_normalizer import from_bytes
 
     best = from_bytes(sample[:GUESSED]).best()
     name = best.encoding if best is not None else "cp1252"

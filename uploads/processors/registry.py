@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -45,9 +46,12 @@ class Processor:
 
         Raises InvalidResult where it isn't a dict or is too big; what the function raises goes on.
         """
-        result = self.function(ctx)
-        if isinstance(result, Awaitable):
-            result = _awaited(result)
+        with warnings.catch_warnings():
+            if self.builtin:  # libraries warn of broken files; the result says it where it matters
+                warnings.simplefilter("ignore")
+            result = self.function(ctx)
+            if isinstance(result, Awaitable):
+                result = _awaited(result)
         if not isinstance(result, dict):
             raise InvalidResult(f"{self.name} returned {type(result).__name__}, not a dict")
         return bounded(result)
@@ -127,7 +131,7 @@ def _ordered(waiting: list[Processor]) -> list[Processor]:
 
 def _awaited(result: Awaitable[dict[str, Any]]) -> Any:
     # Only here, so that the many processors without a coroutine don't pay for the import.
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
     async def main() -> Any:
         return await result

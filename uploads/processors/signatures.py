@@ -213,6 +213,7 @@ def _fat_binary(head: Head) -> str | None:
 _CONTAINERS: tuple[Refine, ...] = (
     _zip,
     _ole,
+    _iso_media,
     _riff,
     _iff,
     _tiff,

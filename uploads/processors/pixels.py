@@ -1,0 +1,221 @@
+"""From a picture file of any format to a small upright sRGB picture, without trusting its header.
+
+libvips reads first where it is the faster and frugal one (it shrinks while it decodes), Pillow
+reads the rest and what libvips refuses. The media type chooses the decoder: no library guesses
+one.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from uploads.processors.failures import BadFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from PIL import Image
+
+MAX_PIXELS = 250_000_000  # for decoders that shrink while decoding
+MAX_PIXELS_IN_MEMORY = 100_000_000  # for decoders that hold the whole picture
+MAX_SIDE = 1_000_000
+MAX_SVG_BYTES = 16 * 1024 * 1024
+QUALITY = 80
+EFFORT = 2  # of WebP, 0 to 6: 2 is as small as 4 within 4 % and takes a third of its time
+
+Watch = Callable[[float], None]  # told the share that is decoded, 0 to 1
+
+# media type → the loader of libvips, the format names of Pillow
+DECODERS: dict[str, tuple[str | None, tuple[str, ...]]] = {
+    "image/jpeg": ("jpegload", ("JPEG", "MPO")),
+    "image/png": ("pngload", ("PNG",)),
+    "image/webp": ("webpload", ("WEBP",)),
+    "image/gif": ("gifload", ("GIF",)),
+    "image/tiff": ("tiffload", ("TIFF",)),
+    "image/svg+xml": ("svgload_buffer", ()),
+    "image/avif": (None, ("AVIF",)),
+    "image/heic": (None, ("HEIF",)),
+    "image/bmp": (None, ("BMP", "DIB")),
+    "image/x-icon": (None, ("ICO", "CUR")),
+    "image/vnd.adobe.photoshop": (None, ("PSD",)),
+    "image/jp2": (None, ("JPEG2000",)),
+    "image/qoi": (None, ("QOI",)),
+    "image/x-portable-anymap": (None, ("PPM",)),
+    "image/vnd-ms.dds": (None, ("DDS",)),
+    "image/x-icns": (None, ("ICNS",)),
+    "image/x-tga": (None, ("TGA",)),
+}
+
+
+class Small(NamedTuple):
+    """A picture that fits into `side` pixels, as WebP, and what went wrong on the way, if
+    anything.
+    """
+
+    webp: bytes
+    width: int
+    height: int
+    damage: str | None
+
+
+@cache
+def vips() -> Any:
+    """libvips, with the loaders closed that its makers don't trust with strangers' files."""
+    import pyvips
+
+    pyvips.block_untrusted_set(state=True)
+    # librsvg is one of them; it is fed from memory, where it finds no neighbouring file to read.
+    pyvips.operation_block_set("VipsForeignLoadSvg", state=False)
+    pyvips.cache_set_max(0)
+    pyvips.concurrency_set(1)
+    return pyvips
+
+
+def check_size(width: int, height: int, *, in_memory: bool = False) -> None:
+    """Raises BadFile for a picture of more pixels than are decoded here."""
+    limit = MAX_PIXELS_IN_MEMORY if in_memory else MAX_PIXELS
+    if width < 1 or height < 1:
+        raise BadFile(f"The picture says that it has {width} × {height} pixels.")
+    if width * height > limit or max(width, height) > MAX_SIDE:
+        raise BadFile(
+            f"The picture says that it has {width:,} × {height:,} pixels; "
+            f"at most {limit // 1_000_000} million are decoded."
+        )
+
+
+def shrink(path: Path, media_type: str, side: int, watch: Watch | None = None) -> Small:
+    """The picture made to fit a square of `side` pixels, upright. Raises BadFile if nothing reads
+    it.
+    """
+    loader, formats = DECODERS[media_type]
+    tried: list[str] = []
+    if loader:
+        try:
+            return _with_vips(path, loader, side, watch)
+        except vips().Error as error:
+            tried.append(reason(error))
+    if formats:
+        try:
+            return encode(_with_pillow(path, formats, side), tried[0] if tried else None)
+        except READ_ERRORS as error:
+            tried.append(reason(error))
+    raise BadFile(f"The picture can't be decoded: {tried[-1]}.")
+
+
+def smaller(webp: bytes, side: int) -> Small:
+    """A smaller one of a picture that `shrink` made."""
+    image = vips().Image.thumbnail_buffer(webp, side, height=side, size="down")
+    return Small(_webp(image), image.width, image.height, None)
+
+
+def encode(image: Image.Image, damage: str | None = None) -> Small:
+    """A Pillow picture as WebP; what Pillow doesn't say in RGB is turned into it."""
+    buffer = io.BytesIO()
+    rgb(image).save(buffer, "WEBP", quality=QUALITY, method=EFFORT)
+    return Small(buffer.getvalue(), image.width, image.height, damage)
+
+
+def rgb(image: Image.Image) -> Image.Image:
+    """The picture in RGB, or RGBA where something in it is transparent."""
+    if image.mode in ("RGB", "RGBA"):
+        return image
+    if image.mode.startswith("I;16"):
+        return image.convert("I").point(lambda value: value / 256).convert("L").convert("RGB")
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
+def open_with_pillow(source: Path | io.BytesIO, formats: tuple[str, ...]) -> Image.Image:
+    """Its header only; the pixels aren't read yet. Raises one of READ_ERRORS."""
+    from PIL import Image
+
+    Image.MAX_IMAGE_PIXELS = None  # check_size says it in better words
+    if formats == ("HEIF",):
+        import pi_heif  # type: ignore[import-untyped]
+
+        pi_heif.register_heif_opener(thumbnails=False)
+    return Image.open(source, formats=formats)
+
+
+# What Pillow and its plugins raise for broken files.
+READ_ERRORS: tuple[type[Exception], ...] = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    OverflowError,
+    ZeroDivisionError,
+    RuntimeError,
+    MemoryError,
+)
+
+
+def reason(error: Exception) -> str:
+    """The first line of what a library says, without its own name, paths and full stop."""
+    said = str(getattr(error, "detail", error)).strip() or "the decoder refuses it"
+    line = said.splitlines()[0].strip()
+    line = re.sub(r"^[A-Za-z0-9_]+: (?=\S)", "", line)
+    if "/" in line or "BytesIO" in line:
+        line = "it isn't what its first bytes say"
+    return line.rstrip(". ")[:200]
+
+
+def _with_vips(path: Path, loader: str, side: int, watch: Watch | None) -> Small:
+    if loader == "svgload_buffer":
+        return _with_librsvg(path, side)
+    damage = None
+    try:
+        image = _vips_thumbnail(path, side, "error", watch)
+    except vips().Error as error:
+        damage = reason(error)
+        image = _vips_thumbnail(path, side, "none", watch)
+    return Small(_webp(image), image.width, image.height, damage)
+
+
+def _vips_thumbnail(path: Path, side: int, fail_on: str, watch: Watch | None) -> Any:
+    image = vips().Image.thumbnail(
+        str(path), side, height=side, size="down", fail_on=fail_on, export_profile="srgb"
+    )
+    if watch:
+        image.set_progress(True)
+        image.signal_connect("eval", lambda _, progress: watch(progress.percent / 100))
+    return image.copy_memory()
+
+
+def _with_librsvg(path: Path, side: int) -> Small:
+    if path.stat().st_size > MAX_SVG_BYTES:
+        raise BadFile(f"The drawing is larger than {MAX_SVG_BYTES // 1024**2} MiB.")
+    data = path.read_bytes()
+    drawing = vips().Image.svgload_buffer(data)
+    check_size(drawing.width, drawing.height)
+    # A drawing has no pixels of its own: small ones are drawn larger, up to the side asked for.
+    scale = side / max(drawing.width, drawing.height)
+    image = vips().Image.svgload_buffer(data, scale=scale).copy_memory()
+    return Small(_webp(image), image.width, image.height, None)
+
+
+def _webp(image: Any) -> bytes:
+    return bytes(image.webpsave_buffer(Q=QUALITY, effort=EFFORT, keep="none"))
+
+
+def _with_pillow(path: Path, formats: tuple[str, ...], side: int) -> Image.Image:
+    from PIL import ImageOps
+
+    with open_with_pillow(path, formats) as image:
+        check_size(image.width, image.height, in_memory=True)
+        image.draft(None, (side, side))
+        image.load()
+        if image.mode in ("P", "PA", "1", "I;16", "I;16B"):
+            upright = ImageOps.exif_transpose(rgb(image))
+        else:
+            upright = ImageOps.exif_transpose(image)
+        upright.thumbnail((side, side))
+        return upright.copy()
