@@ -15,14 +15,17 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Min
+from django.db.models import Max
 from django.utils import timezone
 
+from uploads import storage
 from uploads.errors import NotFound, QuotaReached, TooManyFiles, TooManyUploads, WrongState
 from uploads.models import ENDED, Artifact, Batch, Job, Space, Status, Step, UploadedFile
 from uploads.publishing import doorbell
 from uploads.publishing import log as stream
-from uploads import storage
+from uploads.statements import Plus, insert, update
+
+THUMBNAIL = "thumbnail.webp"
 
 
 class LostLease(Exception):
@@ -52,42 +55,43 @@ class Arrival:
 
 def create(arrival: Arrival) -> UploadedFile:
     """A file begins to be received. Raises QuotaReached, TooManyUploads, TooManyFiles."""
-    _admit(arrival)
     file = _row(arrival, status=Status.RECEIVING)
-    file.save(force_insert=True)
-    stream.created(file)
+    _announce_batch(arrival)
+    insert([file])
+    _admit(stream.created(file), file.size or 0)
     return file
 
 
 def receive(arrival: Arrival, *, sha256: str) -> UploadedFile:
     """A file that came whole with its creation: one event, already queued. Raises as `create`."""
-    _admit(arrival)
     now = timezone.now()
     file = _row(arrival, status=Status.QUEUED)
-    file.complete, file.received, file.received_at, file.sha256 = (
-        True,
-        arrival.size or 0,
-        now,
-        sha256,
-    )
-    file.expires_at = None
-    file.save(force_insert=True)
+    file.complete, file.received, file.received_at = True, arrival.size or 0, now
+    file.sha256, file.expires_at = sha256, None
+    _announce_batch(arrival)
+    insert([file])
     _enqueue(file, now)
-    stream.created(file)
+    _admit(stream.created(file), file.size or 0)
     return file
 
 
 def complete(file_id: uuid.UUID, *, size: int, sha256: str) -> UploadedFile:
     """receiving → queued: every byte is stored. Raises WrongState when it was not receiving."""
-    file = _locked(file_id)
-    _need(file, Status.RECEIVING)
+    before = _locked(file_id)
     now = timezone.now()
-    grown = size - (file.size or 0)
-    file.status, file.complete, file.size, file.received = Status.QUEUED, True, size, size
-    file.sha256, file.received_at, file.expires_at = sha256, now, None
-    file.save()
+    file = _move(
+        file_id,
+        Status.RECEIVING,
+        status=Status.QUEUED,
+        complete=True,
+        size=size,
+        received=size,
+        sha256=sha256,
+        received_at=now,
+        expires_at=None,
+    )
     _enqueue(file, now)
-    stream.updated(file, Status.RECEIVING, used=grown)
+    stream.updated(file, Status.RECEIVING, used=size - (before.size or 0))
     return file
 
 
@@ -95,13 +99,11 @@ def announce_size(file_id: uuid.UUID, size: int) -> UploadedFile:
     """The length of an upload that was created without one. Raises WrongState when it was known,
     QuotaReached.
     """
-    file = _locked(file_id)
-    if file.size is not None or file.status != Status.RECEIVING:
+    file = update(UploadedFile, {"size": size}, id=file_id, size=None, status=Status.RECEIVING)
+    if file is None:
+        _locked(file_id)
         raise WrongState("The length of this upload is known already and can't change.")
-    _admit_bytes(Space.objects.get(pk=file.space_id), size)
-    file.size = size
-    file.save(update_fields=["size"])
-    stream.updated(file, Status.RECEIVING, used=size)
+    _admit(stream.updated(file, Status.RECEIVING, used=size), size)
     return file
 
 
@@ -117,30 +119,24 @@ def terminate(file_id: uuid.UUID) -> None:
     _remove(file)
 
 
-def _admit(arrival: Arrival) -> None:
-    space = Space.objects.select_for_update().get(pk=arrival.space_id)
-    if space.receiving >= settings.SPACE_OPEN_UPLOADS:
+def _admit(space: Space, size: int) -> None:
+    """Refuse what the space, as the change leaves it, does not hold; that undoes the change."""
+    if space.receiving > settings.SPACE_OPEN_UPLOADS:
         raise TooManyUploads
-    _admit_bytes(space, arrival.size or 0)
-    if arrival.batch is not None:
-        _admit_to_batch(arrival, arrival.batch)
-
-
-def _admit_bytes(space: Space, size: int) -> None:
     quota = space.quota_bytes if space.quota_bytes is not None else settings.SPACE_QUOTA_BYTES
-    if quota and space.used_bytes + size > quota:
-        raise QuotaReached(
-            f"The space holds {space.used_bytes} of {quota} bytes; {size} more do not fit."
-        )
+    if quota and size and space.used_bytes > quota:
+        used = space.used_bytes - size
+        raise QuotaReached(f"The space holds {used} of {quota} bytes; {size} more do not fit.")
 
 
-def _admit_to_batch(arrival: Arrival, key: str) -> None:
-    batch, _ = Batch.objects.get_or_create(
-        space_id=arrival.space_id, key=key, defaults={"total": arrival.batch_total}
-    )
-    if arrival.batch_total is not None and batch.total != arrival.batch_total:
-        batch.total = arrival.batch_total
-        batch.save(update_fields=["total"])
+def _announce_batch(arrival: Arrival) -> None:
+    if arrival.batch is None:
+        return
+    place = {"space_id": arrival.space_id, "key": arrival.batch}
+    told = arrival.batch_total is not None
+    batch = update(Batch, {"total": arrival.batch_total} if told else {"gone": Plus(0)}, **place)
+    if batch is None:
+        batch, _ = Batch.objects.get_or_create(**place, defaults={"total": arrival.batch_total})
     if sum(batch.counts.values()) >= settings.BATCH_MAX_FILES:
         raise TooManyFiles(f"A batch holds at most {settings.BATCH_MAX_FILES} files.")
 
@@ -267,40 +263,46 @@ def claim(worker: str, limit: int) -> list[Claimed]:
     """Up to `limit` jobs, in our order: the space with the least running first, there by priority,
     then by age.
     """
-    claimed: list[Claimed] = []
     now = timezone.now()
-    while len(claimed) < limit:
-        job = _next(now)
-        if job is None:
-            break
-        claimed.append(_start(job, worker, now))
-    return claimed
+    return [_start(job, worker, now) for job in _next(limit, now)]
 
 
-def _next(now: datetime) -> Job | None:
+def _next(limit: int, now: datetime) -> list[Job]:
+    """Turn by turn: each space in its order gives its first, then each its second."""
     waiting = Space.objects.filter(queued__gt=0).order_by("processing", "pk")
-    for space_id in waiting.values_list("pk", flat=True):
+    running = dict(waiting.values_list("pk", "processing")[: limit * 4])
+    heads: list[tuple[int, int, Job]] = []
+    for space_id, load in running.items():
         jobs = Job.objects.select_for_update(skip_locked=True).filter(
             space=space_id, state=Job.State.QUEUED
         )
-        due = jobs.exclude(run_after__gt=now).order_by("-priority", "queued_at")
-        if (job := due.first()) is not None:
-            return job
-    return None
+        due = jobs.exclude(run_after__gt=now).order_by("-priority", "queued_at")[:limit]
+        heads += [(load + turn, space_id, job) for turn, job in enumerate(due)]
+    heads.sort(key=lambda head: head[:2])
+    return [job for _, _, job in heads[:limit]]
 
 
 def _start(job: Job, worker: str, now: datetime) -> Claimed:
-    job.state, job.worker = Job.State.RUNNING, worker
-    job.attempt, job.tries = job.attempt + 1, job.tries + 1
-    job.lease_until = now + timedelta(seconds=settings.LEASE_SECONDS)
-    job.save()
-    file = UploadedFile.objects.get(pk=job.pk)
-    before = file.status
-    file.status, file.attempt, file.error, file.step = Status.PROCESSING, job.attempt, None, None
-    file.save(update_fields=["status", "attempt", "error", "step"])
-    stream.updated(file, before)
+    started = update(
+        Job,
+        {
+            "state": Job.State.RUNNING,
+            "worker": worker,
+            "attempt": Plus(1),
+            "tries": Plus(1),
+            "lease_until": now + timedelta(seconds=settings.LEASE_SECONDS),
+        },
+        file_id=job.pk,
+        state=Job.State.QUEUED,
+    )
+    if started is None:
+        raise WrongState
+    attempt = started.attempt
+    change = {"status": Status.PROCESSING, "attempt": attempt, "error": None, "step": None}
+    file = _move(job.pk, Status.QUEUED, **change)
+    stream.updated(file, Status.QUEUED)
     return Claimed(
-        file.pk, job.attempt, file.space_id, file.batch, file.name, file.size or 0, file.sha256
+        file.pk, attempt, file.space_id, file.batch, file.name, file.size or 0, file.sha256
     )
 
 
@@ -318,26 +320,29 @@ def renew(worker: str, attempts: Iterable[tuple[uuid.UUID, int]]) -> set[uuid.UU
 
 def record(claimed: Claimed, steps: Sequence[StepRecord], running: dict[str, Any] | None) -> None:
     """Steps that began or ended; one event. `running` is the step of now. Raises LostLease."""
-    file = _leased(claimed)
-    _keep(file, claimed.attempt, steps)
-    file.step = running
-    file.save()
+    held = Job.objects.select_for_update().filter(
+        pk=claimed.file_id, attempt=claimed.attempt, state=Job.State.RUNNING
+    )
+    if not held.exists():
+        raise LostLease
+    _keep(claimed, steps)
+    file = _move(claimed.file_id, Status.PROCESSING, step=running, **_drawn(claimed, steps))
     stream.updated(file, file.status)
 
 
 def finish(claimed: Claimed, steps: Sequence[StepRecord], error: dict[str, Any] | None) -> None:
     """processing → processed, or failed with `error` {code, message, step}. Raises LostLease."""
-    file = _leased(claimed)
-    _keep(file, claimed.attempt, steps)
-    _end(file, Status.PROCESSED if error is None else Status.FAILED, error)
-    _forget_old_attempts(file)
+    _release(claimed, Job.State.ENDED)
+    _keep(claimed, steps)
+    _end(claimed.file_id, error, **_drawn(claimed, steps))
+    if claimed.attempt > 1:
+        _forget_old_attempts(claimed.file_id, claimed.attempt)
 
 
 def give_back(claimed: Claimed) -> None:
     """processing → queued without counting the try: the worker stops. Raises LostLease."""
-    file = _leased(claimed)
-    Job.objects.filter(pk=file.pk).update(tries=F("tries") - 1)
-    _requeue(file)
+    _release(claimed, Job.State.QUEUED, tries=Plus(-1))
+    _requeued(claimed.file_id)
 
 
 def take_back(worker: str) -> int:
@@ -355,100 +360,99 @@ def sweep() -> int:
 def _sweep(jobs: Any) -> int:
     lost = list(jobs.select_for_update(skip_locked=True).order_by("lease_until")[:500])
     for job in lost:
-        file = UploadedFile.objects.get(pk=job.pk)
-        Step.objects.filter(file=file, attempt=job.attempt, status=Step.State.RUNNING).update(
-            status=Step.State.FAILED,
-            error={"code": "worker_lost", "message": "The worker died during this step."},
-        )
-        if job.tries < settings.JOB_ATTEMPTS:
-            _requeue(file)
+        steps = Step.objects.filter(file=job.pk, attempt=job.attempt, status=Step.State.RUNNING)
+        step = steps.values_list("name", flat=True).first()
+        why = {"code": "worker_lost", "message": "The worker died during this step."}
+        steps.update(status=Step.State.FAILED, error=why, finished_at=timezone.now())
+        again = job.tries < settings.JOB_ATTEMPTS
+        claimed = Claimed(job.pk, job.attempt, job.space_id, None, "", 0, None)
+        _release(claimed, Job.State.QUEUED if again else Job.State.ENDED)
+        if again:
+            _requeued(job.pk)
         else:
-            step = file.step["name"] if file.step else None
             message = f"The worker died {job.tries} times while it processed this file."
-            _end(file, Status.FAILED, {"code": "worker_lost", "message": message, "step": step})
+            _end(job.pk, {"code": "worker_lost", "message": message, "step": step})
     return len(lost)
 
 
-def _leased(claimed: Claimed) -> UploadedFile:
-    held = Job.objects.select_for_update().filter(
-        pk=claimed.file_id, attempt=claimed.attempt, state=Job.State.RUNNING
-    )
-    if not held.exists():
+def _release(claimed: Claimed, state: str, **changes: Any) -> None:
+    """The fence: only the attempt that holds the job may let go of it."""
+    changes |= {"state": state, "worker": "", "lease_until": None}
+    place = {"file_id": claimed.file_id, "attempt": claimed.attempt, "state": Job.State.RUNNING}
+    if update(Job, changes, **place) is None:
         raise LostLease
-    return UploadedFile.objects.get(pk=claimed.file_id)
 
 
-def _keep(file: UploadedFile, attempt: int, steps: Sequence[StepRecord]) -> None:
+def _keep(claimed: Claimed, steps: Sequence[StepRecord]) -> None:
+    rows = [
+        Step(
+            file_id=claimed.file_id,
+            attempt=claimed.attempt,
+            position=step.position,
+            name=step.name,
+            version=step.version,
+            status=step.status,
+            started_at=step.started_at,
+            finished_at=step.finished_at,
+            duration_ms=step.duration_ms,
+            done=step.done,
+            total=step.total,
+            unit=step.unit,
+            error=step.error,
+            result=step.result,
+        )
+        for step in steps
+    ]
+    insert(rows, replace_by=("file_id", "attempt", "name"))
+    insert(
+        [
+            Artifact(step=row, file_id=claimed.file_id, name=name, media_type=kind, size=size)
+            for row, step in zip(rows, steps, strict=True)
+            for name, kind, size in step.artifacts
+        ],
+        replace_by=("step_id", "name"),
+    )
+
+
+def _drawn(claimed: Claimed, steps: Sequence[StepRecord]) -> dict[str, Any]:
+    """What steps tell of the file as a whole."""
+    drawn: dict[str, Any] = {}
     for step in steps:
-        values = {
-            "position": step.position,
-            "version": step.version,
-            "status": step.status,
-            "started_at": step.started_at,
-            "finished_at": step.finished_at,
-            "duration_ms": step.duration_ms,
-            "done": step.done,
-            "total": step.total,
-            "unit": step.unit,
-            "error": step.error,
-            "result": step.result,
-        }
-        row, _ = Step.objects.update_or_create(
-            file=file, attempt=attempt, name=step.name, defaults=values
-        )
-        Artifact.objects.bulk_create(
-            [
-                Artifact(step=row, file=file, name=name, media_type=kind, size=size)
-                for name, kind, size in step.artifacts
-            ],
-            ignore_conflicts=True,
-        )
-        _draw(file, attempt, step)
+        if step.name == "identify" and step.result:
+            drawn |= {"media_type": step.result["media_type"], "kind": step.result["kind"]}
+        if any(name == THUMBNAIL for name, _, _ in step.artifacts):
+            drawn["thumbnail"] = f"{step.name}/{THUMBNAIL}?attempt={claimed.attempt}"
+    return drawn
 
 
-def _draw(file: UploadedFile, attempt: int, step: StepRecord) -> None:
-    """What a step tells of the file as a whole."""
-    if step.name == "identify" and step.result:
-        file.media_type, file.kind = step.result["media_type"], step.result["kind"]
-    if any(name == "thumbnail.webp" for name, _, _ in step.artifacts):
-        file.thumbnail = f"{step.name}/thumbnail.webp?attempt={attempt}"
+def _end(file_id: uuid.UUID, error: dict[str, Any] | None, **drawn: Any) -> None:
+    status = Status.PROCESSED if error is None else Status.FAILED
+    ended = {"status": status, "error": error, "step": None, "finished_at": timezone.now()}
+    file = _move(file_id, Status.PROCESSING, **ended, **drawn)
+    stream.updated(file, Status.PROCESSING)
 
 
-def _end(file: UploadedFile, status: Status, error: dict[str, Any] | None) -> None:
-    before = file.status
-    file.status, file.error, file.step, file.finished_at = status, error, None, timezone.now()
-    file.save()
-    Job.objects.filter(pk=file.pk).update(state=Job.State.ENDED, worker="", lease_until=None)
-    stream.updated(file, before)
-
-
-def _requeue(file: UploadedFile) -> None:
-    before = file.status
-    file.status, file.step = Status.QUEUED, None
-    file.save(update_fields=["status", "step"])
-    Job.objects.filter(pk=file.pk).update(state=Job.State.QUEUED, worker="", lease_until=None)
-    stream.updated(file, before)
+def _requeued(file_id: uuid.UUID) -> None:
+    file = _move(file_id, Status.PROCESSING, status=Status.QUEUED, step=None)
+    stream.updated(file, Status.PROCESSING)
     transaction.on_commit(doorbell.wake)
 
 
 def _enqueue(file: UploadedFile, now: datetime) -> None:
-    Job.objects.create(file=file, space_id=file.space_id, queued_at=now)
+    insert([Job(file_id=file.pk, space_id=file.space_id, queued_at=now)])
     transaction.on_commit(doorbell.wake)
 
 
-def _forget_old_attempts(file: UploadedFile) -> None:
+def _forget_old_attempts(file_id: uuid.UUID, attempt: int) -> None:
     """Keep this attempt and the one before that has results, for comparison."""
-    earlier = Step.objects.filter(file=file, attempt__lt=file.attempt, status=Step.State.DONE)
+    earlier = Step.objects.filter(file=file_id, attempt__lt=attempt, status=Step.State.DONE)
     keep_from = earlier.aggregate(newest=Max("attempt"))["newest"]
     if keep_from is None:
         return
-    old = Step.objects.filter(file=file, attempt__lt=keep_from)
-    oldest = old.aggregate(oldest=Min("attempt"))["oldest"]
-    if oldest is None:
-        return
+    old = Step.objects.filter(file=file_id, attempt__lt=keep_from)
+    for gone in set(old.values_list("attempt", flat=True)):
+        transaction.on_commit(partial(storage.remove_attempt, file_id, gone))
     old.delete()
-    for attempt in range(oldest, keep_from):
-        transaction.on_commit(partial(storage.remove_attempt, file.pk, attempt))
 
 
 # -- shared ----------------------------------------------------------------------------------------
@@ -463,5 +467,17 @@ def _locked(file_id: uuid.UUID) -> UploadedFile:
 
 def _need(file: UploadedFile, *statuses: str) -> None:
     if file.status not in statuses:
-        allowed = " or ".join(str(status) for status in statuses)
-        raise WrongState(f"The file is {file.status}; that needs {allowed}.")
+        raise _wrong_state(file, *statuses)
+
+
+def _wrong_state(file: UploadedFile, *statuses: str) -> WrongState:
+    allowed = " or ".join(str(status) for status in statuses)
+    return WrongState(f"The file is {file.status}; that needs {allowed}.")
+
+
+def _move(file_id: uuid.UUID, before: str, **changes: Any) -> UploadedFile:
+    """Compare-and-set: the row as the change leaves it. Raises WrongState, NotFound."""
+    file = update(UploadedFile, changes, id=file_id, status=before)
+    if file is None:
+        raise _wrong_state(_locked(file_id), before)
+    return file

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import orjson
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from uploads.errors import BadRequest, CursorGone
+from uploads.errors import BadRequest, CursorGone, NotFound
 from uploads.models import Batch, Event, Space, UploadedFile, new_epoch
 from uploads.publishing import doorbell
 from uploads.publishing.events import COLUMNS, describe, describe_batch, has_ended, moment
+from uploads.statements import Plus, insert, update
 
 PAGE = 1000  # events read at once, at the most
 
@@ -51,97 +53,88 @@ def parse_cursor(cursor: str) -> tuple[str, int]:
     return epoch, int(digits)
 
 
-def created(file: UploadedFile) -> None:
-    """A file has come, in whatever status it is now."""
-    _file_event("file.created", file, None, file.status, used=file.size or 0)
+def created(file: UploadedFile) -> Space:
+    """A file has come, in whatever status it is now; the space as that leaves it."""
+    return _file_event("file.created", file, None, file.status, used=file.size or 0)
 
 
-def updated(file: UploadedFile, before: str, *, used: int = 0) -> None:
+def updated(file: UploadedFile, before: str, *, used: int = 0) -> Space:
     """A file has changed; `before` was its status. `used` is by how much the space's bytes grow."""
-    _file_event("file.updated", file, before, file.status, used=used)
+    return _file_event("file.updated", file, before, file.status, used=used)
 
 
-def deleted(file: UploadedFile, before: str) -> None:
+def deleted(file: UploadedFile, before: str) -> Space:
     """A file has gone."""
-    _file_event("file.deleted", file, before, None, used=-(file.size or 0))
+    return _file_event("file.deleted", file, before, None, used=-(file.size or 0))
 
 
 def _file_event(
     kind: str, file: UploadedFile, before: str | None, after: str | None, *, used: int
-) -> None:
-    head = _advance(file.space_id, before, after, used)
+) -> Space:
+    space = _advance(file.space_id, before, after, used)
     at = timezone.now()
-    body = {"seq": head.seq, "type": kind, "at": moment(at), "file": describe(file, head.slug)}
-    _append(file.space_id, head, at, body, file=file)
+    body = {"seq": space.seq, "type": kind, "at": moment(at), "file": describe(file, space.slug)}
+    _append(space, at, body, file=file.pk, batch=file.batch)
     if file.batch is not None and before != after:
         _move_batch(file.space_id, file.batch, before, after)
+    return space
 
 
-def _advance(space_id: int, before: str | None, after: str | None, used: int = 0) -> Head:
+def _advance(space_id: int, before: str | None, after: str | None, used: int = 0) -> Space:
     """Take the next number and move the counts; locks the space's row until the commit."""
-    changes = ["seq = seq + 1"]
-    if before != after:
-        changes += [f"{column} = {column} - 1" for column in COLUMNS if column == before]
-        changes += [f"{column} = {column} + 1" for column in COLUMNS if column == after]
-    if used:
-        changes.append(f"used_bytes = used_bytes + ({used:d})")
-    sql = (  # built of our own column names only
-        f"UPDATE uploads_space SET {', '.join(changes)} WHERE id = %s "  # noqa: S608
-        f"RETURNING slug, epoch, seq, {', '.join(COLUMNS)}"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [space_id])
-        slug, epoch, seq, *counts = cursor.fetchone()
-    return Head(slug, epoch, seq, dict(zip(COLUMNS, counts, strict=True)))
+    changes = {"seq": Plus(1), "used_bytes": Plus(used), **_moved(before, after)}
+    space = update(Space, changes, id=space_id)
+    if space is None:
+        raise NotFound("The space is gone.")
+    return space
+
+
+def _moved(before: str | None, after: str | None) -> dict[str, Plus]:
+    if before == after:
+        return {}
+    return {
+        str(status): Plus(amount)
+        for status, amount in ((before, -1), (after, 1))
+        if status is not None
+    }
 
 
 def _append(
-    space_id: int,
-    head: Head,
-    at: datetime,
-    body: dict[str, Any],
-    file: UploadedFile | None = None,
-    batch: str | None = None,
+    space: Space, at: datetime, body: dict[str, Any], *, file: UUID | None, batch: str | None
 ) -> None:
     payload = orjson.dumps(body).decode()
-    file_id = None if file is None else file.pk
-    batch = batch if file is None else file.batch
-    Event.objects.create(
-        space_id=space_id, seq=head.seq, at=at, file=file_id, batch=batch, payload=payload
-    )
+    event = Event(space_id=space.pk, seq=space.seq, at=at, file=file, batch=batch, payload=payload)
+    insert([event])
     change = {
-        "space": space_id,
-        "epoch": head.epoch,
-        "seq": head.seq,
+        "space": space.pk,
+        "epoch": space.epoch,
+        "seq": space.seq,
         "event": payload,
-        "file": None if file_id is None else str(file_id),
+        "file": None if file is None else str(file),
         "batch": batch,
-        "counts": head.counts,
+        "counts": space.counts,
     }
     transaction.on_commit(partial(doorbell.ring, change))
 
 
 def _move_batch(space_id: int, key: str, before: str | None, after: str | None) -> None:
     """Move the batch's own counts; the event of its end follows the last file's."""
-    batch = Batch.objects.select_for_update().get(space_id=space_id, key=key)
-    if before is not None:
-        setattr(batch, before, getattr(batch, before) - 1)
-    target = "gone" if after is None else after
-    setattr(batch, target, getattr(batch, target) + 1)
-    ended = has_ended(batch)
-    if not ended:
-        batch.ended_at = None
-    elif batch.ended_at is None:
+    changes = _moved(before, after or "gone")
+    batch = update(Batch, changes, space_id=space_id, key=key)
+    if batch is None:
+        batch = Batch(space_id=space_id, key=key)
+        for column, moved in changes.items():
+            setattr(batch, column, moved.amount)
+        insert([batch])
+    if has_ended(batch) and batch.ended_at is None:
         batch.ended_at = timezone.now()
-        head = _advance(space_id, None, None)
-        body = {
-            "seq": head.seq,
-            "type": "batch.ended",
-            "at": moment(batch.ended_at),
-            "batch": describe_batch(batch),
-        }
-        _append(space_id, head, batch.ended_at, body, batch=key)
-    batch.save()
+        update(Batch, {"ended_at": batch.ended_at}, id=batch.pk)
+        space = _advance(space_id, None, None)
+        at, told = moment(batch.ended_at), describe_batch(batch)
+        body = {"seq": space.seq, "type": "batch.ended", "at": at, "batch": told}
+        _append(space, batch.ended_at, body, file=None, batch=key)
+    elif batch.ended_at is not None and not has_ended(batch):
+        update(Batch, {"ended_at": None}, id=batch.pk)
 
 
 def head(space_id: int) -> Head:

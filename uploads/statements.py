@@ -1,0 +1,164 @@
+"""The statements that run for every change of every file: one round trip each, without building a
+query anew.
+
+The ORM takes a millisecond for what the database does in thirty microseconds, several times a file.
+Here the text of a statement is made once for each shape; values pass through the models' own
+fields, so both databases get and give what the ORM would. All else uses the ORM.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
+
+from django.db import connection
+from django.db.models import Field, Model
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Plus:
+    """Add to what the column holds."""
+
+    amount: int
+
+
+def update(model: type[M], changes: Mapping[str, Any], **where: Any) -> M | None:
+    """Compare-and-set: change the one row that fits `where`; the row as it is now, None where none
+    fits.
+
+    Keys are columns' attribute names (`space_id`). A value of `changes` may be `Plus`; a tuple in
+    `where` means any of these, None means null.
+    """
+    shape = tuple((name, isinstance(value, Plus)) for name, value in changes.items())
+    tests = tuple((name, _length(value)) for name, value in where.items())
+    sql = _update_sql(connection.vendor, model, shape, tests)
+    params = [_saved(model, name, value) for name, value in changes.items()]
+    for name, value in where.items():
+        if value is not None:
+            params += [
+                _saved(model, name, one)
+                for one in (value if isinstance(value, tuple) else (value,))
+            ]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        row = cursor.fetchone()
+    return None if row is None else _instance(model, row)
+
+
+def insert(rows: Sequence[Model], *, replace_by: Iterable[str] = ()) -> None:
+    """Add rows of one model. Where a unique constraint over `replace_by` is hit, the row there is
+    replaced instead.
+
+    Rows with a key that the database makes get it.
+    """
+    if not rows:
+        return
+    model = type(rows[0])
+    fields = _inserted(model)
+    sql = _insert_sql(connection.vendor, model, len(rows), tuple(replace_by))
+    params = [
+        _saved(model, field.attname, getattr(row, field.attname))
+        for row in rows
+        for field in fields
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        keys = cursor.fetchall() if _makes_key(model) else []
+    for row, (key,) in zip(rows, keys, strict=bool(keys)):
+        row.pk = key
+    for row in rows:
+        row._state.adding = False
+
+
+def _length(value: Any) -> int | None:
+    """How many values a test compares with; None for null."""
+    if value is None:
+        return None
+    return len(value) if isinstance(value, tuple) else 1
+
+
+def _saved(model: type[Model], name: str, value: Any) -> Any:
+    if isinstance(value, Plus):
+        return value.amount
+    return _fields(model)[name].get_db_prep_save(value, connection)
+
+
+@cache
+def _fields(model: type[Model]) -> dict[str, "Field[Any, Any]"]:
+    return {field.attname: field for field in model._meta.concrete_fields}
+
+
+def _makes_key(model: type[Model]) -> bool:
+    return model._meta.auto_field is not None
+
+
+@cache
+def _inserted(model: type[Model]) -> list["Field[Any, Any]"]:
+    return [field for field in model._meta.concrete_fields if field is not model._meta.auto_field]
+
+
+def _column(model: type[Model], name: str) -> str:
+    return connection.ops.quote_name(_fields(model)[name].column or name)
+
+
+@cache
+def _update_sql(
+    _vendor: str,
+    model: type[Model],
+    shape: tuple[tuple[str, bool], ...],
+    tests: tuple[tuple[str, int | None], ...],
+) -> str:
+    sets = []
+    for name, adds in shape:
+        column = _column(model, name)
+        sets.append(f"{column} = {column} + %s" if adds else f"{column} = %s")
+    where = []
+    for name, count in tests:
+        column = _column(model, name)
+        if count is None:
+            where.append(f"{column} IS NULL")
+        else:
+            where.append(f"{column} IN ({', '.join(['%s'] * count)})")
+    table = connection.ops.quote_name(model._meta.db_table)
+    back = ", ".join(_column(model, name) for name in _fields(model))
+    text = f"SET {', '.join(sets)} WHERE {' AND '.join(where)} RETURNING {back}"
+    return f"UPDATE {table} {text}"
+
+
+@cache
+def _insert_sql(_vendor: str, model: type[Model], count: int, replace_by: tuple[str, ...]) -> str:
+    table = connection.ops.quote_name(model._meta.db_table)
+    columns = [_column(model, field.attname) for field in _inserted(model)]
+    row = f"({', '.join(['%s'] * len(columns))})"
+    rows = ", ".join([row] * count)
+    sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {rows}"  # noqa: S608 - likewise
+    if replace_by:
+        kept = {_column(model, name) for name in replace_by}
+        sets = ", ".join(
+            f"{column} = excluded.{column}" for column in columns if column not in kept
+        )
+        sql += f" ON CONFLICT ({', '.join(sorted(kept))}) DO UPDATE SET {sets}"
+    if _makes_key(model):
+        sql += f" RETURNING {connection.ops.quote_name(model._meta.pk.column or 'id')}"
+    return sql
+
+
+@cache
+def _converters(_vendor: str, model: type[Model]) -> list[tuple[Any, list[Callable[..., Any]]]]:
+    columns = [field.get_col(model._meta.db_table) for field in model._meta.concrete_fields]
+    return [
+        (column, connection.ops.get_db_converters(column) + column.get_db_converters(connection))
+        for column in columns
+    ]
+
+
+def _instance(model: type[M], row: Sequence[Any]) -> M:
+    values = list(row)
+    for place, (column, converters) in enumerate(_converters(connection.vendor, model)):
+        for convert in converters:
+            values[place] = convert(values[place], column, connection)
+    return model.from_db(
+        connection.alias, [field.attname for field in model._meta.concrete_fields], values
+    )
