@@ -1,14 +1,21 @@
-"""What the tests of the deployment files share: gunicorn's settings, ports, waiting for a door."""
+"""What the tests of the deployment files share: programs, settings, waiting for a door."""
 
+import os
 import runpy
-import socket
+import signal
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support import server
+from tests.support.services import Postgres, Redis
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,10 +29,90 @@ def gunicorn_settings() -> dict[str, Any]:
 @pytest.fixture
 def free_port() -> int:
     """A TCP port of the loopback that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return server.free_port()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """One Postgres for all tests; each asks it for a database of its own."""
+    running = Postgres(tmp_path_factory.mktemp("postgres"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    """A Redis of the test's own."""
+    running = Redis().start()
+    yield running
+    running.stop()
+
+
+class Installation:
+    """What a machine has: a DATA_DIR and an environment, in which our programs are started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data_dir = folder / "data"
+        self.data_dir.mkdir()
+        self.environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(self.data_dir)}
+        self.running: list[subprocess.Popen[bytes]] = []
+        self.log = (folder / "log").open("wb")
+
+    def run(self, *command: str) -> str:
+        """What a program of Python's says on stdout; it must end well."""
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def start(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
+        """A program of Python's that runs until the test ends it or ends."""
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+        )
+        self.running.append(process)
+        return process
+
+    def end(self) -> None:
+        """Stop what runs, the last one first; what does not stop in time is killed, and fails."""
+        late = []
+        for process in reversed(self.running):
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                late.append(process.args)
+        self.log.close()
+        assert not late
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> Iterator[Callable[[], Installation]]:
+    """Makes installations, each with a folder of its own; all are ended with the test."""
+    made: list[Installation] = []
+
+    def make() -> Installation:
+        folder = tmp_path / f"installation{len(made)}"
+        folder.mkdir()
+        made.append(Installation(folder))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.end()
 
 
 def answer(url: str, *, headers: dict[str, str] | None = None, seconds: float = 20) -> Any:
@@ -40,3 +127,14 @@ def answer(url: str, *, headers: dict[str, str] | None = None, seconds: float = 
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)  # nobody listens yet
+
+
+def ready(url: str, *, seconds: float = 30) -> None:
+    """Return when the server at `url` says that it can work; fails with what it said last."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with answer(f"{url}/readyz", seconds=seconds) as said:
+            if said.status == 200:
+                return
+            assert time.monotonic() < deadline, said.read()
+        time.sleep(0.1)

