@@ -9,7 +9,7 @@ by `here(request, Role.…)`.
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from http.cookies import CookieError, SimpleCookie
@@ -150,7 +150,10 @@ def digest(secret: str) -> str:
 
 
 def _by_token(key: str) -> Who:
-    token = Token.objects.select_related("user", "space").filter(digest=key).first()
+    return _of_token(Token.objects.select_related("user", "space").filter(digest=key).first())
+
+
+def _of_token(token: Token | None) -> Who:
     if (
         token is None
         or not token.user.is_active
@@ -225,6 +228,17 @@ def here(request: HttpRequest, need: Role = Role.VIEWER) -> Access:
     return enter(who, request.GET.get("space"), need)
 
 
+def inside(request: HttpRequest, space_id: int, need: Role = Role.VIEWER) -> Access:
+    """As `here`, for something that lies in this space; what lies elsewhere is not found."""
+    who: Who | None = getattr(request, "who", None)
+    if who is None:
+        raise NotSignedIn
+    for slug, (number, _) in who.spaces.items():
+        if number == space_id:
+            return enter(who, slug, need)
+    raise NotFound
+
+
 def enter(who: Who, slug: str | None, need: Role = Role.VIEWER) -> Access:
     """As `here`, for who is no request."""
     slug = slug or who.own
@@ -248,6 +262,28 @@ def enter(who: Who, slug: str | None, need: Role = Role.VIEWER) -> Access:
             f"and of a token the scope {SCOPE_OF[need]}."
         )
     return access
+
+
+def gone(accesses: Iterable[Access]) -> set[Access]:
+    """Those that would not be granted any more: a right also ends by time, and a revocation's ring
+    may be lost.
+    """
+    return {access for access in accesses if not _stands(access)}
+
+
+def _stands(access: Access) -> bool:
+    tokens = Token.objects.select_related("user", "space")
+    try:
+        if access.token_id is not None:
+            who = _of_token(tokens.filter(pk=access.token_id).first())
+        elif access.session_key is not None:
+            who = _by_session(access.session_key)
+        else:
+            return True
+        enter(who, access.space_slug)
+    except (NotSignedIn, NotFound, Forbidden):
+        return False
+    return True
 
 
 # -- tickets ---------------------------------------------------------------------------------------
