@@ -8,12 +8,20 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django.setup(set_prefix=False)
 
 from consumers import hub, routing
+from project import stopping
 from project.http import Doors
 from project.lifespan import Lifespan
 from uploads.processing import engines
 from uploads.publishing import doorbell
+from uploads.receiving import finishing
 
 application = Lifespan(
     routing.Router(http=Doors()),
-    services=[doorbell.service, hub.service, engines.service],
+    services=[
+        stopping.service,
+        doorbell.service,
+        hub.service,
+        finishing.service,
+        engines.service,
+    ],
 )

@@ -10,7 +10,7 @@ read. Doors answer with and without their last slash.
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -22,9 +22,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import get_resolver, set_script_prefix
 from django.utils.module_loading import import_string
 
+from project import stopping
+
 Respond = Callable[["LeanRequest"], Awaitable[HttpResponseBase]]
 
 PAGE_THREADS = 8
+DISCARD_BYTES = 256 * 1024  # of an unread body, to keep its connection
+LINGER_BYTES = 64 * 1024 * 1024  # read and thrown away before a connection is closed
+LINGER_SECONDS = 5
+LINGER_SECONDS_STOPPING = 1
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
     "font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; "
@@ -39,15 +45,25 @@ class Disconnected(Exception):
 class Body:
     """A request's body as an async iterator over chunks of bytes, to be read once.
 
-    Raises `Disconnected` when the client leaves early. `ended` says that the last byte was handed
-    out.
+    Raises `Disconnected` when the client leaves early; `tail` is what came just before. `ended`
+    says that the last byte was handed out. `meta` is the request's META.
     """
 
-    def __init__(self, receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+    def __init__(
+        self,
+        receive: Callable[[], Awaitable[dict[str, Any]]],
+        meta: Mapping[str, Any] | None = None,
+    ) -> None:
+        meta = meta or {}
         self._receive = receive
+        self.length = _length(meta.get("CONTENT_LENGTH", ""))  # None where none was announced
+        self.announced = bool(self.length) or "HTTP_TRANSFER_ENCODING" in meta
+        self.waits_for_100 = meta.get("HTTP_EXPECT", "").lower() == "100-continue"
+        self.read = 0
         self.started = False
         self.ended = False
         self.left = False
+        self.tail = b""
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._chunks()
@@ -66,10 +82,12 @@ class Body:
         message = await self._receive()
         if message["type"] == "http.disconnect":
             self.ended = self.left = True
+            self.tail = _left_behind(self._receive)
             raise Disconnected
         if not message.get("more_body", False):
             self.ended = True
         chunk: bytes = message.get("body", b"")
+        self.read += len(chunk)
         return chunk
 
     async def whole(self, limit: int) -> bytes | None:
@@ -80,6 +98,19 @@ class Body:
             if len(parts) > limit:
                 return None
         return bytes(parts)
+
+
+def _length(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _left_behind(receive: Any) -> bytes:
+    """What came just before the end of a connection.
+
+    uvicorn tells of the end first, and then keeps what it had read; its request holds it still.
+    """
+    rest = getattr(getattr(receive, "__self__", None), "body", b"")
+    return bytes(rest) if isinstance(rest, bytes | bytearray) else b""
 
 
 class LeanRequest(ASGIRequest):
@@ -104,10 +135,10 @@ class LeanHandler:
         except UnicodeDecodeError:
             await send_response(HttpResponse("Bad Request", status=400), receive, send)
             return
-        request.stream = Body(receive)
+        request.stream = Body(receive, request.META)
         with suppress(Disconnected):
             response = await self.chain(request)
-            await send_response(response, receive, send)
+            await send_response(response, receive, send, request.stream)
 
     async def dispatch(self, request: LeanRequest) -> HttpResponseBase:
         """Resolve the address and call its view; the body is read first for views that do not
@@ -125,11 +156,15 @@ class LeanHandler:
         return response
 
 
-async def send_response(response: HttpResponseBase, receive: Any, send: Any) -> None:
-    """Send a response; a stream is ended early when its client leaves."""
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    if isinstance(response, HttpResponse):
-        response.headers.setdefault("Content-Length", str(len(response.content)))
+async def send_response(
+    response: HttpResponseBase, receive: Any, send: Any, body: Body | None = None
+) -> None:
+    """Send a response; a stream is ended early when its client leaves.
+
+    Where much of the request's `body` was not read, the connection ends with the answer.
+    """
+    hang_up = body is not None and _unread(body)
+    _complete_headers(response, hang_up=hang_up)
     await send(
         {
             "type": "http.response.start",
@@ -138,13 +173,50 @@ async def send_response(response: HttpResponseBase, receive: Any, send: Any) -> 
         }
     )
     if isinstance(response, HttpResponse):
-        await send({"type": "http.response.body", "body": response.content})
+        await send({"type": "http.response.body", "body": response.content, "more_body": hang_up})
+        if hang_up and body is not None:
+            await _linger(body)
+            await send({"type": "http.response.body", "body": b""})
         return
     async with asyncio.TaskGroup() as tasks:
         sending = tasks.create_task(_send_stream(response, send))
         watching = tasks.create_task(_end_when_left(receive, sending))
         await asyncio.wait({sending})
         watching.cancel()
+
+
+def _complete_headers(response: HttpResponseBase, *, hang_up: bool) -> None:
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    if isinstance(response, HttpResponse) and response.status_code not in {204, 304}:
+        response.headers.setdefault("Content-Length", str(len(response.content)))
+    if hang_up:
+        response.headers["Connection"] = "close"
+
+
+def _unread(body: Body) -> bool:
+    """Whether more of a body may come than the server should throw away to keep the connection."""
+    if body.ended or not body.announced:
+        return False
+    if body.waits_for_100 and not body.started:
+        return True  # nobody can tell whether it still comes
+    return body.length is None or body.length - body.read > DISCARD_BYTES
+
+
+async def _linger(body: Body) -> None:
+    """Throw away for a while what a client still sends, so that it reads its answer.
+
+    Closing at once would reset the connection under a client that has not looked yet.
+    """
+    if body.waits_for_100 and not body.started:
+        return
+    seconds = LINGER_SECONDS_STOPPING if stopping.stopping() else LINGER_SECONDS
+    most = body.read + LINGER_BYTES
+    try:
+        async with asyncio.timeout(seconds):
+            while not body.ended and body.read < most:
+                await body.next_chunk()
+    except (TimeoutError, Disconnected):
+        pass
 
 
 async def _send_stream(response: Any, send: Any) -> None:

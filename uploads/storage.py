@@ -9,6 +9,7 @@ event loop nor the database. An object store would come behind this module.
 """
 
 import asyncio
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +29,7 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 THREADS = 8  # most of them wait for the disk; writing and hashing leave Python's lock
 _pool = ThreadPoolExecutor(THREADS, "storage")
 
@@ -103,6 +105,11 @@ def keep_artifacts(file_id: UUID, attempt: int, step: str, artifacts: Iterable[S
         saved.path.replace(target)
 
 
+def as_answer(failure: OSError) -> Exception:
+    """What a failed write is to the sender: DiskFull, or the unexpected as it was."""
+    return DiskFull() if failure.errno in NO_ROOM else failure
+
+
 # -- removal --------------------------------------------------------------------------------------
 
 
@@ -162,8 +169,12 @@ async def in_pool(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     A caller who is cancelled meanwhile is cancelled only when the work has ended, so that nobody
     closes a file under a thread that writes it.
     """
-    running = asyncio.get_running_loop().run_in_executor(_pool, lambda: work(*args, **kwargs))
-    return await settled(running)
+    return await settled(submit(work, *args, **kwargs))
+
+
+def submit(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "asyncio.Future[T]":
+    """Begin blocking `work` on one of our threads."""
+    return asyncio.get_running_loop().run_in_executor(_pool, lambda: work(*args, **kwargs))
 
 
 async def settled(running: "asyncio.Future[T]") -> T:

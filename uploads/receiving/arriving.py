@@ -1,0 +1,187 @@
+"""The only module that takes a file's bytes in, whichever door they come through.
+
+A small file that comes at once needs one trip to the disk and one transaction, and is queued when
+it first appears. Any other is created first and can be watched, resumed and cancelled while its
+bytes arrive.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from django.conf import settings
+
+from project import database
+from project.http import Disconnected
+from uploads import storage
+from uploads.access import Access
+from uploads.errors import ApiError, ChecksumMismatch, DigestMismatch, TooLarge, TooManyFiles
+from uploads.models import UploadedFile
+from uploads.processing import jobs
+from uploads.processing.jobs import Arrival
+from uploads.publishing import doorbell
+from uploads.receiving import finishing, rows, tus
+from uploads.receiving.content import Content
+from uploads.receiving.intake import Flow, Source, budget
+from uploads.receiving.locks import Claim
+from uploads.receiving.metadata import Metadata
+from uploads.receiving.rows import Upload
+from uploads.receiving.tus import Checksum
+from uploads.storage import in_pool
+
+SMALL_BYTES = 256 * 1024  # a body up to this is gathered first, if it comes at once
+AT_ONCE_SECONDS = 0.5
+
+
+def arrival(access: Access, metadata: Metadata, size: int | None) -> Arrival:
+    """What `jobs` must know of a new file. Raises TooManyFiles."""
+    if (metadata.batch_total or 0) > settings.BATCH_MAX_FILES:
+        raise TooManyFiles(f"A batch holds at most {settings.BATCH_MAX_FILES} files.")
+    return Arrival(
+        space_id=access.space_id,
+        uploader_id=access.user_id,
+        name=metadata.name,
+        path=metadata.path,
+        size=size,
+        batch=metadata.batch,
+        batch_total=metadata.batch_total,
+        metadata=metadata.raw,
+        expected_sha256=metadata.sha256,
+        expires_at=rows.expiry(),
+    )
+
+
+# -- small files ----------------------------------------------------------------------------------
+
+
+async def gather(body: Source) -> list[bytes]:
+    """The whole of a small body that comes at once, or its beginning (then it has not `ended`)."""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(AT_ONCE_SECONDS):
+            while not body.ended and size <= SMALL_BYTES and not budget.full:
+                if chunk := await body.next_chunk():
+                    chunks.append(chunk)
+                    size += len(chunk)
+    except TimeoutError:
+        pass
+    return chunks
+
+
+async def take_small(
+    coming: Arrival, blocks: Sequence[bytes], checksum: Checksum | None = None
+) -> UploadedFile:
+    """A file whose bytes are all in memory: stored, and queued.
+
+    Raises ChecksumMismatch, DigestMismatch, DiskFull, and as `jobs.receive` does; nothing is left
+    of it then.
+    """
+    data = b"".join(blocks)
+    async with budget.lease(len(data)):
+        storage.check_room(len(data))
+        content, sha256 = await in_pool(_store, coming, data, checksum)
+    try:
+        return await database.write(
+            jobs.receive, replace(coming, size=len(data), expires_at=None), sha256=sha256
+        )
+    except ApiError:
+        storage.remove(coming.id)
+        raise
+    finally:
+        content.close()
+
+
+def _store(coming: Arrival, data: bytes, checksum: Checksum | None) -> tuple[Content, str]:
+    if checksum is not None and _hashed(checksum, data) != checksum.digest:
+        raise ChecksumMismatch
+    sha256 = hashlib.sha256(data).hexdigest()
+    if coming.expected_sha256 not in {None, sha256}:
+        raise DigestMismatch
+    content = Content.create(coming.id)
+    content.ended = True
+    try:
+        content.append([data])
+        if settings.UPLOAD_FSYNC:
+            content.sync()
+    except BaseException as error:
+        content.close()
+        storage.remove_now(coming.id)
+        if isinstance(error, OSError):
+            raise storage.as_answer(error) from error
+        raise
+    return content, sha256
+
+
+def _hashed(checksum: Checksum, data: bytes) -> bytes:
+    hashing = tus.hasher(checksum)
+    hashing.update(data)
+    return hashing.digest()
+
+
+# -- all others -----------------------------------------------------------------------------------
+
+
+async def append(
+    upload: Upload,
+    claim: Claim,
+    body: Source,
+    *,
+    before: Sequence[bytes] = (),
+    checksum: Checksum | None = None,
+) -> None:
+    """Store a body behind what is there, and finish the upload when it is whole.
+
+    Raises Disconnected or an ApiError when the body ended early; what came is kept, unless it had a
+    checksum. Raises ChecksumMismatch, DigestMismatch, and TooLarge for a body that is longer than
+    was announced, which is cut there.
+    """
+    content = claim.content
+    most = settings.UPLOAD_MAX_BYTES if upload.size is None else upload.size
+    flow = Flow(claim, most - content.offset, partial(_report, upload))
+    try:
+        if checksum is None:
+            await flow.run(body, before)
+        else:
+            await _checked(flow, body, before, checksum)
+    except (Disconnected, ApiError):
+        if content.offset == upload.size and not content.removed():
+            await finishing.finish(upload, claim)
+        raise
+    if content.offset == upload.size:
+        await finishing.finish(upload, claim)
+    if flow.overrun:
+        raise TooLarge(f"More bytes came than the {most} that can be taken; the rest was dropped.")
+
+
+async def _checked(flow: Flow, body: Source, before: Sequence[bytes], checksum: Checksum) -> None:
+    content = flow.content
+    hashing = tus.hasher(checksum)
+    await in_pool(content.begin_check, hashing)
+    kept = False
+    try:
+        await flow.run(body, before)
+        if flow.overrun:
+            raise TooLarge
+        if hashing.digest() != checksum.digest:
+            raise ChecksumMismatch
+        kept = True
+    finally:
+        await in_pool(content.keep if kept else content.undo)
+
+
+def _report(upload: Upload, stored: int, speed: float) -> None:
+    if upload.concat != "partial":
+        left = None if upload.size is None else max(0.0, upload.size - stored)
+        measure = {
+            "id": str(upload.id),
+            "attempt": 0,
+            "step": "receive",
+            "done": stored,
+            "total": upload.size,
+            "unit": "bytes",
+            "eta_s": None if left is None or speed <= 0 else round(left / speed, 1),
+        }
+        doorbell.progress(upload.space_id, upload.batch, measure)

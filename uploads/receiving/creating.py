@@ -1,0 +1,91 @@
+"""Creates uploads: what a POST of tus (or of the draft) asks for, done."""
+
+from uuid import UUID
+
+from django.conf import settings
+
+from project import database
+from project.http import Body
+from uploads import storage
+from uploads.access import Access
+from uploads.errors import ApiError, TooLarge
+from uploads.processing.jobs import Arrival
+from uploads.receiving import arriving, finishing, locks, rows, tus
+from uploads.receiving.rows import Upload
+from uploads.receiving.tus import Creation
+
+
+async def create(who: Access, creation: Creation, body: Body) -> tuple[UUID, dict[str, str]]:
+    """Make an upload and take the bytes that came along: its id, and the answer's headers.
+
+    Raises as `jobs.create` and `arriving.append` do; where the upload exists all the same, the
+    error's headers say where.
+    """
+    coming = arriving.arrival(who, creation.metadata, creation.length)
+    _check_announced(creation, body)
+    if creation.concat == "final":
+        await _create_final(coming, creation)
+        return coming.id, {}
+    blocks: list[bytes] = []
+    if (
+        creation.length is not None
+        and creation.length <= arriving.SMALL_BYTES
+        and not creation.concat
+    ):
+        if creation.has_body and body.announced:
+            blocks = await arriving.gather(body)
+        if sum(map(len, blocks)) == creation.length and (body.ended or not creation.length):
+            await arriving.take_small(coming, blocks, creation.checksum)
+            return coming.id, {"Upload-Offset": str(creation.length)}
+    return coming.id, await _create_and_go_on(coming, creation, body, blocks)
+
+
+def _check_announced(creation: Creation, body: Body) -> None:
+    if creation.has_body and creation.length is not None and (body.length or 0) > creation.length:
+        raise TooLarge(f"The body has {body.length} bytes, the upload only {creation.length}.")
+
+
+async def _create_and_go_on(
+    coming: Arrival, creation: Creation, body: Body, blocks: list[bytes]
+) -> dict[str, str]:
+    storage.check_room(coming.size or body.length or 0)
+    async with locks.claim(coming.id, new=True) as claim:
+        make = rows.create_partial if creation.concat == "partial" else rows.create
+        try:
+            upload = await database.write(make, coming)
+        except ApiError:
+            claim.content.ended = True
+            storage.remove(coming.id)
+            raise
+        if creation.has_body:
+            try:
+                await arriving.append(
+                    upload, claim, body, before=blocks, checksum=creation.checksum
+                )
+            except ApiError as error:
+                error.headers["Location"] = f"/uploads/{upload.id}"
+                raise
+        return offset_headers(upload, claim.content.offset, told=creation.has_body)
+
+
+def offset_headers(upload: Upload, offset: int, *, told: bool = True) -> dict[str, str]:
+    """Upload-Offset, and Upload-Expires while bytes are missing."""
+    headers = {"Upload-Offset": str(offset)} if told else {}
+    if offset != upload.size:
+        headers |= tus.expires(rows.expiry())
+    return headers
+
+
+async def _create_final(coming: Arrival, creation: Creation) -> None:
+    most = settings.UPLOAD_MAX_BYTES
+    async with locks.claim(coming.id, new=True) as claim:
+        try:
+            upload = await database.write(rows.create_final, coming, creation.parts, most)
+        except ApiError:
+            claim.content.ended = True
+            storage.remove(coming.id)
+            raise
+    if upload.size is not None and upload.size <= finishing.AT_ONCE_BYTES:
+        await finishing.finish_now(upload.id)
+    else:
+        finishing.later(upload.id)

@@ -1,0 +1,166 @@
+"""The only module that turns stored bytes into a received file: on disk, digested, queued.
+
+What can be done at once is done before the answer. What takes a while (a digest that was lost with
+its process, the joining of partials) is done by the service, off the request; should the server die
+meanwhile, the sweep hands it to the service again.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+
+from project import database, stopping
+from uploads import storage
+from uploads.errors import ApiError, DigestMismatch, NotFound, WrongState
+from uploads.processing import jobs
+from uploads.receiving import locks, rows
+from uploads.receiving.content import READ_BYTES, Content
+from uploads.receiving.locks import Claim
+from uploads.receiving.rows import Upload
+from uploads.storage import in_pool
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE_BYTES = 64 * 1024 * 1024  # read again, or joined, before the answer rather than after it
+
+_waiting: asyncio.Queue[UUID] = asyncio.Queue()
+_known: set[UUID] = set()
+
+
+async def finish(upload: Upload, claim: Claim) -> None:
+    """Every byte is there: make it last, and queue the file (or note the partial).
+
+    Raises DigestMismatch, and the upload is gone. What the sender expects is checked before the
+    answer, however long that takes; otherwise a long digest is left to the service.
+    """
+    content = claim.content
+    if upload.concat == "partial":
+        await _finish_partial(upload, content)
+        return
+    at_once = content.digest is not None or content.offset <= AT_ONCE_BYTES
+    if at_once or upload.expected_sha256:
+        await _queue(upload, content, lambda: True)
+    else:
+        await in_pool(_make_last, content)
+        later(upload.id)
+
+
+async def _queue(upload: Upload, content: Content, go_on: Callable[[], bool]) -> None:
+    sha256 = await in_pool(_seal, content, go_on)
+    if sha256 is None:
+        return
+    content.ended = True
+    if upload.expected_sha256 not in {None, sha256}:
+        await database.write(jobs.terminate, upload.id)
+        raise DigestMismatch
+    try:
+        await database.write(jobs.complete, upload.id, size=content.offset, sha256=sha256)
+    except WrongState:
+        log.info("was received already", file=str(upload.id))
+
+
+def _seal(content: Content, go_on: Callable[[], bool]) -> str | None:
+    _make_last(content)
+    return content.sha256(go_on)
+
+
+def _make_last(content: Content) -> None:
+    if settings.UPLOAD_FSYNC:
+        content.sync()
+
+
+async def _finish_partial(upload: Upload, content: Content) -> None:
+    await in_pool(_make_last, content)
+    content.ended = True
+    for final in await database.write(rows.complete_partial, upload, content.offset):
+        later(final)
+
+
+# -- later ----------------------------------------------------------------------------------------
+
+
+def later(upload_id: UUID) -> None:
+    """Finish this upload off the request; harmless when repeated."""
+    if upload_id not in _known:
+        _known.add(upload_id)
+        _waiting.put_nowait(upload_id)
+
+
+@asynccontextmanager
+async def service() -> AsyncIterator[None]:
+    """Finish what waits, one after another, for as long as the server lives."""
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(_serve(), name="finishing")
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+async def _serve() -> None:
+    while True:
+        upload_id = await _waiting.get()
+        _known.discard(upload_id)
+        try:
+            await finish_now(upload_id)
+        except ApiError as error:
+            log.info("upload could not be finished", file=str(upload_id), code=error.code)
+        except Exception:
+            log.exception("finishing failed; the sweep will try again", file=str(upload_id))
+
+
+async def finish_now(upload_id: UUID) -> None:
+    """Finish an upload whose bytes are all there; others are left alone.
+
+    Raises NotFound, Locked, DigestMismatch.
+    """
+    upload = await database.read(rows.find, upload_id)
+    if upload.complete:
+        return
+    async with locks.claim(upload_id) as claim:
+
+        def go_on() -> bool:
+            return not (claim.wanted or stopping.stopping() or claim.content.awaited())
+
+        if upload.parts:
+            await join(upload, claim, go_on)
+        elif claim.content.offset == upload.size:
+            if upload.concat == "partial":
+                await _finish_partial(upload, claim.content)
+            else:
+                await _queue(upload, claim.content, go_on)
+
+
+async def join(upload: Upload, claim: Claim, go_on: Callable[[], bool]) -> None:
+    """Make a final upload from its partials, if all are there; gone when one of them is gone."""
+    try:
+        parts = await database.read(rows.ready_parts, upload)
+    except NotFound:
+        await database.write(jobs.terminate, upload.id)
+        raise
+    if parts is None:
+        return
+    total = sum(part.size or 0 for part in parts)
+    storage.check_room(total)
+    if await in_pool(_copy, claim.content, [part.id for part in parts], go_on):
+        await _queue(upload, claim.content, go_on)
+        await database.write(rows.release_parts, upload)
+
+
+def _copy(content: Content, parts: list[UUID], go_on: Callable[[], bool]) -> bool:
+    content.empty()
+    for part in parts:
+        handle = os.open(storage.path(part), os.O_RDONLY)
+        try:
+            while block := os.read(handle, READ_BYTES):
+                if not go_on():
+                    return False
+                content.append([block])
+        finally:
+            os.close(handle)
+    return True

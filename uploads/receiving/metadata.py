@@ -1,0 +1,147 @@
+"""What a sender says of a file: checked and made harmless here, before anything else sees it.
+
+A name is shown, sorted and searched, and never part of a path on our disk. Of a name with folders
+in it the last part stays. Characters that could deceive an eye or a terminal are replaced by
+visible ones (a control character by its picture, U+2400…; a bidirectional override by U+FFFD), so
+that nobody is fooled and nothing vanishes unseen. The header as it was sent is kept beside it.
+"""
+
+import base64
+import binascii
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from uploads.errors import BadMetadata, BadName
+
+NAME_BYTES = 255  # what file systems take, so that every download can keep its name
+PATH_BYTES = 4096
+HEADER_CHARACTERS = 16 * 1024
+UNNAMED = "unnamed"  # tus needs no file name
+FILES = 10**9  # more than any batch_total means
+
+_BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,99}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_KEY = re.compile(r"[!-+\--~]+")  # printable ASCII without space and comma
+
+_VISIBLE = {code: 0x2400 + code for code in range(0x20)}
+_VISIBLE[0x7F] = 0x2421
+_VISIBLE |= dict.fromkeys(
+    [*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029, 0xFEFF],
+    0xFFFD,
+)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What is kept of it. `raw` is Upload-Metadata as it was sent, to be sent back."""
+
+    name: str = UNNAMED
+    path: str = ""
+    batch: str | None = None
+    batch_total: int | None = None
+    sha256: str | None = None
+    raw: str = ""
+
+
+def parse(header: str) -> Metadata:
+    """Read an Upload-Metadata header (tus 1.0.0, creation).
+
+    Known keys: `filename` (or `name`), `path` (or Uppy's `relativePath`), `batch`, `batch_total`,
+    `sha256`. Others are kept in `raw` alone. Raises BadMetadata, BadName.
+    """
+    pairs = _pairs(header)
+    name = pairs.get("filename") or pairs.get("name")
+    return Metadata(
+        name=UNNAMED if name is None else clean_name(name),
+        path=clean_path(pairs.get("path") or _unless_null(pairs.get("relativePath", ""))),
+        batch=clean_batch(pairs.get("batch", "")),
+        batch_total=clean_total(pairs.get("batch_total", "")),
+        sha256=clean_sha256(pairs.get("sha256", "")),
+        raw=header,
+    )
+
+
+def _pairs(header: str) -> Mapping[str, str]:
+    if len(header) > HEADER_CHARACTERS:
+        raise BadMetadata(f"Upload-Metadata is longer than {HEADER_CHARACTERS} characters.")
+    pairs: dict[str, str] = {}
+    for pair in header.split(",") if header.strip() else ():
+        key, _, value = pair.strip().partition(" ")
+        if not _KEY.fullmatch(key):
+            raise BadMetadata
+        if key in pairs:
+            raise BadMetadata(f"Upload-Metadata has the key «{key}» more than once.")
+        pairs[key] = _decoded(key, value.strip())
+    return pairs
+
+
+def _decoded(key: str, value: str) -> str:
+    try:
+        return base64.b64decode(value, validate=True).decode("utf-8")
+    except binascii.Error:
+        raise BadMetadata(f"The value of «{key}» in Upload-Metadata is not base64.") from None
+    except UnicodeDecodeError:
+        if key in {"filename", "name"}:
+            raise BadName from None
+        return ""  # a key of the sender's own, which may be anything; it is sent back as it was
+
+
+def _unless_null(path: str) -> str:
+    return "" if path == "null" else path  # how Uppy writes that there is none
+
+
+def clean_name(text: str) -> str:
+    """A file name: NFC, its last part, harmless to show. Raises BadName."""
+    last = re.split(r"[/\\]", unicodedata.normalize("NFC", text))[-1]
+    if last.strip() in {"", ".", ".."}:
+        raise BadName
+    return _harmless(last, NAME_BYTES)
+
+
+def clean_path(text: str) -> str:
+    """Where a file lay in a dropped folder, as `a/b/c.txt`: never absolute or upwards.
+
+    Raises BadName.
+    """
+    parts = re.split(r"[/\\]", unicodedata.normalize("NFC", text))
+    kept = "/".join(part for part in parts if part.strip() not in {"", ".", ".."})
+    return _harmless(kept, PATH_BYTES)
+
+
+def _harmless(text: str, most: int) -> str:
+    try:
+        size = len(text.encode("utf-8"))
+    except UnicodeEncodeError:  # a lone surrogate
+        raise BadName from None
+    if size > most:
+        raise BadName(f"The name has {size} bytes of UTF-8; at most {most} can be used.")
+    return text.translate(_VISIBLE)
+
+
+def clean_batch(text: str) -> str | None:
+    """A batch's id; "" is none. Raises BadMetadata."""
+    if not text:
+        return None
+    if not _BATCH.fullmatch(text):
+        raise BadMetadata("A batch is named by 1 to 100 letters, digits and any of . _ ~ -")
+    return text
+
+
+def clean_total(text: str) -> int | None:
+    """The number of files in a batch; "" is unknown. Raises BadMetadata."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 12 and 0 < int(text) <= FILES):
+        raise BadMetadata("batch_total must be a number of files, at least 1.")
+    return int(text)
+
+
+def clean_sha256(text: str) -> str | None:
+    """The digest that a sender expects, in hexadecimal; "" is none. Raises BadMetadata."""
+    if not text:
+        return None
+    if not _SHA256.fullmatch(text.lower()):
+        raise BadMetadata("sha256 must be 64 hexadecimal digits.")
+    return text.lower()

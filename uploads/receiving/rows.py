@@ -1,0 +1,184 @@
+"""What the database knows of an upload: one plain value for files and partials alike.
+
+Changes of a file's status are `processing.jobs`' alone; rows of partials (tus concatenation) are
+made, changed and removed here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Sum
+from django.utils import timezone
+
+from uploads.errors import (
+    BadRequest,
+    NotFound,
+    QuotaReached,
+    TooLarge,
+    TooManyUploads,
+    WrongState,
+)
+from uploads.models import Partial, Space, UploadedFile
+from uploads.processing import jobs
+from uploads.processing.jobs import Arrival
+
+JOINED_PARTS_SECONDS = 900  # how long parts can be used once more after they were joined
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file or a partial as receiving sees it."""
+
+    id: UUID
+    space_id: int
+    size: int | None
+    complete: bool
+    metadata: str
+    batch: str | None = None
+    expected_sha256: str | None = None
+    concat: Literal["", "partial", "final"] = ""
+    parts: tuple[UUID, ...] = ()
+
+
+def expiry() -> datetime:
+    """When an upload that gets no further byte expires."""
+    return timezone.now() + timedelta(seconds=settings.UPLOAD_EXPIRES_SECONDS)
+
+
+def find(upload_id: UUID) -> Upload:
+    """The upload with this id. Raises NotFound."""
+    file = UploadedFile.objects.filter(pk=upload_id).first()
+    if file is not None:
+        return of_file(file)
+    partial = Partial.objects.filter(pk=upload_id).first()
+    if partial is None:
+        raise NotFound
+    return _of_partial(partial)
+
+
+def of_file(file: UploadedFile) -> Upload:
+    """A file's row as an upload."""
+    return Upload(
+        id=file.pk,
+        space_id=file.space_id,
+        size=file.size,
+        complete=file.complete,
+        metadata=file.metadata,
+        batch=file.batch,
+        expected_sha256=file.expected_sha256,
+        concat="" if file.parts is None else "final",
+        parts=tuple(UUID(part) for part in file.parts or ()),
+    )
+
+
+def _of_partial(partial: Partial) -> Upload:
+    return Upload(
+        id=partial.pk,
+        space_id=partial.space_id,
+        size=partial.size,
+        complete=partial.complete,
+        metadata=partial.metadata,
+        concat="partial",
+    )
+
+
+# -- files ----------------------------------------------------------------------------------------
+
+
+def create(arrival: Arrival) -> Upload:
+    """A file's row. Raises as `jobs.create` does."""
+    return of_file(jobs.create(arrival))
+
+
+def announce_size(upload: Upload, size: int) -> None:
+    """The length of an upload that was created without one. Raises WrongState, QuotaReached."""
+    if upload.concat != "partial":
+        jobs.announce_size(upload.id, size)
+        return
+    if not Partial.objects.filter(pk=upload.id, size=None).update(size=size):
+        raise WrongState("The length of this upload is known already and can't change.")
+
+
+def remove(upload: Upload) -> None:
+    """End an upload or a file. Raises NotFound when it is gone already."""
+    if upload.concat != "partial":
+        jobs.delete(upload.id)
+    elif not Partial.objects.filter(pk=upload.id).delete()[0]:
+        raise NotFound
+
+
+# -- partials and finals (tus concatenation) ------------------------------------------------------
+
+
+def create_partial(arrival: Arrival) -> Upload:
+    """A partial's row. Raises QuotaReached, TooManyUploads."""
+    space = Space.objects.select_for_update().get(pk=arrival.space_id)
+    others = Partial.objects.filter(space=space)
+    if space.receiving + others.count() >= settings.SPACE_OPEN_UPLOADS:
+        raise TooManyUploads
+    quota = space.quota_bytes if space.quota_bytes is not None else settings.SPACE_QUOTA_BYTES
+    held = space.used_bytes + (others.aggregate(sum=Sum("size"))["sum"] or 0)
+    if quota and held + (arrival.size or 0) > quota:
+        raise QuotaReached
+    partial = Partial.objects.create(
+        id=arrival.id,
+        space=space,
+        uploader_id=arrival.uploader_id,
+        metadata=arrival.metadata,
+        size=arrival.size,
+        expires_at=arrival.expires_at or expiry(),
+    )
+    return _of_partial(partial)
+
+
+def complete_partial(upload: Upload, size: int) -> list[UUID]:
+    """Every byte of a partial is stored; the final uploads that wait for it."""
+    Partial.objects.filter(pk=upload.id).update(complete=True, size=size)
+    waiting = UploadedFile.objects.filter(
+        space=upload.space_id, complete=False, parts__isnull=False
+    )
+    return [
+        pk for pk, parts in waiting.values_list("pk", "parts") if str(upload.id) in (parts or ())
+    ]
+
+
+def create_final(arrival: Arrival, parts: Sequence[UUID], most: int) -> Upload:
+    """A file that is joined from partials, which may be unfinished still.
+
+    Raises BadRequest for parts that are none of this space's, TooLarge, and as `jobs.create` does.
+    """
+    sizes = dict(
+        Partial.objects.filter(space=arrival.space_id, pk__in=parts).values_list("pk", "size")
+    )
+    if missing := set(parts) - set(sizes):
+        raise BadRequest(f"There is no partial upload {min(missing)} in this space.")
+    known = [sizes[part] for part in parts]
+    size = None if None in known else sum(filter(None, known))
+    if size is not None and size > most:
+        raise TooLarge(f"At most {most} bytes are taken; these parts have {size}.")
+    file = jobs.create(replace(arrival, size=size))
+    file.parts = [str(part) for part in parts]
+    UploadedFile.objects.filter(pk=file.pk).update(parts=file.parts)
+    return of_file(file)
+
+
+def ready_parts(upload: Upload) -> list[Upload] | None:
+    """A final upload's partials, None while one is unfinished. Raises NotFound when one is gone."""
+    rows = {
+        partial.pk: _of_partial(partial) for partial in Partial.objects.filter(pk__in=upload.parts)
+    }
+    if set(upload.parts) - set(rows):
+        raise NotFound("A part of this upload is gone.")
+    if not all(part.complete for part in rows.values()):
+        return None
+    return [rows[part] for part in upload.parts]
+
+
+def release_parts(upload: Upload) -> None:
+    """The partials were joined: they can go soon."""
+    soon = timezone.now() + timedelta(seconds=JOINED_PARTS_SECONDS)
+    Partial.objects.filter(pk__in=upload.parts, expires_at__gt=soon).update(expires_at=soon)
