@@ -2,6 +2,7 @@
 `project.env`.
 """
 
+import hashlib
 import secrets
 from pathlib import Path
 from typing import Any
@@ -292,8 +293,12 @@ if REDIS_URL:
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            # redis-py 8 ends idle reads after 5 s unless told otherwise
-            "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}]},
+            "CONFIG": {
+                # redis-py 8 ends idle reads after 5 s unless told otherwise
+                "hosts": [{"address": REDIS_URL, "socket_timeout": None}],
+                # several installations may share a Redis without hearing each other
+                "prefix": f"millrace-{hashlib.sha256(SECRET_KEY.encode()).hexdigest()[:16]}-",
+            },
         }
     }
 else:

