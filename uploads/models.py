@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 
@@ -173,7 +174,8 @@ class UploadedFile(models.Model):
     """What somebody uploaded; its original bytes never change and stay until it is deleted."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    space = models.ForeignKey(Space, models.CASCADE, related_name="files")
+    # many indexes begin with the space, so it needs none by itself
+    space = models.ForeignKey(Space, models.CASCADE, related_name="files", db_index=False)
     uploader = models.ForeignKey(User, models.SET_NULL, null=True)
     name = models.CharField(
         max_length=255
@@ -214,7 +216,7 @@ class UploadedFile(models.Model):
             models.Index(fields=["space", "status", "-created_at", "-id"], name="files_by_status"),
             models.Index(fields=["space", "kind", "-created_at", "-id"], name="files_by_kind"),
             models.Index(
-                fields=["space", "batch"],
+                fields=["space", "batch", "-created_at", "-id"],
                 name="files_by_batch",
                 condition=models.Q(batch__isnull=False),
             ),
@@ -224,6 +226,8 @@ class UploadedFile(models.Model):
                 condition=models.Q(sha256__isnull=False),
             ),
             models.Index(fields=["space", "-finished_at", "-id"], name="files_just_ended"),
+            models.Index("space", Lower("name"), "id", name="files_by_name"),
+            models.Index(fields=["space", "size", "id"], name="files_by_size"),
             models.Index(
                 fields=["expires_at"], name="files_expiring", condition=models.Q(complete=False)
             ),
@@ -346,6 +350,21 @@ class Artifact(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SearchEntry(models.Model):
+    """The words of a file that has ended; `publishing.search` alone writes them.
+
+    The index over them follows by itself: a virtual table with triggers on SQLite, a generated
+    column on Postgres.
+    """
+
+    id = models.BigIntegerField(primary_key=True)  # in the order of (created_at, id) of the files
+    file = models.OneToOneField(UploadedFile, models.CASCADE, related_name="search_entry")
+    words = models.TextField()
+
+    def __str__(self) -> str:
+        return str(self.file_id)
 
 
 class Event(models.Model):

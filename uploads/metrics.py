@@ -1,0 +1,47 @@
+"""The only home of what this process counts; `/metrics` shows it (Prometheus).
+
+Whoever makes a thing happen counts it here, where it happens. What the database knows anyway (files
+by status, the queue, events) is not counted but read when somebody asks: `reading.health`. With
+PROMETHEUS_MULTIPROC_DIR set, every process of a machine counts into files of that folder and any of
+them answers for all. Labels come from short closed lists, never from users.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+STEP_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600)
+WAIT_SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600)
+LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+
+UPLOADS = Counter("millrace_uploads", "Files received whole.", ["door"])
+RECEIVED_BYTES = Counter("millrace_received_bytes", "Bytes stored of uploads.", ["door"])
+SENT_BYTES = Counter("millrace_sent_bytes", "Bytes of contents and artifacts sent by us.")
+STEPS = Counter("millrace_steps", "Steps that ended.", ["step", "outcome"])
+STEP_DURATION = Histogram(
+    "millrace_step_seconds", "How long steps took.", ["step"], buckets=STEP_SECONDS
+)
+JOBS = Counter("millrace_jobs", "Jobs that ended.", ["outcome"])
+JOB_WAIT = Histogram("millrace_job_wait_seconds", "From queued to claimed.", buckets=WAIT_SECONDS)
+SOCKETS = Gauge(
+    "millrace_sockets", "Subscribers connected now.", ["door"], multiprocess_mode="livesum"
+)
+FRAMES = Counter("millrace_frames", "Frames handed to subscribers.", ["type"])
+SLOW = Counter("millrace_slow_subscribers", "Subscribers that were closed as too slow.")
+LAG = Histogram(
+    "millrace_delivery_seconds", "From an event's commit to outboxes.", buckets=LAG_SECONDS
+)
+
+
+def step_ended(step: str, outcome: str, duration_ms: float) -> None:
+    """A step ended as `outcome`: done, or the code of its error."""
+    STEPS.labels(step, outcome).inc()
+    STEP_DURATION.labels(step).observe(duration_ms / 1000)
+
+
+def job_claimed(waited_seconds: float) -> None:
+    """A job left the queue."""
+    JOB_WAIT.observe(max(0.0, waited_seconds))
+
+
+def job_ended(outcome: str) -> None:
+    """A job ended as `outcome`: processed, failed or cancelled."""
+    JOBS.labels(outcome).inc()
