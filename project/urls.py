@@ -9,3 +9,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("uploads.urls")),
 ]
+
+handler400 = "uploads.reading.pages.bad_request"
+handler403 = "uploads.reading.pages.forbidden"
+handler404 = "uploads.reading.pages.not_found"
+handler500 = "uploads.reading.pages.failed"

@@ -1,0 +1,400 @@
+// The dashboard: wires the stream, the queue of this page and the cards together.
+
+import { act, actOnAll } from "millrace/actions";
+import { ask, boot } from "millrace/boot";
+import { Card, isAlone } from "millrace/cards";
+import { $, breathe, inFrame, setHidden, setPart, setText } from "millrace/dom";
+import { command, complain, say, showLine, startFrame } from "millrace/frame";
+import { Groups, IN_FLIGHT } from "millrace/groups";
+import { bringsFiles, fromInput, fromTransfer } from "millrace/intake";
+import { Pace } from "millrace/pace";
+import { Line, streamAddress } from "millrace/socket";
+import { Store } from "millrace/store";
+import { Uploader } from "millrace/uploader";
+import { bytes, dotted, gettext, left, ngettext, number } from "millrace/words";
+
+const ENDED_SHOWN = 12; // groups under "just ended"
+const ENDED_KEPT = 30; // groups in memory
+const ASK_AGAIN = 1500; // ms between two questions about one batch
+const CLOCK = 20_000; // ms between two looks at "3 min ago"
+
+const groups = new Groups();
+const pace = new Pace();
+const store = new Store((change) => {
+  groups.fileChanged(change);
+  pace.see(change);
+});
+const uploader = boot.mayUpload
+  ? new Uploader({
+      changed: (item) => {
+        groups.itemChanged(item);
+        soon();
+      },
+      gone: (item) => {
+        groups.itemGone(item);
+        soon();
+      },
+      totals: () => inFrame(showSending),
+    })
+  : null;
+const cards = new Map();
+let whole = false; // until the first snapshot is in, what the server rendered stays
+let splitVersion = -1;
+
+// -- the stream ----------------------------------------------------------------------------------------------------------
+
+const line = new Line(streamAddress(boot.query), {
+  hello: () => ({ after: store.cursor }),
+  onState: showLine,
+  onFrame: (frame) => {
+    if (frame.type === "position") {
+      if (store.missed(frame.cursor)) line.again();
+      return;
+    }
+    if (store.apply(frame)) whole = true;
+    soon();
+  },
+});
+
+const soon = () => inFrame(show);
+
+// -- groups and cards ------------------------------------------------------------------------------------------------------
+
+function show() {
+  if (!whole && !uploader?.items.size) return;
+  if (groups.version !== splitVersion) arrange();
+  for (const group of groups.changed) {
+    const card = cards.get(group.key);
+    if (card && card.alone !== isAlone(group)) replace(card);
+    cards.get(group.key)?.show();
+    askAbout(group);
+  }
+  groups.changed.clear();
+  for (const group of groups.endings.splice(0)) ended(group);
+  showCounts();
+}
+
+function arrange() {
+  for (const id of groups.prune(ENDED_KEPT)) store.forget(id);
+  splitVersion = groups.version;
+  const { flight, ended: over } = groups.split();
+  const shown = over.slice(0, ENDED_SHOWN);
+  const wanted = new Set([...flight, ...shown].map((group) => group.key));
+  for (const [key, card] of cards) {
+    if (wanted.has(key)) continue;
+    card.remove();
+    cards.delete(key);
+  }
+  place($("flight-groups"), flight);
+  place($("ended-groups"), shown);
+  setHidden($("flight"), flight.length === 0);
+  setHidden($("ended"), shown.length === 0);
+  if (flight.length || shown.length) endFirstRun();
+}
+
+function place(container, list) {
+  let before = null;
+  for (const group of list) {
+    let card = cards.get(group.key);
+    if (!card) {
+      const rendered = container.querySelector(`[data-key="${CSS.escape(group.key)}"]:not(.held)`);
+      const usable = rendered && rendered.classList.contains("single") === isAlone(group);
+      card = new Card(group, usable ? rendered : null);
+      card.element.classList.add("held");
+      card.pace = (_group, files) => (pace.filesPerSecond ? files / pace.filesPerSecond : NaN);
+      cards.set(group.key, card);
+      card.show();
+    }
+    const after = before ? before.nextElementSibling : container.firstElementChild;
+    if (card.element !== after) container.insertBefore(card.element, after);
+    before = card.element;
+  }
+  // what the server rendered and the stream knows nothing of
+  while (before ? before.nextElementSibling : container.firstElementChild) (before ? before.nextElementSibling : container.firstElementChild).remove();
+}
+
+/** A lone file that got company, or a drop that shrank to one. */
+function replace(card) {
+  const fresh = new Card(card.group);
+  fresh.element.classList.add("held");
+  fresh.pace = card.pace;
+  card.element.replaceWith(fresh.element);
+  card.remove();
+  cards.set(card.group.key, fresh);
+}
+
+function ended(group) {
+  const numbers = group.numbers;
+  const failed = (numbers.failed ?? 0) + (numbers.refused ?? 0);
+  const count = ngettext("%(count)s file", "%(count)s files", group.size);
+  say(failed ? gettext("%(files)s ended, %(n)s failed.", { files: count, n: number(failed) }) : gettext("%(files)s processed.", { files: count }));
+  for (const id of groups.shrink(group)) store.forget(id);
+}
+
+// -- batches of which this page does not hold every file ---------------------------------------------------------------------
+
+const asked = new Map();
+
+function askAbout(group) {
+  if (!group.batch || !cards.has(group.key)) return;
+  const said = store.batches.get(group.key);
+  if (said) {
+    store.batches.delete(group.key);
+    groups.told(said);
+  }
+  if (group.total === null && !isOwn(group)) group.total = 0;
+  else if (group.complete) return;
+  if (isOwn(group) || asked.has(group.key)) return;
+  asked.set(group.key, setTimeout(() => asked.delete(group.key), ASK_AGAIN));
+  ask("GET", `/api/batches/${encodeURIComponent(group.key)}/`).then(
+    (batch) => {
+      groups.told(batch);
+      soon();
+    },
+    () => {},
+  );
+}
+
+const own = new Map(); // batches of this page, by key
+const isOwn = (group) => own.has(group.key) && group.complete;
+
+// -- numbers at the side -----------------------------------------------------------------------------------------------------
+
+const countElements = [...document.querySelectorAll("[data-count]")];
+
+function showCounts() {
+  if (!store.counts) return;
+  for (const element of countElements) setText(element, number(store.counts[element.dataset.count] ?? 0));
+  const flight = [...IN_FLIGHT].reduce((sum, status) => sum + (store.counts[status] ?? 0), 0);
+  setText($("flight-count"), flight ? number(flight) : "");
+}
+
+// -- files coming in -----------------------------------------------------------------------------------------------------------
+
+async function take(list, batch = newBatch()) {
+  endFirstRun();
+  for (let at = 0; at < list.length; at += 500) {
+    uploader.add(list.slice(at, at + 500), batch);
+    if (list.length > 500) await breathe();
+  }
+  const group = groups.groups.get(batch.key);
+  if (group) group.total = batch.count;
+}
+
+function newBatch() {
+  const batch = uploader.batch();
+  own.set(batch.key, batch);
+  return batch;
+}
+
+async function drop(transfer) {
+  const batch = newBatch();
+  try {
+    await fromTransfer(transfer, (list) => take(list, batch));
+  } catch (error) {
+    complain(new Error(gettext("A folder could not be read: %(why)s", { why: error.message })));
+  }
+}
+
+function pick(folder) {
+  const input = document.createElement("input");
+  input.type = "file";
+  input.multiple = true;
+  input.webkitdirectory = folder;
+  input.onchange = () => input.files.length && take(fromInput(input));
+  input.click();
+}
+
+function endFirstRun() {
+  const first = $("first-run");
+  if (!first) return;
+  first.remove();
+  $("drop").classList.remove("first");
+  setText($("drop-title"), gettext("Drop files or folders anywhere"));
+}
+
+function listenForFiles() {
+  const veil = $("veil");
+  let depth = 0;
+  const lift = () => {
+    depth = 0;
+    veil.hidden = true;
+  };
+  addEventListener("dragenter", (event) => {
+    if (!bringsFiles(event.dataTransfer)) return;
+    event.preventDefault();
+    depth += 1;
+    veil.hidden = false;
+  });
+  addEventListener("dragover", (event) => {
+    if (!bringsFiles(event.dataTransfer)) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
+  });
+  addEventListener("dragleave", () => {
+    depth -= 1;
+    if (depth <= 0) lift();
+  });
+  addEventListener("drop", (event) => {
+    if (!bringsFiles(event.dataTransfer)) return;
+    event.preventDefault();
+    lift();
+    drop(event.dataTransfer);
+  });
+  addEventListener("paste", (event) => {
+    if (!bringsFiles(event.clipboardData) || event.target.closest("input, textarea")) return;
+    event.preventDefault();
+    drop(event.clipboardData);
+  });
+  $("samples")?.addEventListener("click", async (event) => {
+    const sample = event.target.closest("[data-sample]");
+    if (!sample || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    const answer = await fetch(sample.href);
+    take([{ file: new File([await answer.blob()], sample.dataset.sample), path: "" }]);
+  });
+}
+
+// -- what is being sent ----------------------------------------------------------------------------------------------------------
+
+let lastState = "";
+
+function showSending() {
+  const { sum } = uploader;
+  const strip = $("sending");
+  const state = sendingState(sum);
+  if (state === "none") {
+    strip.hidden = true;
+    lastState = state;
+    return;
+  }
+  strip.hidden = strip.dataset.closed === "yes" && !uploader.busy;
+  strip.dataset.state = state;
+  setText($("sending-title"), sendingTitle(state, sum));
+  setText($("sending-about"), sendingAbout(state, sum));
+  setPart($("sending-bar").firstElementChild, sum.bytes ? sum.sent / sum.bytes : 1);
+  $("sending-bar").setAttribute("aria-valuenow", sum.bytes ? Math.floor((100 * sum.sent) / sum.bytes) : 100);
+  const button = (name, shown) => setHidden(strip.querySelector(`[data-command="${name}"]`), !shown);
+  button("pause-sending", state === "sending");
+  button("resume-sending", state === "paused");
+  button("retry-sending", sum.refused > 0 && state !== "sending");
+  button("cancel-sending", uploader.busy);
+  button("dismiss-sending", !uploader.busy);
+  if (state === lastState) return;
+  lastState = state;
+  if (state === "sending") strip.dataset.closed = "";
+  say(sendingTitle(state, sum));
+}
+
+function sendingState(sum) {
+  if (!sum.files) return "none";
+  if (uploader.busy) return sum.paused && sum.paused + sum.sentFiles + sum.refused >= sum.files ? "paused" : "sending";
+  return sum.refused ? "stuck" : "safe";
+}
+
+function sendingTitle(state, sum) {
+  const all = ngettext("%(count)s file", "%(count)s files", sum.files);
+  if (state === "safe") return gettext("%(files)s received. It is safe to close this tab.", { files: all });
+  if (state === "stuck") return ngettext("%(count)s file could not be sent", "%(count)s files could not be sent", sum.refused);
+  if (state === "paused") return gettext("Paused, %(done)s of %(files)s received", { done: number(sum.sentFiles), files: all });
+  return gettext("Sending %(files)s, keep this tab open", { files: all });
+}
+
+function sendingAbout(state, sum) {
+  if (state === "safe") return dotted(bytes(sum.bytes), gettext("the server goes on by itself"));
+  if (state === "stuck") return gettext("%(n)s received", { n: number(sum.sentFiles) });
+  const rest = sum.bytes - sum.sent;
+  return dotted(
+    gettext("%(done)s of %(total)s", { done: bytes(sum.sent), total: bytes(sum.bytes) }),
+    sum.files > 1 ? gettext("%(n)s received", { n: number(sum.sentFiles) }) : "",
+    state === "sending" && sum.speed > 1 ? `${bytes(sum.speed)}/s` : "",
+    state === "sending" && sum.speed > 1 ? left(rest / sum.speed) : "",
+  );
+}
+
+// -- what people do -------------------------------------------------------------------------------------------------------------
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-action]");
+  if (!button) return;
+  event.preventDefault();
+  const { action } = button.dataset;
+  const row = button.closest(".row");
+  if (row) doTo(row.entry, action);
+  else doToAll(button.closest(".batch").card.group, action);
+});
+
+function doTo(entry, action) {
+  if (!entry) return;
+  const { item } = entry;
+  const queued = item && uploader.items.has(item.key);
+  if (queued && QUEUE[action]) QUEUE[action](item);
+  else if (entry.id) act({ id: entry.id, name: entry.name }, action);
+}
+
+const QUEUE = {
+  pause: (item) => uploader.pause(item),
+  resume: (item) => uploader.resume(item),
+  retry: (item) => uploader.retry(item),
+  cancel: (item) => uploader.cancel(item),
+  delete: (item) => uploader.cancel(item),
+};
+
+function doToAll(group, action) {
+  const mine = group.entries.filter(({ item }) => item && uploader?.items.has(item.key));
+  const verb = action.replace("-all", "");
+  for (const { item } of mine) if (verb !== "retry" || item.state === "refused") QUEUE[verb](item);
+  if (verb === "retry") theirs(group, ["failed"], "retry");
+  if (verb === "cancel") theirs(group, ["receiving", "queued", "processing"], "cancel");
+}
+
+function theirs(group, statuses, action) {
+  const ids = group.entries.filter((entry) => entry.id && statuses.includes(entry.status)).map(({ id }) => id);
+  if (ids.length) actOnAll(ids, action);
+}
+
+function rowInFocus() {
+  return document.activeElement?.closest(".row") ?? null;
+}
+
+function move(step) {
+  const links = [...document.querySelectorAll(".row-name")].filter((link) => link.offsetParent);
+  links.sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top);
+  const at = links.indexOf(document.activeElement);
+  const card = document.activeElement?.closest(".held")?.card;
+  const focused = card?.rows.focused ?? -1;
+  if (card && focused >= 0 && focused + step >= 0 && focused + step < card.rows.items.length) card.rows.focus(focused + step);
+  else links[Math.max(0, Math.min(links.length - 1, at < 0 ? 0 : at + step))]?.focus();
+}
+
+function learnCommands() {
+  command("next", { key: "j", help: gettext("Next file"), run: () => move(1) });
+  command("previous", { key: "k", help: gettext("Previous file"), run: () => move(-1) });
+  if (!uploader) return;
+  command("pick-files", { key: "u", help: gettext("Choose files to send"), run: () => pick(false) });
+  command("pick-folder", { key: "U", help: gettext("Choose a folder to send"), run: () => pick(true) });
+  command("retry-focused", { key: "r", help: gettext("Retry the file in focus"), run: () => doTo(rowInFocus()?.entry, "retry") });
+  command("cancel-focused", { key: "c", help: gettext("Cancel the file in focus"), run: () => doTo(rowInFocus()?.entry, "cancel") });
+  command("delete-focused", { key: "Delete", help: gettext("Delete the file in focus"), run: () => doTo(rowInFocus()?.entry, "delete") });
+  command("toggle-sending", { key: "p", help: gettext("Pause or resume sending"), run: () => (uploader.stopped ? uploader.resumeAll() : uploader.pauseAll()) });
+  command("pause-sending", { run: () => uploader.pauseAll() });
+  command("resume-sending", { run: () => uploader.resumeAll() });
+  command("retry-sending", { run: () => uploader.retryAll() });
+  command("cancel-sending", { run: () => uploader.cancelAll() });
+  command("dismiss-sending", {
+    run: () => {
+      $("sending").dataset.closed = "yes";
+      $("sending").hidden = true;
+    },
+  });
+}
+
+startFrame();
+learnCommands();
+if (uploader) listenForFiles();
+line.start();
+pace.start();
+setInterval(() => {
+  if (document.hidden) return;
+  for (const card of cards.values()) card.tick();
+}, CLOCK);

@@ -1,0 +1,80 @@
+// Small hands for the page: elements without HTML strings, and one batch of changes per frame.
+
+export const $ = (id) => document.getElementById(id);
+
+/** An element: `h("p", {class: "note", onclick: f}, "text", child)`. Attributes that are null or false are left out. */
+export function h(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** An element of a drawing. */
+export function s(name, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+/** An icon of parts/icons.html. */
+export function icon(name, className = "icon") {
+  return s("svg", { class: className, "aria-hidden": "true" }, s("use", { href: `#i-${name}` }));
+}
+
+/** Changes the icon that an element shows. */
+export function setIcon(svg, name) {
+  svg.firstElementChild.setAttribute("href", `#i-${name}`);
+}
+
+/** Writes a text only where it differs: a write costs, a look does not. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export function setHidden(element, hidden) {
+  if (element && element.hidden !== hidden) element.hidden = hidden;
+}
+
+export function setData(element, name, value) {
+  if (element.dataset[name] !== value) element.dataset[name] = value;
+}
+
+/** How much of a bar is filled, 0 to 1. It glides forward, never back. */
+export function setPart(bar, part) {
+  const value = Math.max(0, Math.min(1, part || 0));
+  const before = bar.part ?? 0;
+  if (value === before) return;
+  bar.classList.toggle("moves", value > before);
+  bar.part = value;
+  bar.style.setProperty("--part", value.toFixed(4));
+}
+
+/** The content of a template as a new element. */
+export function clone(id) {
+  return $(id).content.firstElementChild.cloneNode(true);
+}
+
+const waiting = new Set();
+
+/** Calls `work` in the next frame, once, however often it is asked for. */
+export function inFrame(work) {
+  if (waiting.size === 0) requestAnimationFrame(runFrame);
+  waiting.add(work);
+}
+
+function runFrame() {
+  const now = [...waiting];
+  waiting.clear();
+  for (const work of now) work();
+}
+
+/** Lets the page breathe inside long work. */
+export const breathe = () => new Promise((resolve) => setTimeout(resolve));

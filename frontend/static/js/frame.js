@@ -1,0 +1,156 @@
+// What every page has around its content: theme, live light, shortcuts, messages, menus.
+
+import { $, h, icon, setText } from "millrace/dom";
+import { gettext } from "millrace/words";
+
+const LIVE = {
+  connecting: () => gettext("Connecting"),
+  live: () => gettext("Live"),
+  offline: (seconds) => gettext("Offline, trying again in %(n)s s", { n: seconds }),
+  "signed-out": () => gettext("Signed out"),
+  refused: () => gettext("Not allowed"),
+};
+
+/** Shows how the line to the server stands. */
+export function showLine(state, seconds) {
+  const light = $("live");
+  light.hidden = false;
+  light.dataset.state = state === "live" || state === "connecting" ? state : "offline";
+  setText(light.firstElementChild, LIVE[state](seconds));
+  if (state === "signed-out") location.assign(`/sign-in/?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
+/** Says something to those who listen rather than look. */
+export function say(text) {
+  $("said").textContent = text;
+}
+
+const TOAST_TIME = 6000; // ms
+
+/** A short message that goes by itself; bad news stays until it is closed. */
+export function toast(text, { mood = "", action = null } = {}) {
+  const close = h("button", { class: "button bare small only-icon", type: "button", "aria-label": gettext("Close") }, icon("cross"));
+  const buttons = action ? [h("button", { class: "button small", type: "button", onclick: () => (action.run(), box.remove()) }, action.label)] : [];
+  const box = h("div", { class: `toast ${mood}`, role: mood === "bad" ? "alert" : "status" },
+    icon(mood === "bad" ? "alert" : "check"), h("p", {}, text), ...buttons, close);
+  close.onclick = () => box.remove();
+  $("toasts").append(box);
+  while ($("toasts").children.length > 4) $("toasts").firstElementChild.remove();
+  if (mood !== "bad") setTimeout(() => box.remove(), TOAST_TIME);
+}
+
+/** Says what was refused, in the server's words where it had any. */
+export function complain(error) {
+  if (error.name === "AbortError") return;
+  toast(error.message || gettext("The server can't be reached. Nothing was changed."), { mood: "bad" });
+}
+
+/** Asks before something that can't be taken back; resolves to whether to go on. */
+export function confirm(question, verb) {
+  return new Promise((resolve) => {
+    const go = h("button", { class: "button danger", value: "yes" }, verb);
+    const box = h("dialog", { class: "dialog", "aria-label": question },
+      h("form", { method: "dialog" }, h("p", {}, question),
+        h("div", { class: "dialog-actions" }, h("button", { class: "button", value: "no", autofocus: true }, gettext("Keep")), go)));
+    box.addEventListener("close", () => {
+      box.remove();
+      resolve(box.returnValue === "yes");
+    });
+    document.body.append(box);
+    box.showModal();
+  });
+}
+
+// -- commands and keys ---------------------------------------------------------------------------------------------------
+
+const commands = new Map();
+const keys = [];
+
+/** Makes a command known: buttons with its name in data-command run it, and so does its key ("u", "g f", "?"). */
+export function command(name, { key = null, help = "", run }) {
+  commands.set(name, run);
+  if (key) keys.push({ keys: key.split(" "), name, help });
+}
+
+/** Runs a command by name. */
+export function runCommand(name, event) {
+  commands.get(name)?.(event);
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-command]");
+  if (button) runCommand(button.dataset.command, event);
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+let pressed = "";
+let pressedAt = 0;
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    const menu = document.querySelector("details.menu[open]");
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector("dialog[open]")) return;
+  if (event.target.closest?.("input, textarea, select, [contenteditable]") && event.target.type !== "checkbox") return;
+  const first = event.timeStamp - pressedAt < 1000 ? pressed : "";
+  pressed = event.key;
+  pressedAt = event.timeStamp;
+  const found = keys.find(({ keys: [one, two] }) => (two ? one === first && two === event.key : one === event.key));
+  if (!found) return;
+  event.preventDefault();
+  runCommand(found.name, event);
+});
+
+function showShortcuts() {
+  const rows = keys.filter(({ help }) => help).flatMap(({ keys: list, help }) => [
+    h("dt", {}, list.map((key) => h("kbd", {}, NAMES[key] ?? key))),
+    h("dd", {}, help),
+  ]);
+  const box = h("dialog", { class: "dialog", "aria-labelledby": "keys-title" },
+    h("h2", { id: "keys-title" }, gettext("Keyboard shortcuts")), h("dl", { class: "keys" }, rows),
+    h("form", { method: "dialog", class: "dialog-actions" }, h("button", { class: "button", autofocus: true }, gettext("Close"))));
+  box.addEventListener("close", () => box.remove());
+  document.body.append(box);
+  box.showModal();
+}
+
+const NAMES = { " ": gettext("Space"), Delete: gettext("Del"), Escape: gettext("Esc"), Enter: "↵", ArrowLeft: "←", ArrowRight: "→" };
+
+// -- light and dark ------------------------------------------------------------------------------------------------------
+
+const THEMES = ["", "light", "dark"];
+const THEME_ICON = { "": "half", light: "sun", dark: "moon" };
+
+function theme() {
+  return document.documentElement.dataset.theme ?? "";
+}
+
+function nextTheme() {
+  const next = THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length];
+  if (next) document.documentElement.dataset.theme = next;
+  else delete document.documentElement.dataset.theme;
+  document.cookie = `theme=${next}; path=/; max-age=${next ? 31_536_000 : 0}; samesite=lax`;
+  showTheme();
+  say({ "": gettext("Theme of the system"), light: gettext("Light theme"), dark: gettext("Dark theme") }[next]);
+  dispatchEvent(new Event("themechange"));
+}
+
+function showTheme() {
+  for (const use of document.querySelectorAll('[data-command="theme"] use')) use.setAttribute("href", `#i-${THEME_ICON[theme()]}`);
+}
+
+/** Wakes the parts of the frame that need scripts. */
+export function startFrame() {
+  command("shortcuts", { key: "?", help: gettext("This list"), run: showShortcuts });
+  command("theme", { key: "t", help: gettext("Light, dark, or as the system is"), run: nextTheme });
+  const go = (path) => () => location.assign(document.querySelector(`.nav a[href^="${path}"]`)?.href ?? path);
+  command("go-dashboard", { key: "g d", help: gettext("Go to the dashboard"), run: go("/") });
+  command("go-files", { key: "g f", help: gettext("Go to the files"), run: go("/files/") });
+  showTheme();
+}

@@ -1,0 +1,116 @@
+// The state of a space as the stream tells it. Pure: no page, no socket, no clock.
+
+/**
+ * Applies frames of the stream and says what changed.
+ *
+ * `watch(change)` is called once for every file that came, changed or went: {before, file, type} where type is
+ * "put", "gone", or "unheld" (it exists, but is no longer followed); `before` is the file as it was, or undefined. Events whose number is known already are dropped,
+ * so it does no harm to hear one twice.
+ */
+export class Store {
+  #watch;
+  #arriving = null; // ids of the snapshot that is coming in, frame by frame
+
+  constructor(watch = () => {}) {
+    this.#watch = watch;
+    this.files = new Map();
+    this.counts = null;
+    this.cursor = null;
+    this.seq = 0;
+    this.batches = new Map(); // what batch.ended said
+  }
+
+  /** Applies one frame; returns whether the state is now whole (false inside a snapshot). */
+  apply(frame) {
+    switch (frame.type) {
+      case "snapshot":
+        return this.#snapshot(frame);
+      case "events":
+        for (const event of frame.events) this.#event(event);
+        this.cursor = frame.cursor;
+        this.counts = frame.counts;
+        return true;
+      case "progress":
+        for (const progress of frame.files) this.#progress(progress);
+        return true;
+      default:
+        return true;
+    }
+  }
+
+  /** Whether `cursor` (of a position frame) tells of events that never came. */
+  missed(cursor) {
+    return this.cursor !== null && cursor !== this.cursor;
+  }
+
+  /** Lets go of a file without saying that it is gone. */
+  forget(id) {
+    this.files.delete(id);
+  }
+
+  #snapshot(frame) {
+    if (this.#arriving === null) this.#arriving = new Set();
+    for (const file of frame.files) {
+      this.#arriving.add(file.id);
+      this.#put(file);
+    }
+    if (!frame.last) return false;
+    const kept = this.#arriving;
+    this.#arriving = null;
+    for (const [id, file] of this.files) {
+      if (kept.has(id)) continue;
+      this.files.delete(id);
+      this.#watch({ type: "unheld", before: file, file });
+    }
+    this.cursor = frame.cursor;
+    this.counts = frame.counts;
+    this.seq = 0;
+    return true;
+  }
+
+  #event(event) {
+    if (event.seq <= this.seq) return;
+    this.seq = event.seq;
+    if (event.type === "batch.ended") this.batches.set(event.batch.id, event.batch);
+    else if (event.type === "file.deleted") this.#gone(event.file);
+    else this.#put(event.file);
+  }
+
+  #put(file) {
+    const before = this.files.get(file.id);
+    const now = { ...file };
+    if (before && before.attempt === now.attempt && before.status === now.status) keepFurthest(before, now);
+    this.files.set(file.id, now);
+    this.#watch({ type: "put", before, file: now });
+  }
+
+  #gone(file) {
+    const before = this.files.get(file.id);
+    this.files.delete(file.id);
+    this.#watch({ type: "gone", before, file });
+  }
+
+  #progress(progress) {
+    const before = this.files.get(progress.id);
+    if (!before || progress.attempt < before.attempt) return;
+    const now = { ...before };
+    if (progress.step === "receive") {
+      if (before.status !== "receiving" || progress.done < before.received) return;
+      now.received = progress.done;
+      now.eta_s = progress.eta_s;
+    } else {
+      if (before.status !== "processing") return;
+      const { step: name, done, total, unit, eta_s } = progress;
+      if (before.step?.name === name && before.step.done > done) return;
+      now.step = { name, done, total, unit, eta_s };
+    }
+    this.files.set(now.id, now);
+    this.#watch({ type: "put", before, file: now });
+  }
+}
+
+/** An event may have been written before a measure that overtook it; a measure never goes back. */
+function keepFurthest(before, now) {
+  if (now.status === "receiving" && before.received > now.received) now.received = before.received;
+  if (now.step && before.step?.name === now.step.name && (before.step.done ?? 0) > (now.step.done ?? 0)) now.step = before.step;
+}

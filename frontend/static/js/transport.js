@@ -1,0 +1,131 @@
+// How one file travels: small ones in a single request, larger ones by tus so that they can be resumed.
+
+import { address, boot, proof, refusal, Refused } from "millrace/boot";
+
+export const SMALL = 1024 * 1024; // bytes; up to here one request is cheaper than being able to resume
+
+/** Metadata as tus wants it: keys with base64 of UTF-8. */
+export function metadata(fields) {
+  return Object.entries(fields)
+    .filter(([, value]) => value !== "" && value !== null && value !== undefined)
+    .map(([key, value]) => `${key} ${base64(String(value))}`)
+    .join(",");
+}
+
+function base64(text) {
+  let binary = "";
+  for (const byte of new TextEncoder().encode(text)) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}
+
+/** The file's id in the address of its upload. */
+export const idOf = (location) => location.replace(/[?#].*$/, "").replace(/\/+$/, "").split("/").pop();
+
+/** Sends a file with its creation, in one request. Resolves to its id; throws Refused, or AbortError. */
+export async function sendWhole(file, fields, signal) {
+  const headers = {
+    "Tus-Resumable": "1.0.0",
+    "Upload-Length": String(file.size),
+    "Upload-Metadata": metadata(fields),
+    "Content-Type": "application/offset+octet-stream",
+    ...proof(),
+  };
+  let answer;
+  try {
+    answer = await fetch(address("/uploads/"), { method: "POST", headers, body: file, signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw (await unreadable(file)) ?? new Refused(0, "offline", "");
+  }
+  if (answer.status !== 201) throw refusal(answer.status, await answer.text());
+  const offset = answer.headers.get("Upload-Offset");
+  if (offset !== null && Number(offset) !== file.size) throw new Refused(0, "cut", "");
+  return idOf(answer.headers.get("Location"));
+}
+
+/** A file that was moved or changed since it was chosen can't be read; the network is not to blame then. */
+async function unreadable(file) {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+    return null;
+  } catch {
+    return new Refused(400, "unreadable", "");
+  }
+}
+
+let loading = null;
+
+/** The tus client, fetched when the first large file asks for it. */
+function tusClient() {
+  loading ??= import("vendor/tus").then((module) => module.default ?? globalThis.tus);
+  return loading;
+}
+
+/**
+ * A resumable sending of one file.
+ *
+ * `start()` resolves to the file's id when every byte is received, and throws Refused; called again it goes on from the
+ * offset that the server tells. `onProgress(sent)` hears the bytes, `onId(id)` the id as soon as there is one.
+ */
+export class Resumable {
+  #upload = null;
+
+  constructor(file, fields, { onProgress, onId }) {
+    Object.assign(this, { file, fields, onProgress, onId });
+  }
+
+  async start() {
+    const tus = await tusClient();
+    let settle;
+    const done = new Promise((resolve, reject) => (settle = { resolve, reject }));
+    this.settle = settle;
+    if (!this.#upload) await this.#prepare(tus);
+    Object.assign(this.#upload.options, {
+      onSuccess: () => settle.resolve(idOf(this.#upload.url)),
+      onError: async (error) => settle.reject((await unreadable(this.file)) ?? reason(error)),
+    });
+    this.#upload.start();
+    return done;
+  }
+
+  async #prepare(tus) {
+    this.#upload = new tus.Upload(this.file, {
+      endpoint: address("/uploads/"),
+      metadata: Object.fromEntries(Object.entries(this.fields).filter(([, value]) => value !== "").map(([key, value]) => [key, String(value)])),
+      retryDelays: null, // when to try again is for the queue to say
+      removeFingerprintOnSuccess: true,
+      fingerprint: async () => this.fingerprint,
+      onBeforeRequest: (request) => {
+        for (const [name, value] of Object.entries(proof())) request.setHeader(name, value);
+      },
+      onProgress: (sent) => this.onProgress(sent),
+      onUploadUrlAvailable: () => this.onId(idOf(this.#upload.url)),
+    });
+    const earlier = await this.#upload.findPreviousUploads();
+    if (earlier.length) this.#upload.resumeFromPreviousUpload(earlier.at(-1));
+  }
+
+  /** The same file of the same person into the same space, so that a wrong one is never gone on with. */
+  get fingerprint() {
+    const { name, size, lastModified } = this.file;
+    return ["millrace", boot.user, boot.space, this.fields.path ?? "", name, size, lastModified].join("/");
+  }
+
+  /** Stops; the bytes that arrived are kept. */
+  async pause() {
+    this.settle?.reject(new DOMException("paused", "AbortError"));
+    await this.#upload?.abort();
+  }
+
+  /** Stops, and has the server throw away what arrived. */
+  async cancel() {
+    this.settle?.reject(new DOMException("cancelled", "AbortError"));
+    await this.#upload?.abort(true).catch(() => {});
+  }
+}
+
+function reason(error) {
+  const answer = error.originalResponse;
+  if (!answer) return new Refused(0, "offline", "");
+  return refusal(answer.getStatus(), answer.getBody());
+}

@@ -1,0 +1,163 @@
+"""What templates show of files: words, sizes, groups. The scripts show the same from the same JSON (`frontend/static/js/words.js`)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.formats import number_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+
+from uploads.models import IN_FLIGHT, Status
+
+OPEN_ROWS = 8  # a batch of more files than this starts folded
+
+STATUS_WORDS: dict[str, str | Promise] = {
+    Status.RECEIVING: pgettext_lazy("status", "Receiving"),
+    Status.QUEUED: pgettext_lazy("status", "Queued"),
+    Status.PROCESSING: pgettext_lazy("status", "Processing"),
+    Status.PROCESSED: pgettext_lazy("status", "Processed"),
+    Status.FAILED: pgettext_lazy("status", "Failed"),
+    Status.CANCELLED: pgettext_lazy("status", "Cancelled"),
+}
+KIND_WORDS: dict[str, str | Promise] = {
+    "image": gettext_lazy("Image"),
+    "pdf": gettext_lazy("PDF"),
+    "table": gettext_lazy("Table"),
+    "data": gettext_lazy("Data"),
+    "audio": gettext_lazy("Audio"),
+    "video": gettext_lazy("Video"),
+    "archive": gettext_lazy("Archive"),
+    "office": gettext_lazy("Document"),
+    "mail": gettext_lazy("Mail"),
+    "text": gettext_lazy("Text"),
+    "code": gettext_lazy("Code"),
+    "font": gettext_lazy("Font"),
+    "other": gettext_lazy("Other"),
+}
+MARKS = {
+    Status.RECEIVING: "upload",
+    Status.QUEUED: "clock",
+    Status.PROCESSING: "wheel",
+    Status.PROCESSED: "check",
+    Status.FAILED: "alert",
+    Status.CANCELLED: "slash",
+}
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+def size_words(size: float | None) -> str:
+    """Bytes as people say them: "12.4 MB", in powers of 1000; "" where unknown."""
+    if size is None:
+        return ""
+    value, unit = float(size), 0
+    while value >= 999.5 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    decimals = 1 if unit and value < 99.95 else 0
+    return f"{number_format(round(value, decimals), decimals)} {_UNITS[unit]}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A file as a list shows it."""
+
+    id: str
+    status: str
+    kind: str
+    name: str
+    full_name: str
+    about: str
+    measure: str
+    thumbnail: str
+    mark: str
+    status_word: str | Promise
+    created_at: str = ""
+    size: str = ""
+    kind_word: str | Promise = ""
+    may_retry: bool = False
+    may_cancel: bool = False
+    may_delete: bool = False
+
+
+EMPTY_ROW = Row("", "", "", "", "", "", "", "", "other", "")
+
+
+def row(file: dict[str, Any], *, may_change: bool) -> Row:
+    """A row from a file's JSON."""
+    status, kind = file["status"], file["kind"] or ""
+    in_flight = status in IN_FLIGHT
+    kind_word = KIND_WORDS.get(kind, "")
+    parts = [size_words(file["size"]), str(kind_word), _folder(file["path"], file["name"])]
+    return Row(
+        id=file["id"],
+        status=status,
+        kind=kind,
+        name=file["name"],
+        full_name=file["path"] or file["name"],
+        about=" · ".join(part for part in parts if part),
+        measure=(file["error"] or {}).get("message", "") if status == Status.FAILED else "",
+        thumbnail=file["thumbnail"] or "",
+        mark=MARKS[status],
+        status_word=STATUS_WORDS[status],
+        created_at=file["created_at"],
+        size=size_words(file["size"]),
+        kind_word=kind_word,
+        may_retry=may_change and status in (Status.FAILED, Status.CANCELLED),
+        may_cancel=may_change and in_flight,
+        may_delete=may_change and not in_flight,
+    )
+
+
+def _folder(path: str, name: str) -> str:
+    return path.removesuffix(name).rstrip("/") if path else ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """The files of one drop, or one file that came alone."""
+
+    key: str
+    title: str
+    about: str
+    rows: Sequence[Row]
+    status: str = "ended"
+    alone: bool = False
+    open: bool = True
+
+
+EMPTY_GROUP = Group("", "", "", ())
+
+
+def groups(files: Iterable[dict[str, Any]], *, may_change: bool) -> tuple[list[Group], list[Group]]:
+    """Files (newest first) by batch: groups with something in flight, and groups that have ended."""
+    together: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for file in files:
+        together[file["batch"] or f"file:{file['id']}"].append(file)
+    flight, ended = [], []
+    for key, members in together.items():
+        active = any(file["status"] in IN_FLIGHT for file in members)
+        (flight if active else ended).append(_group(key, members, active, may_change=may_change))
+    return flight, ended
+
+
+def _group(key: str, files: list[dict[str, Any]], active: bool, *, may_change: bool) -> Group:  # noqa: FBT001
+    members = sorted(files, key=lambda file: (file["created_at"], file["id"]))
+    processed = sum(file["status"] == Status.PROCESSED for file in members)
+    about = _("%(done)s of %(total)s processed") % {"done": processed, "total": len(members)}
+    return Group(
+        key=key,
+        title=_title(members),
+        about=about,
+        rows=[row(file, may_change=may_change) for file in members[:OPEN_ROWS]],
+        status="active" if active else "ended",
+        alone=len(members) == 1,
+        open=len(members) <= OPEN_ROWS,
+    )
+
+
+def _title(files: Sequence[dict[str, Any]]) -> str:
+    tops = {file["path"].split("/", 1)[0] if "/" in file["path"] else "" for file in files}
+    count = ngettext("%(count)s file", "%(count)s files", len(files)) % {"count": len(files)}
+    return f"{tops.pop()} · {count}" if len(tops) == 1 and "" not in tops else count
