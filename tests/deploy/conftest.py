@@ -82,6 +82,22 @@ class Installation:
         self.running.append(process)
         return process
 
+    def ready(self, url: str, *, seconds: float = 30) -> None:
+        """Return when the server at `url` says that it can work; fails with the log otherwise."""
+        deadline = time.monotonic() + seconds
+        said = 0
+        while said != 200:
+            alive = all(process.poll() is None for process in self.running)
+            assert alive and time.monotonic() < deadline, Path(self.log.name).read_text()[-5000:]
+            try:
+                said = urllib.request.urlopen(f"{url}/readyz").status
+            except urllib.error.HTTPError as error:
+                said = error.status or 0
+                error.close()
+            except OSError:
+                said = 0
+            time.sleep(0.05)
+
     def end(self) -> None:
         """Stop what runs, the last one first; what does not stop in time is killed, and fails."""
         late = []
@@ -125,14 +141,3 @@ def answer(url: str, *, headers: dict[str, str] | None = None, seconds: float = 
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)  # nobody listens yet
-
-
-def ready(url: str, *, seconds: float = 30) -> None:
-    """Return when the server at `url` says that it can work; fails with what it said last."""
-    deadline = time.monotonic() + seconds
-    while True:
-        with answer(f"{url}/readyz", seconds=seconds) as said:
-            if said.status == 200:
-                return
-            assert time.monotonic() < deadline, said.read()
-        time.sleep(0.1)

@@ -7,7 +7,7 @@ import time
 from gunicorn.config import Config
 
 from project.server import GRACEFUL_SECONDS, UVICORN
-from tests.deploy.conftest import answer, ready
+from tests.deploy.conftest import answer
 
 
 def test_gunicorn_knows_every_setting_that_the_file_makes(gunicorn_settings):
@@ -43,7 +43,7 @@ def test_it_serves_and_replaces_a_worker_that_dies_and_ends_cleanly(install, fre
     gunicorn = machine.start(
         "-m", "gunicorn", "--bind", f"127.0.0.1:{free_port}", "asgi:application"
     )
-    ready(url)
+    machine.ready(url)
 
     (worker,) = children(gunicorn.pid)
     os.kill(worker, signal.SIGKILL)
@@ -51,7 +51,7 @@ def test_it_serves_and_replaces_a_worker_that_dies_and_ends_cleanly(install, fre
     while children(gunicorn.pid) in ([], [worker]):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    ready(url)
+    machine.ready(url)
     with answer(f"{url}/api/files/") as refused:
         assert refused.status == 401
 

@@ -8,7 +8,6 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from tests.deploy.conftest import ready
 from tests.deploy.nginx import Nginx
 from tests.support.server import free_port
 
@@ -23,7 +22,7 @@ def stack(install, postgres, redis, tmp_path):
     machine = install()
     port, web = free_port(), free_port()
     machine.environment |= {
-        "DATABASE_URL": postgres.database(),
+        "DATABASE_URL": postgres.make_database(),
         "REDIS_URL": redis.url,
         "ENGINE": "procrastinate",
         "SECRET_KEY": os.urandom(32).hex(),
@@ -36,7 +35,7 @@ def stack(install, postgres, redis, tmp_path):
     machine.start(*gunicorn, WEB_CONCURRENCY="2")
     for _ in range(2):
         machine.start("manage.py", "worker", CONCURRENCY="1")
-    ready(f"http://127.0.0.1:{web}")
+    machine.ready(f"http://127.0.0.1:{web}")
     with Nginx(tmp_path / "nginx", port=port, upstreams=[web], data=machine.data_dir) as nginx:
         yield machine, nginx
 

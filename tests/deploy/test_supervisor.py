@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.conftest import ROOT, Installation, ready
+from tests.deploy.conftest import ROOT, Installation
 
 FILE = ROOT / "supervisor.conf"
 
@@ -55,7 +55,7 @@ def test_it_starts_them_starts_them_again_and_stops_them(
     machine.run("manage.py", "migrate", "--verbosity", "0")
     machine.run("manage.py", "collectstatic", "--noinput", "--verbosity", "0")
     supervisord = machine.start("-m", "supervisor.supervisord", "-c", str(configuration))
-    ready(f"http://127.0.0.1:{free_port}")
+    machine.ready(f"http://127.0.0.1:{free_port}")
 
     def control(*words: str) -> str:
         return machine.run("-m", "supervisor.supervisorctl", "-c", str(configuration), *words)
