@@ -23,7 +23,9 @@ def configure(options: dict[str, Any]) -> None:
     renderer: Processor = (
         structlog.processors.JSONRenderer()
         if options["format"] == "json"
-        else structlog.dev.ConsoleRenderer(colors=False)
+        else structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[

@@ -1,9 +1,7 @@
 """Takes one claimed job through its steps: sandbox out, database and doorbell in.
 
-Built-in steps share a child; each processor of a user's own has one to itself. A child that dies
-fails the step that it was at, and another one does the steps that remain. A step that runs longer
-than `SHORT_SECONDS` is written down at its start and at its end; shorter ones ride along with the
-next write.
+A step that runs longer than `SHORT_SECONDS` is written down at its start and at its end; shorter
+ones ride along with the next write.
 """
 
 import asyncio
@@ -16,13 +14,14 @@ from django.conf import settings
 from django.utils import timezone
 
 from project import database
+from uploads import storage
 from uploads.models import Step
 from uploads.processing import jobs
 from uploads.processing.rates import Rates
 from uploads.processing.sandbox import (
     Caps,
-    Exit,
     Message,
+    Planned,
     Progress,
     Run,
     Sandbox,
@@ -31,16 +30,13 @@ from uploads.processing.sandbox import (
     StepStarted,
     Task,
 )
-from uploads.processors import REGISTRY, load_builtin, plan
 from uploads.publishing import doorbell
-from uploads import storage
 
 log = structlog.get_logger(__name__)
 
 SHORT_SECONDS = 0.1
 PROGRESS_SECONDS = 0.1  # between two measures of one file
 
-load_builtin()
 _rates = Rates()
 
 
@@ -53,13 +49,11 @@ class Pipeline:
         self.taken_away = False
         self.error: dict[str, Any] | None = None
         self.steps: dict[str, jobs.StepRecord] = {}
-        self.media_type: str | None = None
         self.kind: str | None = None
         self._run: Run | None = None
         self._current: _Current | None = None
         self._unwritten: dict[str, jobs.StepRecord] = {}
         self._writes: set[asyncio.Task[None]] = set()
-        self._path = storage.path(claimed.file_id)
 
     def take_away(self) -> None:
         """The job is no longer ours: stop at once."""
@@ -73,12 +67,7 @@ class Pipeline:
 
     async def run(self) -> None:
         """All steps, then the end of the job. Raises LostLease."""
-        await self._children(None)
-        for name in [
-            name for name, step in self.steps.items() if step.status == Step.State.WAITING
-        ]:
-            if self.sandbox.is_own(name):
-                await self._children((name,))
+        await self._take_apart()
         await asyncio.gather(*self._writes)
         if self.taken_away:
             raise jobs.LostLease
@@ -86,51 +75,21 @@ class Pipeline:
             if step.status == Step.State.WAITING:
                 step.status = Step.State.SKIPPED
                 self._unwritten[step.name] = step
-        await asyncio.shield(
-            database.write(jobs.finish, self.claimed, list(self._unwritten.values()), self.error)
-        )
+        steps = list(self._unwritten.values())
+        await asyncio.shield(database.write(jobs.finish, self.claimed, steps, self.error))
 
-    # -- children ----------------------------------------------------------------------------------
-
-    async def _children(self, names: tuple[str, ...] | None) -> None:
-        """Run steps (None: identify and whatever built-in ones follow), in a new child after one
-        that died.
-        """
-        while not self.taken_away and names != ():
-            ended = await self._child(names)
-            if ended.reason in {"ok", "cancelled"}:
-                return
-            await self._died(ended)
-            if self.media_type is None:
-                return
-            names = tuple(
-                step.name
-                for step in self.steps.values()
-                if step.status == Step.State.WAITING
-                and not self.sandbox.is_own(step.name)
-                and names != (step.name,)
-            )
-
-    async def _child(self, names: tuple[str, ...] | None) -> Exit:
-        network = names is not None and any(self.sandbox.wants_network(name) for name in names)
+    async def _take_apart(self) -> None:
         task = Task(
             id=f"{self.claimed.file_id}-{self.claimed.attempt}",
-            path=self._path,
+            path=storage.path(self.claimed.file_id),
             name=self.claimed.name,
             size=self.claimed.size,
-            media_type=self.media_type,
-            kind=self.kind,
-            steps=names,
-            results={
-                step.name: step.result for step in self.steps.values() if step.result is not None
-            },
             caps=Caps(
                 memory=settings.STEP_MEMORY_BYTES,
                 seconds=settings.STEP_SECONDS,
                 disk=settings.STEP_DISK_BYTES,
-                threads=64,
             ),
-            network=network,
+            network=True,
         )
         async with self.sandbox.run(task) as run:
             self._run = run
@@ -141,36 +100,28 @@ class Pipeline:
                     await self._take(message)
             finally:
                 self._run = None
-            return run.exit
-
-    async def _died(self, ended: Exit) -> None:
-        name = ended.step or (self._current.step.name if self._current else "identify")
-        detail = ended.detail or "The step ended without a word."
-        await self._take(StepFailed(step=name, code=ended.reason, message=detail, duration_ms=0))
 
     # -- messages ----------------------------------------------------------------------------------
 
     async def _take(self, message: Message) -> None:
         match message:
+            case Planned():
+                for name, version in message.steps:
+                    self._record_of(name, version)
             case StepStarted():
                 self._begin(message)
             case Progress():
                 self._measure(message)
             case StepDone():
                 await self._keep_artifacts(message)
-                self._end(message.step, Step.State.DONE, message.duration_ms, result=message.result)
                 if message.step == "identify":
-                    self._identified(message.result)
+                    self.kind = message.result["kind"]
+                self._end(message.step, Step.State.DONE, message.duration_ms, result=message.result)
             case StepFailed():
                 failure = {"code": message.code, "message": message.message}
                 self._end(message.step, Step.State.FAILED, message.duration_ms, error=failure)
                 self.error = self.error or {**failure, "step": message.step}
-
-    def _identified(self, result: dict[str, Any]) -> None:
-        """The plan is known from here on: what remains is shown as waiting."""
-        self.media_type, self.kind = result["media_type"], result["kind"]
-        for processor in plan(result["media_type"], {**REGISTRY, **self.sandbox.own}):
-            self._record_of(processor.name, processor.version)
+                log.info("step failed", step=message.step, code=message.code, detail=message.detail)
 
     def _record_of(self, name: str, version: int = 1) -> jobs.StepRecord:
         if name not in self.steps:
@@ -222,7 +173,7 @@ class Pipeline:
         self,
         name: str,
         status: str,
-        duration_ms: int,
+        duration_ms: float,
         *,
         result: dict[str, Any] | None = None,
         error: dict[str, str] | None = None,
@@ -230,7 +181,7 @@ class Pipeline:
         step = self._record_of(name)
         current, self._current = self._current, None
         step.status, step.result, step.error = status, result, error
-        step.finished_at, step.duration_ms = timezone.now(), duration_ms
+        step.finished_at, step.duration_ms = timezone.now(), round(duration_ms)
         step.started_at = step.started_at or step.finished_at
         self._unwritten[name] = step
         if current is None:

@@ -95,10 +95,19 @@ class Runner:
                 log.info("job taken away")
                 await pipeline.discard()
             except Exception:
-                log.exception("job broke; its lease will run out")
+                log.exception("job broke")
+                await self._fail(job)
             finally:
                 del self.running[job.file_id]
                 self._due.set()
+
+    async def _fail(self, job: jobs.Claimed) -> None:
+        """Something of ours went wrong: the file fails and says so, and can be retried."""
+        error = {"code": "internal", "message": "Something went wrong here.", "step": None}
+        try:
+            await database.write(jobs.finish, job, [], error)
+        except Exception:
+            log.exception("job could not be ended; its lease will run out")
 
     async def _give_back(self, job: jobs.Claimed) -> None:
         try:
