@@ -88,7 +88,8 @@ class Installation:
         said = 0
         while said != 200:
             alive = all(process.poll() is None for process in self.running)
-            assert alive and time.monotonic() < deadline, Path(self.log.name).read_text()[-5000:]
+            if not alive or time.monotonic() > deadline:
+                pytest.fail(Path(self.log.name).read_text()[-5000:])
             try:
                 said = urllib.request.urlopen(f"{url}/readyz").status
             except urllib.error.HTTPError as error:
