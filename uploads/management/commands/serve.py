@@ -63,7 +63,10 @@ class Command(BaseCommand):
         connection.close()
         server = Server(_config())
         server.link = f"http://127.0.0.1:{settings.PORT}{link}"
-        server.run(sockets=[listener])
+        try:
+            server.run(sockets=[listener])
+        except KeyboardInterrupt:
+            pass  # uvicorn says it again once everything has ended in order
         if not server.started:
             raise CommandError("the server did not start; the log above says why")
 
