@@ -42,6 +42,12 @@ def photographed() -> Image.Exif:
     return exif
 
 
+def pixel(image: Image.Image, x: int, y: int) -> tuple[int, ...]:
+    value = image.getpixel((x, y))
+    assert isinstance(value, tuple)
+    return value
+
+
 def opened(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data))
 
@@ -73,7 +79,7 @@ def test_each_format_gives_size_colours_and_pictures(take, name, media_type, opt
     assert [round(colour["share"], 1) for colour in shown["palette"]][:2] == [0.5, 0.5]
     thumbnail = opened(found.artifact("image", "thumbnail.webp"))
     assert (thumbnail.format, thumbnail.size) == ("WEBP", (320, 240))
-    red, green, blue = thumbnail.convert("RGB").getpixel((20, 20))
+    red, green, blue = pixel(thumbnail.convert("RGB"), 20, 20)
     assert red > 200
     assert max(green, blue) < 60
     assert opened(found.artifact("image", "preview.webp")).size == (640, 480)
@@ -215,8 +221,8 @@ def test_a_drawing_is_shown_as_pixels_and_its_powers_are_named(take):
     }
     preview = opened(found.artifact("image", "preview.webp")).convert("RGBA")
     assert preview.size == (1600, 800)
-    assert preview.getpixel((100, 400))[0] > 240
-    assert preview.getpixel((1500, 400))[3] == 0
+    assert pixel(preview, 100, 400)[0] > 240
+    assert pixel(preview, 1500, 400)[3] == 0
 
 
 def test_a_drawing_reads_no_other_file(take, tmp_path):
@@ -225,7 +231,7 @@ def test_a_drawing_reads_no_other_file(take, tmp_path):
     preview = opened(take(SVG.format(link), "a.svg").artifact("image", "preview.webp")).convert(
         "RGBA"
     )
-    assert preview.getpixel((1500, 400))[3] == 0
+    assert pixel(preview, 1500, 400)[3] == 0
 
 
 def test_a_broken_drawing_and_laughing_entities_are_bad_files(take):

@@ -1,0 +1,226 @@
+"""What is shown of a delimited text: its dialect, first rows, broken rows, and the
+profile of each column.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+
+import pytest
+
+from uploads.processors import records
+from uploads.processors.dialect import sniff
+
+PEOPLE = """name,born,height,active,joined,note
+Ada,1815,1.65,yes,2024-01-02,first
+Grace,1906,1.70,no,2024-02-03,
+Alan,1912,,yes,2024-03-04,"with, comma"
+Ada,1815,1.80,no,2024-04-05,"two
+lines"
+"""
+
+
+def shown(take, content, name="x.csv"):
+    taken = take(content, name)
+    found = taken["table"]
+    (table,) = found["tables"]
+    return found, table, {column["name"]: column for column in table["columns"]}
+
+
+def test_a_small_table_is_profiled_with_exact_values(take):
+    found, table, columns = shown(take, PEOPLE)
+    assert (found["format"], found["delimiter"], found["header"]) == ("csv", ",", True)
+    assert (table["rows"], table["width"], table["errors_total"]) == (4, 6, 0)
+    assert table["head"][0] == ["Ada", "1815", "1.65", "yes", "2024-01-02", "first"]
+    assert table["head"][3][5] == "two\nlines"
+    assert {name: column["type"] for name, column in columns.items()} == {
+        "name": "text",
+        "born": "integer",
+        "height": "number",
+        "active": "boolean",
+        "joined": "date",
+        "note": "text",
+    }
+    born = columns["born"]
+    assert (born["min"], born["max"], born["mean"], born["distinct"]) == (1815, 1912, 1862.0, 3)
+    assert born["quantiles"]["p50"] == 1860.5
+    assert born["top"][0] == {"value": "1815", "count": 2}
+    assert sum(part["count"] for part in born["histogram"]) == 4
+    height = columns["height"]
+    assert (height["nulls"], height["min"], height["max"]) == (1, 1.65, 1.8)
+    assert height["std"] == pytest.approx(0.0763762616)
+    assert (columns["joined"]["min"], columns["joined"]["max"]) == ("2024-01-02", "2024-04-05")
+    assert columns["note"]["nulls"] == 1
+    assert columns["name"]["length"] == {"min": 3, "max": 5, "mean": 3.75}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found(take, delimiter):
+    content = "\n".join(
+        delimiter.join(row) for row in (["a", "b", "c"], ["1", "x y", "3"], ["4", "z", "6"])
+    )
+    found, table, _ = shown(take, content)
+    assert found["delimiter"] == delimiter
+    assert table["rows"] == 2
+
+
+def test_a_table_without_names_gets_numbered_columns(take):
+    found, table, columns = shown(take, "1,2\n3,4\n5,6\n")
+    assert found["header"] is False
+    assert table["rows"] == 3
+    assert list(columns) == ["column 1", "column 2"]
+
+
+def test_repeated_and_missing_names_are_told_apart(take):
+    _, _, columns = shown(take, "a,a,,b\n1,2,3,4\n5,6,7,8\n")
+    found, _, _ = shown(take, "a,b,,c\n1,2,3,4\n5,6,7,8\n")
+    assert found["header"] is True
+    assert list(columns) == ["column 1", "column 2", "column 3", "column 4"]
+
+
+def test_one_column_is_a_table_too(take):
+    found, table, columns = shown(take, "city\nBerlin\nParis\nBerlin\n")
+    assert found["delimiter"] is None
+    assert (table["rows"], table["width"]) == (3, 1)
+    assert columns["city"]["top"][0] == {"value": "Berlin", "count": 2}
+
+
+def test_broken_rows_are_named_by_their_line(take):
+    content = 'a,b\n1,2\n3\n\n4,5,6\n"7\n7",8\n9,"open\n10,11\n'
+    _, table, columns = shown(take, content)
+    assert table["errors"] == [
+        {"line": 3, "problem": "1 fields instead of 2"},
+        {"line": 5, "problem": "3 fields instead of 2"},
+        {"line": 8, "problem": "a quote is never closed"},
+    ]
+    assert table["blank_lines"] == 1
+    assert table["rows"] == 6
+    assert columns["b"]["nulls"] == 1
+
+
+def test_values_of_another_type_are_counted_and_named(take):
+    content = "n\n" + "".join(f"{n}\n" for n in range(99)) + "many\nNA\n"
+    _, _, columns = shown(take, content)
+    assert columns["n"]["type"] == "integer"
+    assert columns["n"]["invalid"] == 1
+    assert columns["n"]["invalid_shown"] == [{"line": 101, "value": "many"}]
+    assert columns["n"]["nulls"] == 1
+    assert columns["n"]["max"] == 98
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["00123", "00456"], "text"),
+        (["+49 30", "+49 40"], "text"),
+        (["1,5", "2,25"], "number"),
+        (["1.234,5", "2,25"], "number"),
+        (["1e3", "2.5"], "number"),
+        (["31.12.2024", "01.02.2024"], "date"),
+        (["12/31/2024", "01/02/2024"], "date"),
+        (["2024-05-01T10:00:00", "2024-05-01T11:30:00"], "datetime"),
+        (["2024-05-01 10:00:00.5", "2024-05-01 11:30:00"], "datetime"),
+        (["true", "FALSE"], "boolean"),
+        (["", ""], "empty"),
+        (["99999999999999999999", "1"], "number"),
+        (["1", "x"], "text"),
+    ],
+)
+def test_types_are_told_by_the_values(take, values, kind):
+    content = "a;b\n" + "".join(f"{value};word\n" for value in values * 20)
+    _, _, columns = shown(take, content)
+    assert columns["a"]["type"] == kind
+
+
+@pytest.mark.parametrize("coding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_old_encodings_are_read(take, coding):
+    content = "stadt;größe\nKöln;1\nMünchen;2\nGöttingen;3\n".encode(coding)
+    found, table, columns = shown(take, content)
+    assert table["head"][0] == ["Köln", "1"]
+    assert list(columns) == ["stadt", "größe"]
+    assert found["bom"] is (coding != "cp1252")
+
+
+@pytest.mark.parametrize("eol", ["\r\n", "\r"])
+def test_other_line_ends_are_read(take, eol):
+    _, table, columns = shown(take, PEOPLE.replace("\n", eol))
+    assert table["rows"] == 4
+    assert columns["note"]["top"][0] == {"value": "first", "count": 1}
+    assert table["errors_total"] == 0
+
+
+def test_quotes_inside_fields_do_not_swallow_the_rest(take):
+    content = 'size,name\n5" disk,a\n3" disk,b\n8" disk,c\n9 disk,d\n'
+    _, table, _ = shown(take, content)
+    assert [row[0] for row in table["head"]] == ['5" disk', '3" disk', '8" disk', "9 disk"]
+
+
+def test_an_empty_table_and_one_with_names_only(take):
+    _, table, columns = shown(take, "a,b,c\n")
+    assert (table["rows"], list(columns)) == (0, ["a", "b", "c"])
+    assert all(column["type"] == "empty" for column in columns.values())
+    _, table, _ = shown(take, "\n\n\n")
+    assert table["rows"] == 0
+
+
+def test_a_line_of_50_megabytes_is_left_out_with_a_word(take, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"a,b\n1,2\n" + b"x" * (50 << 20) + b"\n3,4\n")
+    _, table, _ = shown(take, path)
+    assert table["rows"] == 2
+    assert table["errors"] == [{"line": 3, "problem": "longer than 1024 KiB, left out"}]
+    path.write_bytes(b"word, " * ((50 << 20) // 6))
+    _, table, _ = shown(take, path)
+    assert table["rows"] == 0
+
+
+def test_thousands_of_columns_stay_bounded(take):
+    wide = ",".join(f"c{n}" for n in range(5000)) + "\n" + ",".join("1" * 5000) + "\n"
+    _, table, columns = shown(take, wide)
+    assert table["width"] == 5000
+    assert len(columns) <= 256
+    assert table["rows"] == 1
+
+
+def test_the_rows_are_those_of_the_standard_library(take, monkeypatch):
+    """Blocks of any size give what Python's own parser gives."""
+    random.seed(5)
+    words = ["plain", "", "with, comma", 'with "quotes"', "two\nlines", "ünï", " spaced "]
+    rows = [["a", "b", "c"], *([random.choice(words) for _ in range(3)] for _ in range(300))]
+    rows = [row for row in rows if any(row)]
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    for size in (7, 64, 1000, 1 << 20):
+        monkeypatch.setattr(records, "BLOCK", size)
+        _, table, _ = shown(take, buffer.getvalue())
+        assert table["errors_total"] == 0
+        assert table["rows"] == len(rows) - 1
+        assert [[cell or "" for cell in row] for row in table["head"]] == rows[1:101]
+
+
+def test_many_rows_give_close_estimates(take):
+    random.seed(1)
+    values = [random.gauss(100, 15) for _ in range(250_000)]
+    content = "id,value,word\n" + "".join(
+        f"{n},{v:.6f},w{n % 50_000}\n" for n, v in enumerate(values)
+    )
+    _, table, columns = shown(take, content)
+    values.sort()
+    assert table["rows"] == 250_000
+    assert columns["value"]["mean"] == pytest.approx(sum(values) / len(values))
+    assert columns["value"]["quantiles"]["p50"] == pytest.approx(values[125_000], rel=0.01)
+    assert columns["word"]["distinct"] == pytest.approx(50_000, rel=0.08)
+    assert columns["word"]["distinct_exact"] is False
+    assert columns["id"]["distinct"] == pytest.approx(250_000, rel=0.08)
+
+
+def test_progress_counts_the_bytes(take):
+    taken = take(PEOPLE, "x.csv")
+    assert taken.reports["table"][-1] == (len(PEOPLE), len(PEOPLE), "bytes")
+
+
+def test_a_tsv_with_commas_is_cut_at_tabs():
+    found = sniff("a\tb\n1,2,3\t4,5,6\n", whole=True, tabs=True)
+    assert (found.delimiter, found.names) == ("\t", ("a", "b"))

@@ -1,0 +1,126 @@
+"""The table step for delimited text: dialect, first rows, broken rows, and a profile of
+every column.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from uploads.processors import dialect, encoding
+from uploads.processors.bounds import clip, within
+from uploads.processors.columns import Column
+from uploads.processors.context import Context
+from uploads.processors.records import Chunk, Reader
+from uploads.processors.registry import processor
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SNIFFED = 256 * 1024  # bytes
+PROFILED = 256  # columns; a table may claim any number
+HEAD_ROWS = 100
+CELL = 200  # characters shown of a cell
+HEAD_BUDGET = 96 * 1024  # bytes of JSON
+COLUMNS_BUDGET = 120 * 1024
+
+
+@processor(
+    name="table",
+    accepts=["text/csv", "text/tab-separated-values"],
+    version=1,
+    after=["identify", "checksum"],
+)
+def table(ctx: Context) -> dict[str, Any]:
+    """{format, encoding, encoding_certain, bom, delimiter, quote, header, tables [one table]}
+
+    A table is {name, rows, width, columns [profile], head [[cell]], errors [{line, problem}],
+    errors_total, blank_lines}; a column that isn't shown is still counted in `width`.
+    """
+    coding = encoding.detect(ctx.path)
+    with ctx.path.open("rb") as file:
+        file.seek(coding.mark)
+        sample = file.read(SNIFFED)
+    form = dialect.sniff(
+        sample.decode(coding.name, "replace"),
+        whole=len(sample) < SNIFFED,
+        tabs=ctx.media_type == "text/tab-separated-values",
+    )
+    reader = Reader(ctx.path, coding, form)
+    profile = Profile(list(form.names[:PROFILED]))
+    for chunk in reader.chunks():
+        profile.add(frame(chunk, form), chunk)
+        ctx.progress(reader.done, max(reader.done, ctx.size), "bytes")
+    ctx.progress(reader.done, reader.done, "bytes")
+    return {
+        "format": "tsv" if form.delimiter == "\t" else "csv",
+        "encoding": coding.name,
+        "encoding_certain": coding.certain,
+        "bom": coding.mark > 0,
+        "delimiter": None if form.delimiter == dialect.ALONE else form.delimiter,
+        "quote": form.quote,
+        "header": form.header,
+        "tables": [
+            {
+                "name": None,
+                **profile.result(),
+                "width": form.width,
+                "errors": reader.problems,
+                "errors_total": reader.wrong,
+                "blank_lines": reader.blank,
+            }
+        ],
+    }
+
+
+def frame(chunk: Chunk, form: dialect.Dialect) -> pl.DataFrame:
+    """The rows of a chunk as strings, one column for each of the first PROFILED ones."""
+    import polars as pl
+
+    names = [f"{place}" for place in range(min(form.width, PROFILED))]
+    return pl.read_csv(
+        chunk.data,
+        has_header=False,
+        separator=form.delimiter,
+        quote_char=form.quote,
+        schema=dict.fromkeys(names, pl.String),
+        infer_schema=False,
+        encoding="utf8-lossy",
+        truncate_ragged_lines=True,
+        extra_columns="ignore",
+    )
+
+
+class Profile:
+    """The columns of one table and its first rows, gathered chunk by chunk."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.rows = 0
+        self.head: list[list[Any]] = []
+        self._columns = [Column(name) for name in names]
+
+    def add(self, rows: pl.DataFrame, chunk: Chunk | None = None) -> None:
+        """Take a chunk; `chunk` knows on which line each row of it begins."""
+        if len(self.head) < HEAD_ROWS:
+            first = rows.head(HEAD_ROWS - len(self.head))
+            self.head += [[_cell(value) for value in row] for row in first.iter_rows()]
+        for column, values in zip(self._columns, rows.iter_columns(), strict=False):
+            column.add(values, chunk.lines if chunk else None)
+        self.rows += rows.height
+
+    def result(self, share: float = 1.0) -> dict[str, Any]:
+        """{rows, columns, head}; `share`: how much of a result's room it may take."""
+        return {
+            "rows": self.rows,
+            "columns": within(
+                (column.result() for column in self._columns), int(COLUMNS_BUDGET * share)
+            ),
+            "head": within(self.head, int(HEAD_BUDGET * share)),
+        }
+
+
+def _cell(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    return clip(value if isinstance(value, str) else str(value), CELL)
