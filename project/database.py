@@ -9,124 +9,27 @@ commit.
 """
 
 import asyncio
-import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection
+
+from project.writer import Write, Writer, broken, reachable
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 READERS = 6  # threads, each with one connection
-GROUP = 128  # writes in one transaction at the most
-TRIES = 3  # for a write that lost against another process (deadlock, busy database)
-
-
-@dataclass
-class _Write:
-    function: Callable[[], Any]
-    loop: asyncio.AbstractEventLoop
-    future: "asyncio.Future[Any]" = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.future = self.loop.create_future()
-
-    def resolve(self, result: Any, error: BaseException | None = None) -> None:
-        self.loop.call_soon_threadsafe(self._settle, result, error)
-
-    def _settle(self, result: Any, error: BaseException | None) -> None:
-        if self.future.done():  # whoever waited was cancelled; the write stands all the same
-            return
-        if error is None:
-            self.future.set_result(result)
-        else:
-            self.future.set_exception(error)
-
-
-class _Writer:
-    """A thread that commits whatever waits, together."""
-
-    def __init__(self) -> None:
-        self._waiting: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
-        self._thread.start()
-
-    def put(self, write: _Write | None) -> None:
-        self._waiting.put(write)
-
-    def join(self) -> None:
-        self._thread.join()
-
-    def _run(self) -> None:
-        while (first := self._waiting.get()) is not None:
-            waiting = min(GROUP - 1, self._waiting.qsize())
-            group = [first, *(self._waiting.get() for _ in range(waiting))]
-            self._commit([write for write in group if write is not None])
-            if None in group:
-                break
-        connection.close()
-
-    def _commit(self, group: list[_Write]) -> None:
-        if len(group) == 1:
-            self._alone(group[0])
-            return
-        settled: list[tuple[_Write, Any, Exception | None]] = []
-        try:
-            with transaction.atomic():
-                settled.extend((write, *_in_savepoint(write)) for write in group)
-        except Exception:  # noqa: BLE001 - the group could not commit; each is tried by itself
-            _close_if_broken()
-            for write in group:
-                self._alone(write)
-            return
-        for write, result, error in settled:
-            write.resolve(result, error)
-
-    def _alone(self, write: _Write) -> None:
-        for left in reversed(range(TRIES)):
-            try:
-                with transaction.atomic():
-                    result = write.function()
-            except (OperationalError, InterfaceError) as error:
-                _close_if_broken()
-                if not left:
-                    write.resolve(None, error)
-            except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
-                write.resolve(None, error)
-                return
-            else:
-                write.resolve(result)
-                return
-
-
-def _in_savepoint(write: _Write) -> tuple[Any, Exception | None]:
-    """One write of a group; its own error undoes it alone, a broken connection undoes all."""
-    try:
-        with transaction.atomic():
-            return write.function(), None
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception as error:  # noqa: BLE001 - it belongs to whoever waits
-        return None, error
-
-
-def _close_if_broken() -> None:
-    try:
-        usable = connection.connection is not None and connection.is_usable()
-    except Exception:  # noqa: BLE001 - a connection that can't even be asked
-        usable = False
-    if not usable:
-        connection.close()
-
+AWAY_SECONDS = 5  # that a read waits for a database that is started anew
+ASK_SECONDS = 0.1  # between two attempts to reach it
 
 _lock = threading.Lock()
 _readers: ThreadPoolExecutor | None = None
-_writer: _Writer | None = None
+_writer: Writer | None = None
 
 
 async def read(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -146,11 +49,15 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def _reading(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    try:
-        return function(*args, **kwargs)
-    except (OperationalError, InterfaceError):
-        _close_if_broken()
-        return function(*args, **kwargs)  # once more: the server may have been started anew
+    deadline = time.monotonic() + AWAY_SECONDS
+    while True:
+        try:
+            return function(*args, **kwargs)
+        except (OperationalError, InterfaceError):
+            if not broken() or time.monotonic() > deadline:
+                raise
+        while not reachable() and time.monotonic() < deadline:
+            time.sleep(ASK_SECONDS)
 
 
 async def write(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -159,17 +66,17 @@ async def write(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
     Cancelling the caller does not undo the write. `function` may be called again when the
     transaction was lost, so it takes ids and values, not rows that it changes in place.
     """
-    work = _Write(lambda: function(*args, **kwargs), asyncio.get_running_loop())
+    work = Write(lambda: function(*args, **kwargs), asyncio.get_running_loop())
     _the_writer().put(work)
     result: T = await work.future
     return result
 
 
-def _the_writer() -> _Writer:
+def _the_writer() -> Writer:
     global _writer
     with _lock:
         if _writer is None:
-            _writer = _Writer()
+            _writer = Writer()
         return _writer
 
 
@@ -199,8 +106,7 @@ def close() -> None:
         readers, _readers = _readers, None
         writer, _writer = _writer, None
     if writer is not None:
-        writer.put(None)
-        writer.join()
+        writer.close()
     if readers is not None:
         barrier = threading.Barrier(READERS)
         for _ in range(READERS):
