@@ -7,11 +7,16 @@ Several workers are several processes: they need DATABASE_URL (Postgres), REDIS_
 ENGINE=procrastinate. One worker is enough for the embedded engine.
 """
 
+from pathlib import Path
 from typing import Any, ClassVar
 
+from prometheus_client.multiprocess import mark_process_dead
 from uvicorn_worker import UvicornWorker
 
+from project import env
 from project.server import GRACEFUL_SECONDS, UVICORN
+
+COUNTS = env.text("PROMETHEUS_MULTIPROC_DIR", "", "Folder in which all web processes count.")
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]  # it comes without types
@@ -32,5 +37,22 @@ graceful_timeout = GRACEFUL_SECONDS + 20
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - it holds nothing, under no name
 # Nothing listens that no one asked for.
 control_socket_disable = True
-accesslog = None
+accesslog = None  # the application logs requests, where their ids are known
 errorlog = "-"
+
+
+def on_starting(_arbiter: Any) -> None:
+    """Begin to count anew: what processes that are gone have counted is forgotten."""
+    if not COUNTS:
+        return
+    folder = Path(COUNTS)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.glob("*.db"):
+        if not Path("/proc", file.stem.rpartition("_")[2]).exists():
+            file.unlink()
+
+
+def child_exit(_arbiter: Any, worker: Any) -> None:
+    """A worker's gauges go with it, and what it has counted stays."""
+    if COUNTS:
+        mark_process_dead(worker.pid, COUNTS)  # type: ignore[no-untyped-call]  # it has no types

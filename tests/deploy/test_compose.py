@@ -140,7 +140,8 @@ def test_the_variables_that_it_takes_from_people_are_in_the_guide(compose):
 
 def test_the_variables_that_it_sets_are_read_by_something(services):
     known = set(re.findall(r'"([A-Z][A-Z_]+)"', (ROOT / "project" / "settings.py").read_text()))
-    known |= {"WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"}  # gunicorn's own
+    # gunicorn's own, and prometheus_client's
+    known |= {"WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "PROMETHEUS_MULTIPROC_DIR"}
     for name in OURS:
         for variable in services[name]["environment"]:
             assert variable.removesuffix("_FILE") in known, f"{name}: {variable}"

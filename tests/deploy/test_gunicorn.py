@@ -1,13 +1,15 @@
 """gunicorn, with the project's gunicorn.conf.py, really serves Millrace."""
 
 import os
+import runpy
 import signal
+import subprocess
 import time
 
 from gunicorn.config import Config
 
 from project.server import GRACEFUL_SECONDS, UVICORN
-from tests.deploy.conftest import answer
+from tests.deploy.conftest import ROOT, answer
 
 
 def test_gunicorn_knows_every_setting_that_the_file_makes(gunicorn_settings):
@@ -57,3 +59,21 @@ def test_it_serves_and_replaces_a_worker_that_dies_and_ends_cleanly(install, fre
 
     gunicorn.send_signal(signal.SIGTERM)
     assert gunicorn.wait(timeout=30) == 0
+
+
+def test_what_processes_that_are_gone_have_counted_is_forgotten(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "counts"))
+    settings = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+    settings["on_starting"](None)
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for pid in (gone.pid, os.getpid()):
+        (tmp_path / "counts" / f"counter_{pid}.db").touch()
+    settings["on_starting"](None)
+    assert [file.name for file in (tmp_path / "counts").iterdir()] == [f"counter_{os.getpid()}.db"]
+
+
+def test_without_a_folder_for_counts_nothing_is_touched(gunicorn_settings):
+    assert gunicorn_settings["COUNTS"] == ""
+    gunicorn_settings["on_starting"](None)
+    gunicorn_settings["child_exit"](None, None)
