@@ -13,7 +13,7 @@ from project.http import Doors
 from project.lifespan import Lifespan
 from uploads.processing import engines
 from uploads.publishing import doorbell
-from uploads.receiving import finishing
+from uploads.receiving import finishing, sweeping
 
 application = Lifespan(
     routing.Router(http=Doors()),
@@ -22,6 +22,7 @@ application = Lifespan(
         doorbell.service,
         hub.service,
         finishing.service,
+        sweeping.service,
         engines.service,
     ],
 )

@@ -126,7 +126,7 @@ def remove_now(file_id: UUID) -> None:
     """As `remove`, done when it returns."""
     content = path(file_id)
     content.unlink(missing_ok=True)
-    for note in ("chunk", "form"):
+    for note in ("chunk", "form", "draft"):
         mark(file_id, note).unlink(missing_ok=True)
     shutil.rmtree(artifacts(file_id), ignore_errors=True)
 
@@ -144,12 +144,14 @@ def _quietly(work: Callable[..., object], *args: object) -> None:
         log.warning("could not remove", error=str(error))
 
 
-def stored_ids(root: Path) -> Iterator[tuple[UUID, Path]]:
-    """Every content or artifacts folder under a root, by id; what is not ours is passed over."""
-    for shard in _entries(root):
-        for entry in _entries(Path(shard.path)):
-            with suppress(ValueError):
-                yield UUID(hex=entry.name.partition(".")[0]), Path(entry.path)
+def stored() -> Iterator[tuple[UUID, str]]:
+    """(id, kind of mark or "") of all that lies in the folders; what is not ours is passed over."""
+    for root in (content_root(), artifacts_root()):
+        for shard in _entries(root):
+            for entry in _entries(Path(shard.path)):
+                name, _, note = entry.name.partition(".")
+                with suppress(ValueError):
+                    yield UUID(hex=name), note
 
 
 def _entries(folder: Path) -> list["os.DirEntry[str]"]:

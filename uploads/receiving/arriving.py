@@ -7,9 +7,8 @@ bytes arrive.
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 from django.conf import settings
 
@@ -140,7 +139,7 @@ async def append(
     """
     content = claim.content
     most = settings.UPLOAD_MAX_BYTES if upload.size is None else upload.size
-    flow = Flow(claim, most - content.offset, partial(_report, upload))
+    flow = Flow(claim, most - content.offset, reporter(upload))
     try:
         if checksum is None:
             await flow.run(body, before)
@@ -172,9 +171,11 @@ async def _checked(flow: Flow, body: Source, before: Sequence[bytes], checksum: 
         await in_pool(content.keep if kept else content.undo)
 
 
-def _report(upload: Upload, stored: int, speed: float) -> None:
-    if upload.concat != "partial":
-        left = None if upload.size is None else max(0.0, upload.size - stored)
+def reporter(upload: Upload) -> Callable[[int, float], None]:
+    """What tells subscribers how far an upload is; parts of uploads are not told of."""
+
+    def report(stored: int, speed: float) -> None:
+        left = None if upload.size is None else max(0, upload.size - stored)
         measure = {
             "id": str(upload.id),
             "attempt": 0,
@@ -185,3 +186,9 @@ def _report(upload: Upload, stored: int, speed: float) -> None:
             "eta_s": None if left is None or speed <= 0 else round(left / speed, 1),
         }
         doorbell.progress(upload.space_id, upload.batch, measure)
+
+    return _silent if upload.concat == "partial" else report
+
+
+def _silent(_stored: int, _speed: float) -> None:
+    """Tell nobody."""

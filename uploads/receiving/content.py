@@ -14,6 +14,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 from uuid import UUID
@@ -159,6 +160,10 @@ class Content:
                 position += len(block)
             self.digest = digest
         return self.digest.hexdigest()
+
+    def touched(self) -> datetime:
+        """When the last byte came."""
+        return datetime.fromtimestamp(os.fstat(self.handle).st_mtime, UTC)
 
     def removed(self) -> bool:
         """Whether the upload was deleted under its writer."""

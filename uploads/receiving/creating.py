@@ -11,6 +11,7 @@ from uploads.access import Access
 from uploads.errors import ApiError, TooLarge
 from uploads.processing.jobs import Arrival
 from uploads.receiving import arriving, finishing, locks, rows, tus
+from uploads.receiving.content import Content
 from uploads.receiving.rows import Upload
 from uploads.receiving.tus import Creation
 
@@ -65,14 +66,17 @@ async def _create_and_go_on(
             except ApiError as error:
                 error.headers["Location"] = f"/uploads/{upload.id}"
                 raise
-        return offset_headers(upload, claim.content.offset, told=creation.has_body)
+        headers = offset_headers(upload, claim.content)
+        if not creation.has_body:
+            del headers["Upload-Offset"]
+        return headers
 
 
-def offset_headers(upload: Upload, offset: int, *, told: bool = True) -> dict[str, str]:
+def offset_headers(upload: Upload, content: Content) -> dict[str, str]:
     """Upload-Offset, and Upload-Expires while bytes are missing."""
-    headers = {"Upload-Offset": str(offset)} if told else {}
-    if offset != upload.size:
-        headers |= tus.expires(rows.expiry())
+    headers = {"Upload-Offset": str(content.offset)}
+    if content.offset != upload.size:
+        headers |= tus.expires(rows.expiry(content.touched()))
     return headers
 
 

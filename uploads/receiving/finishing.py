@@ -17,6 +17,7 @@ from django.conf import settings
 from project import database, stopping
 from uploads import storage
 from uploads.errors import ApiError, DigestMismatch, NotFound, WrongState
+from uploads.models import UploadedFile
 from uploads.processing import jobs
 from uploads.receiving import locks, rows
 from uploads.receiving.content import READ_BYTES, Content
@@ -28,40 +29,44 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE_BYTES = 64 * 1024 * 1024  # read again, or joined, before the answer rather than after it
 
-_waiting: asyncio.Queue[UUID] = asyncio.Queue()
-_known: set[UUID] = set()
+_due: dict[UUID, None] = {}
+_bell: asyncio.Event | None = None  # of the running service
 
 
-async def finish(upload: Upload, claim: Claim) -> None:
+async def finish(upload: Upload, claim: Claim) -> UploadedFile | None:
     """Every byte is there: make it last, and queue the file (or note the partial).
 
-    Raises DigestMismatch, and the upload is gone. What the sender expects is checked before the
-    answer, however long that takes; otherwise a long digest is left to the service.
+    Returns the queued file; None for a partial, and where a long digest is left to the service.
+    What the sender expects is checked before the answer, however long that takes. Raises
+    DigestMismatch, and the upload is gone.
     """
     content = claim.content
     if upload.concat == "partial":
         await _finish_partial(upload, content)
-        return
+        return None
     at_once = content.digest is not None or content.offset <= AT_ONCE_BYTES
     if at_once or upload.expected_sha256:
-        await _queue(upload, content, lambda: True)
-    else:
-        await in_pool(_make_last, content)
-        later(upload.id)
+        return await _queue(upload, content, lambda: True)
+    await in_pool(_make_last, content)
+    later(upload.id)
+    return None
 
 
-async def _queue(upload: Upload, content: Content, go_on: Callable[[], bool]) -> None:
+async def _queue(
+    upload: Upload, content: Content, go_on: Callable[[], bool]
+) -> UploadedFile | None:
     sha256 = await in_pool(_seal, content, go_on)
     if sha256 is None:
-        return
+        return None
     content.ended = True
     if upload.expected_sha256 not in {None, sha256}:
         await database.write(jobs.terminate, upload.id)
         raise DigestMismatch
     try:
-        await database.write(jobs.complete, upload.id, size=content.offset, sha256=sha256)
+        return await database.write(jobs.complete, upload.id, size=content.offset, sha256=sha256)
     except WrongState:
         log.info("was received already", file=str(upload.id))
+        return None
 
 
 def _seal(content: Content, go_on: Callable[[], bool]) -> str | None:
@@ -86,32 +91,45 @@ async def _finish_partial(upload: Upload, content: Content) -> None:
 
 def later(upload_id: UUID) -> None:
     """Finish this upload off the request; harmless when repeated."""
-    if upload_id not in _known:
-        _known.add(upload_id)
-        _waiting.put_nowait(upload_id)
+    _due[upload_id] = None
+    if _bell is not None:
+        _bell.set()
 
 
 @asynccontextmanager
 async def service() -> AsyncIterator[None]:
     """Finish what waits, one after another, for as long as the server lives."""
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(_serve(), name="finishing")
-        try:
-            yield
-        finally:
-            task.cancel()
+    global _bell
+    bell = _bell = asyncio.Event()
+    bell.set()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(_serve(bell), name="finishing")
+            try:
+                yield
+            finally:
+                task.cancel()
+    finally:
+        _bell = None
 
 
-async def _serve() -> None:
+async def _serve(bell: asyncio.Event) -> None:
     while True:
-        upload_id = await _waiting.get()
-        _known.discard(upload_id)
-        try:
-            await finish_now(upload_id)
-        except ApiError as error:
-            log.info("upload could not be finished", file=str(upload_id), code=error.code)
-        except Exception:
-            log.exception("finishing failed; the sweep will try again", file=str(upload_id))
+        await bell.wait()
+        bell.clear()
+        while _due and not stopping.stopping():
+            upload_id = next(iter(_due))
+            del _due[upload_id]
+            await _try(upload_id)
+
+
+async def _try(upload_id: UUID) -> None:
+    try:
+        await finish_now(upload_id)
+    except ApiError as error:
+        log.info("upload could not be finished", file=str(upload_id), code=error.code)
+    except Exception:
+        log.exception("finishing failed; the sweep will try again", file=str(upload_id))
 
 
 async def finish_now(upload_id: UUID) -> None:

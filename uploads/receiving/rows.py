@@ -44,9 +44,9 @@ class Upload:
     parts: tuple[UUID, ...] = ()
 
 
-def expiry() -> datetime:
-    """When an upload that gets no further byte expires."""
-    return timezone.now() + timedelta(seconds=settings.UPLOAD_EXPIRES_SECONDS)
+def expiry(touched: datetime | None = None) -> datetime:
+    """When an upload expires that got its last byte at `touched` (default: now)."""
+    return (touched or timezone.now()) + timedelta(seconds=settings.UPLOAD_EXPIRES_SECONDS)
 
 
 def find(upload_id: UUID) -> Upload:
@@ -182,3 +182,35 @@ def release_parts(upload: Upload) -> None:
     """The partials were joined: they can go soon."""
     soon = timezone.now() + timedelta(seconds=JOINED_PARTS_SECONDS)
     Partial.objects.filter(pk__in=upload.parts, expires_at__gt=soon).update(expires_at=soon)
+
+
+# -- what the sweep asks --------------------------------------------------------------------------
+
+
+def stale(now: datetime) -> list[Upload]:
+    """Unfinished uploads, and partials, whose time is over unless a byte came lately."""
+    files = UploadedFile.objects.filter(complete=False, expires_at__lt=now)
+    partials = Partial.objects.filter(expires_at__lt=now)
+    return [of_file(file) for file in files] + [_of_partial(partial) for partial in partials]
+
+
+def extend(upload: Upload, expires_at: datetime) -> None:
+    """A byte has come lately."""
+    if upload.concat == "partial":
+        Partial.objects.filter(pk=upload.id).update(expires_at=expires_at)
+    else:
+        jobs.extend(upload.id, expires_at)
+
+
+def unfinished() -> list[Upload]:
+    """All that is being received."""
+    files = UploadedFile.objects.filter(complete=False)
+    partials = Partial.objects.filter(complete=False)
+    return [of_file(file) for file in files] + [_of_partial(partial) for partial in partials]
+
+
+def known(ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these ids that the database has."""
+    files = UploadedFile.objects.filter(pk__in=ids).values_list("pk", flat=True)
+    partials = Partial.objects.filter(pk__in=ids).values_list("pk", flat=True)
+    return {*files, *partials}

@@ -125,8 +125,7 @@ class UploadDoor(StreamingView):
         """Where the upload stands; an older request that still sends is told to let go."""
         tus.check_version(request.headers)
         upload = await _find(request, upload_id)
-        offset = await _offset(upload)
-        headers = {} if offset is None else creating.offset_headers(upload, offset)
+        headers = await _offset(upload)
         return answer(200, {"Cache-Control": "no-store"}, _facts(upload), headers)
 
     async def patch(self, request: HttpRequest, upload_id: UUID) -> HttpResponse:
@@ -142,7 +141,7 @@ class UploadDoor(StreamingView):
             upload = await _begin(upload, claim, append, body_of(request))
             if not upload.complete:
                 await arriving.append(upload, claim, body_of(request), checksum=append.checksum)
-            return answer(204, creating.offset_headers(upload, claim.content.offset))
+            return answer(204, creating.offset_headers(upload, claim.content))
 
     async def delete(self, request: HttpRequest, upload_id: UUID) -> HttpResponse:
         """End the upload, or delete the file that it has become."""
@@ -177,17 +176,17 @@ async def _find(request: HttpRequest, upload_id: UUID, need: Role = Role.UPLOADE
     return upload
 
 
-async def _offset(upload: Upload) -> int | None:
-    """Bytes stored; None for a final upload that is not joined yet."""
+async def _offset(upload: Upload) -> dict[str, str]:
+    """Upload-Offset; none for a final upload that is not joined yet."""
     if upload.complete:
-        return upload.size
+        return {"Upload-Offset": str(upload.size)}
     if upload.concat == "final":
-        return None
+        return {}
     whole = await in_pool(content.settled_length, upload.id)
     if whole is not None and whole == upload.size:
-        return whole
+        return {"Upload-Offset": str(whole)}
     async with locks.claim(upload.id) as claim:
-        return claim.content.offset
+        return creating.offset_headers(upload, claim.content)
 
 
 def _facts(upload: Upload) -> dict[str, str]:

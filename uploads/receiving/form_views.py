@@ -1,0 +1,171 @@
+"""The doors for forms and plain bodies: `POST /upload/` and `PUT /upload/NAME`.
+
+Both answer 303 to the page that shows what came, or 201 with JSON to who asks for it; the JSON is
+the body of the 303, too, for programs that ask for nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+
+from uploads import access
+from uploads.access import Access, Who
+from uploads.errors import (
+    ApiError,
+    BadCsrf,
+    BadRequest,
+    BodyTimeout,
+    BodyTooLarge,
+    DiskFull,
+    ShuttingDown,
+)
+from uploads.models import Role, UploadedFile
+from uploads.publishing.events import describe
+from uploads.receiving import metadata, plain
+from uploads.receiving.forms import Form, Part
+from uploads.receiving.metadata import Metadata
+from uploads.receiving.tus_views import StreamingView, body_of
+
+TOKEN_FIELD = "csrfmiddlewaretoken"  # noqa: S105 - a field's name
+FILE_FIELD = "file"
+ENDS_ALL = (BodyTimeout, BodyTooLarge, DiskFull, ShuttingDown)
+SKIP_BYTES = 256 * 1024 * 1024  # of a refused file, to come to the next one
+
+Refused = Sequence[tuple[str, ApiError]]
+
+
+@dataclass
+class Outcome:
+    """What became of each file of a request."""
+
+    taken: list[UploadedFile] = field(default_factory=list)
+    refused: list[tuple[str, ApiError]] = field(default_factory=list)
+    batch: str | None = None
+
+
+class FormDoor(StreamingView):
+    """`POST /upload/`. `page` makes the page that tells a person what was refused."""
+
+    page: Callable[[HttpRequest, Refused], HttpResponse] | None = None
+
+    async def post(self, request: HttpRequest) -> HttpResponse:
+        """Take every file of a form, one after another."""
+        who = access.here(request, Role.UPLOADER)
+        form = Form(body_of(request), request.headers.get("Content-Type", ""))
+        outcome = Outcome()
+        try:
+            await _take_all(request, who, form, outcome)
+        except ApiError as error:
+            if not outcome.taken:
+                raise
+            outcome.refused.append(("", error))
+        if not outcome.taken and not outcome.refused:
+            raise BadRequest(f"The form holds no file in its field «{FILE_FIELD}».")
+        if outcome.refused and self.page is not None and _wants(request, "text/html"):
+            return self.page(request, outcome.refused)
+        return describe_outcome(request, who, outcome)
+
+
+class PlainDoor(StreamingView):
+    """`PUT /upload/NAME`, as `curl -T` sends it."""
+
+    async def put(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Take the body as one file."""
+        who = access.here(request, Role.UPLOADER)
+        body = body_of(request)
+        about = Metadata(
+            name=metadata.clean_name(name),
+            batch=metadata.clean_batch(request.GET.get("batch", "")),
+            sha256=metadata.clean_sha256(request.GET.get("sha256", "")),
+        )
+        length = body.length if body.announced else 0
+        outcome = Outcome(batch=about.batch)
+        outcome.taken.append(await plain.take(who, about, body, length=length))
+        return describe_outcome(request, who, outcome)
+
+
+async def _take_all(request: HttpRequest, who: Access, form: Form, outcome: Outcome) -> None:
+    about = Metadata()
+    trusted = _trusted(request)
+    while (part := await form.next_part()) is not None:
+        if not trusted:
+            if part.name != TOKEN_FIELD:
+                raise BadCsrf
+            access.check_form_token(request, await part.text())
+            trusted = True
+        elif part.filename is not None:
+            if not await _take_one(who, about, part, outcome):
+                return
+        elif part.name == "batch":
+            outcome.batch = metadata.clean_batch(await part.text())
+            about = replace(about, batch=outcome.batch)
+        elif part.name == "batch_total":
+            about = replace(about, batch_total=metadata.clean_total(await part.text()))
+        else:
+            await part.text()
+
+
+def _trusted(request: HttpRequest) -> bool:
+    """Whether the request itself has shown where it comes from: by its token, or a header."""
+    who: Who | None = getattr(request, "who", None)
+    return who is None or who.via != "cookie" or hasattr(request, "csrf_checked")
+
+
+async def _take_one(who: Access, about: Metadata, part: Part, outcome: Outcome) -> bool:
+    """Take or refuse one file; False when those behind it need not be tried."""
+    name = part.filename or ""
+    if not name and not await _has_bytes(part):
+        return True  # what a browser sends for a file field that was left empty
+    try:
+        if part.name != FILE_FIELD:
+            raise BadRequest(f"Files come in the field «{FILE_FIELD}», not «{part.name}».")
+        about = replace(about, name=metadata.clean_name(name))
+        outcome.taken.append(await plain.take(who, about, part))
+    except ApiError as error:
+        shown = name.encode("utf-8", "replace").decode("utf-8")
+        outcome.refused.append((shown, error))
+        if isinstance(error, ENDS_ALL):
+            return False
+        await part.skip(SKIP_BYTES)
+    return True
+
+
+async def _has_bytes(part: Part) -> bool:
+    while not part.ended:
+        if await part.next_chunk():
+            return True
+    return False
+
+
+def describe_outcome(request: HttpRequest, who: Access, outcome: Outcome) -> HttpResponse:
+    """The answer: 201 or 303, and the status of the first refusal where nothing was taken."""
+    body: dict[str, Any] = {
+        "files": [describe(file, who.space_slug) for file in outcome.taken],
+        "refused": [{"name": name} | error.as_json() for name, error in outcome.refused],
+    }
+    headers: dict[str, str] = {}
+    status = 201
+    if not outcome.taken:
+        first = outcome.refused[0][1]
+        status, headers = first.status, first.headers
+        body |= first.as_json()
+    elif not _wants(request, "application/json"):
+        status, headers = 303, {"Location": _page_of(request, outcome)}
+    return HttpResponse(
+        orjson.dumps(body), status=status, headers=headers, content_type="application/json"
+    )
+
+
+def _wants(request: HttpRequest, media_type: str) -> bool:
+    return media_type in request.headers.get("Accept", "")
+
+
+def _page_of(request: HttpRequest, outcome: Outcome) -> str:
+    chosen = {"batch": outcome.batch, "space": request.GET.get("space")}
+    query = urlencode({name: value for name, value in chosen.items() if value})
+    page = "/files/" if outcome.batch else "/"
+    return f"{page}?{query}" if query else page

@@ -1,0 +1,75 @@
+"""The only module that takes files that come all or nothing: a form's parts, and plain bodies.
+
+Nobody can go on with such a file later, so whatever ends it early removes it; a mark beside its
+content lets the next start remove it where the server was killed.
+"""
+
+from collections.abc import Sequence
+
+from django.conf import settings
+
+from project import database
+from uploads import storage
+from uploads.access import Access
+from uploads.errors import NotFound, TooLarge, WrongState
+from uploads.models import UploadedFile
+from uploads.processing import jobs
+from uploads.processing.jobs import Arrival
+from uploads.receiving import arriving, finishing, locks, rows
+from uploads.receiving.intake import Flow, Source
+from uploads.receiving.locks import Claim
+from uploads.receiving.metadata import Metadata
+from uploads.storage import in_pool
+
+
+async def take(
+    who: Access, metadata: Metadata, body: Source, *, length: int | None = None
+) -> UploadedFile:
+    """Store a whole body as a file; `length` where it was announced.
+
+    Raises Disconnected or an ApiError; nothing is left of the file then.
+    """
+    if (length or 0) > settings.UPLOAD_MAX_BYTES:
+        raise TooLarge(f"At most {settings.UPLOAD_MAX_BYTES} bytes are taken.")
+    coming = arriving.arrival(who, metadata, length)
+    if (length or 0) <= arriving.SMALL_BYTES:
+        blocks = await arriving.gather(body)
+        if body.ended:
+            return await arriving.take_small(coming, blocks)
+    else:
+        blocks = []
+    storage.check_room(length or 0)
+    async with locks.claim(coming.id, new=True) as claim:
+        try:
+            return await _stream(coming, claim, body, blocks)
+        except BaseException:
+            claim.content.ended = True
+            await _undo(coming)
+            raise
+
+
+async def _stream(
+    coming: Arrival, claim: Claim, body: Source, before: Sequence[bytes]
+) -> UploadedFile:
+    mark = storage.mark(coming.id, "form")
+    await in_pool(mark.touch)
+    upload = await database.write(rows.create, coming)
+    room = settings.UPLOAD_MAX_BYTES if upload.size is None else upload.size
+    flow = Flow(claim, room, arriving.reporter(upload))
+    await flow.run(body, before)
+    if flow.overrun:
+        raise TooLarge(f"At most {room} bytes are taken.")
+    if upload.size is None:
+        await database.write(jobs.announce_size, upload.id, claim.content.offset)
+    file = await finishing.finish(upload, claim)
+    await in_pool(mark.unlink)
+    if file is None:  # cannot be: the digest was carried along
+        raise WrongState
+    return file
+
+
+async def _undo(coming: Arrival) -> None:
+    try:
+        await database.write(jobs.terminate, coming.id)
+    except (NotFound, WrongState):
+        storage.remove(coming.id)
