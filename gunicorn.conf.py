@@ -14,7 +14,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from uvicorn_worker import UvicornWorker
 
 from project import env
-from project.server import GRACEFUL_SECONDS, UVICORN
+from project.server import GRACEFUL_SECONDS, UVICORN, raise_file_limit
 
 COUNTS = env.text("PROMETHEUS_MULTIPROC_DIR", "", "Folder in which all web processes count.")
 
@@ -42,7 +42,8 @@ errorlog = "-"
 
 
 def on_starting(_arbiter: Any) -> None:
-    """Begin to count anew: what processes that are gone have counted is forgotten."""
+    """Before the first worker: more files, and counts without those of processes that are gone."""
+    raise_file_limit()
     if not COUNTS:
         return
     folder = Path(COUNTS)

@@ -1,5 +1,6 @@
-"""The only place that says how uvicorn serves us, in `manage.py serve` and gunicorn's workers."""
+"""The only place that says how a process serves us, in `manage.py serve` and gunicorn's workers."""
 
+import resource
 from typing import Any
 
 # A proxy must close an idle connection before we do, or a request may meet a closed door;
@@ -23,3 +24,12 @@ UVICORN: dict[str, Any] = {
     "timeout_keep_alive": KEEP_ALIVE_SECONDS,
     "timeout_graceful_shutdown": GRACEFUL_SECONDS,
 }
+
+
+def raise_file_limit() -> None:
+    """Let this process and its children open as many files as the system allows.
+
+    Each upload, subscriber and database connection is one.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -22,7 +22,7 @@ def stack(install, postgres, redis, tmp_path):
     machine = install()
     port, web = free_port(), free_port()
     machine.environment |= {
-        "DATABASE_URL": postgres.make_database(),
+        "DATABASE_URL": postgres.database(),
         "REDIS_URL": redis.url,
         "ENGINE": "procrastinate",
         "SECRET_KEY": os.urandom(32).hex(),

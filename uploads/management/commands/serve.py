@@ -3,7 +3,6 @@
 """
 
 import hashlib
-import resource
 import socket
 import sys
 from argparse import ArgumentParser
@@ -17,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from project.server import UVICORN
+from project.server import UVICORN, raise_file_limit
 from uploads import people
 from uploads.models import User
 
@@ -49,7 +48,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Prepare what is missing, then serve until a signal."""
         settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
-        _raise_file_limit()
+        raise_file_limit()
         listener = _listen(settings.PORT)
         _migrate()
         _collect_static()
@@ -88,11 +87,6 @@ def _listen(port: int) -> socket.socket:
             f"port {port} on 127.0.0.1 can't be had ({error.strerror}); set PORT to another"
         ) from None
     return listener
-
-
-def _raise_file_limit() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _migrate() -> None:
