@@ -1,0 +1,1 @@
+"""Measurements beside peers, in one run each. They print ratios and never fail by the clock."""

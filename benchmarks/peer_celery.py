@@ -1,0 +1,56 @@
+"""The peer of `benchmarks.processing`: the same processors on the same files, as Celery tasks."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+
+from uploads.processors import REGISTRY, Context, load_builtin, plan
+
+load_builtin()
+app = Celery("peer", broker=os.environ.get("PEER_REDIS"), backend=os.environ.get("PEER_REDIS"))
+app.conf.update(worker_hijack_root_logger=False, broker_connection_retry_on_startup=True)
+
+
+def take_apart(path: str) -> dict[str, Any]:
+    """Every step that the file's type asks for, in this process, without any isolation."""
+    results: dict[str, Any] = {}
+    file = Path(path)
+    kind: dict[str, str] = {"media_type": "application/octet-stream", "kind": "other"}
+    with tempfile.TemporaryDirectory() as folder:
+        for step in ["identify", *(p.name for p in _following(file, results, kind, folder))]:
+            if step not in results:
+                results[step] = _step(file, step, results, kind, folder)
+    return results
+
+
+def _following(file: Path, results: dict[str, Any], kind: dict[str, str], folder: str) -> list[Any]:
+    found = results["identify"] = _step(file, "identify", results, kind, folder)
+    kind.update(media_type=found["media_type"], kind=found["kind"])
+    return plan(found["media_type"], REGISTRY)
+
+
+def _step(
+    file: Path, name: str, results: dict[str, Any], kind: dict[str, str], folder: str
+) -> dict[str, Any]:
+    made = Path(folder) / name
+    made.mkdir(exist_ok=True)
+    context = Context(
+        path=file,
+        name=file.name,
+        media_type=kind["media_type"],
+        kind=kind["kind"],
+        size=file.stat().st_size,
+        results=dict(results),
+        folder=made,
+        report=lambda _done, _total, _unit: None,
+    )
+    return REGISTRY[name].run(context)
+
+
+@app.task
+def process(path: str) -> dict[str, Any]:
+    """One file."""
+    return take_apart(path)

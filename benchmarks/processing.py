@@ -1,0 +1,162 @@
+"""Small text files and photographs, from drop to processed, beside the same work done barely.
+
+Peers: the same processors in one bare loop; Celery with Redis and the same processors; libvips
+alone on the same cores.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from multiprocessing import get_context
+from pathlib import Path
+
+import httpx
+import pyvips
+
+from benchmarks import table
+from benchmarks.peer_celery import take_apart
+from tests.support import tus
+from tests.support.server import ROOT, Server
+from tests.support.services import Redis
+
+TEXTS = 1_000
+PHOTOGRAPHS = 200
+CONNECTIONS = 16
+CORES = os.cpu_count() or 1
+
+
+def main() -> None:
+    """Measure both rows."""
+    print(table.machine())
+    with tempfile.TemporaryDirectory(prefix="bench-processing-") as scratch:
+        folder = Path(scratch)
+        texts = [_text(folder, number) for number in range(TEXTS)]
+        ours = _dropped_to_processed(folder / "texts", texts)
+        bare, queued = _bare(texts), _celery(texts)
+        table.row(f"{TEXTS:,} small text files", ours, "files/s", bare_loop=bare, Celery=queued)
+        photographs = _photographs(folder)
+        ours = _dropped_to_processed(folder / "photographs", photographs)
+        alone = _vips_alone(photographs)
+        table.row(f"{PHOTOGRAPHS} photographs of 10 Mpx", ours, "files/s", libvips_alone=alone)
+
+
+def _text(folder: Path, number: int) -> Path:
+    path = folder / f"note-{number}.txt"
+    path.write_text(f"Note {number}\n" + "The quick brown fox jumps over the lazy dog.\n" * 60)
+    return path
+
+
+def _photographs(folder: Path) -> list[Path]:
+    """Noise on a slope: as hard for a codec as a photograph is."""
+    slope = pyvips.Image.xyz(3872, 2592)[0] / 20
+    paths = []
+    for number in range(8):
+        noise = pyvips.Image.gaussnoise(3872, 2592, mean=60 + number, sigma=12)
+        image = (slope + noise).cast("uchar").bandjoin([(slope / 2 + noise).cast("uchar")] * 2)
+        path = folder / f"photograph-{number}.jpg"
+        image.copy(interpretation="srgb").jpegsave(str(path), Q=88)
+        paths.append(path)
+    return [paths[number % len(paths)] for number in range(PHOTOGRAPHS)]
+
+
+def _dropped_to_processed(data: Path, paths: list[Path]) -> float:
+    """Files per second from the first byte sent to the last file's end."""
+    server = Server(data).start()
+    try:
+        token = server.token("bench")
+        return asyncio.run(_drop(server, token, paths))
+    finally:
+        server.stop()
+
+
+async def _drop(server: Server, token: str, paths: list[Path]) -> float:
+    headers = {"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"}
+    limits = httpx.Limits(max_connections=CONNECTIONS)
+    async with httpx.AsyncClient(
+        base_url=server.url, headers=headers, limits=limits, timeout=120
+    ) as client:
+        waiting = iter(paths)
+        began = time.monotonic()
+
+        async def sender() -> None:
+            for path in waiting:
+                content = path.read_bytes()
+                answer = await client.post(
+                    "/uploads/",
+                    content=content,
+                    headers={
+                        "Upload-Length": str(len(content)),
+                        "Upload-Metadata": tus.metadata(filename=path.name),
+                        "Content-Type": tus.OFFSET,
+                    },
+                )
+                answer.raise_for_status()
+
+        await asyncio.gather(*[sender() for _ in range(CONNECTIONS)])
+        while True:
+            counts = (await client.get("/api/counts/")).json()
+            if counts["processed"] == len(paths):
+                return len(paths) / (time.monotonic() - began)
+            assert not counts["failed"], counts
+            await asyncio.sleep(0.05)
+
+
+def _bare(paths: list[Path]) -> float:
+    began = time.monotonic()
+    for path in paths:
+        take_apart(str(path))
+    return len(paths) / (time.monotonic() - began)
+
+
+def _celery(paths: list[Path]) -> float:
+    with Redis() as redis:
+        environment = os.environ | {"PEER_REDIS": redis.url}
+        worker = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "celery", "-A", "benchmarks.peer_celery", "worker"),
+                *("-c", str(CORES), "--loglevel", "ERROR"),
+            ],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            return _through_celery(redis.url, paths)
+        finally:
+            worker.terminate()
+            worker.wait(timeout=20)
+
+
+def _through_celery(url: str, paths: list[Path]) -> float:
+    from celery import Celery  # noqa: PLC0415 - only this peer needs it
+
+    app = Celery("asker", broker=url, backend=url)
+    app.send_task("benchmarks.peer_celery.process", [str(paths[0])]).get(timeout=60)
+    began = time.monotonic()
+    sent = [app.send_task("benchmarks.peer_celery.process", [str(path)]) for path in paths]
+    for result in sent:
+        result.get(timeout=120)
+    return len(paths) / (time.monotonic() - began)
+
+
+def _vips_alone(paths: list[Path]) -> float:
+    """The two pictures that the image step makes, by libvips and nothing else, on all cores."""
+    with get_context("spawn").Pool(CORES, initializer=_one_thread) as pool:
+        pool.map(_thumbnails, [str(path) for path in paths[:CORES]])
+        began = time.monotonic()
+        pool.map(_thumbnails, [str(path) for path in paths], chunksize=4)
+        return len(paths) / (time.monotonic() - began)
+
+
+def _one_thread() -> None:
+    pyvips.concurrency_set(1)
+
+
+def _thumbnails(path: str) -> int:
+    preview = pyvips.Image.thumbnail(path, 1600)
+    small = pyvips.Image.thumbnail(path, 320)
+    return len(preview.webpsave_buffer(Q=80)) + len(small.webpsave_buffer(Q=80))
