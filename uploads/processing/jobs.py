@@ -2,8 +2,9 @@
 
 Each function is one move of the table in the design: a compare-and-set on the row, its event and
 counts, the doorbell after the commit. All are plain functions to be called inside a transaction
-(`database.write`). What a worker writes is fenced by the attempt that it claimed: a late or doubled
-message finds no row to change, and `LostLease` says so.
+(`database.write`), and lock rows in one order: job, file, space, batch. What a worker writes is
+fenced by the attempt that it claimed: a late or doubled message finds no row to change, and
+`LostLease` says so.
 """
 
 import uuid
@@ -15,12 +16,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from uploads import storage
 from uploads.errors import NotFound, QuotaReached, TooManyFiles, TooManyUploads, WrongState
 from uploads.models import ENDED, Artifact, Batch, Job, Space, Status, Step, UploadedFile
+from uploads.processing import queue
 from uploads.publishing import doorbell
 from uploads.publishing import log as stream
 from uploads.statements import Plus, insert, update
@@ -56,9 +58,9 @@ class Arrival:
 def create(arrival: Arrival) -> UploadedFile:
     """A file begins to be received. Raises QuotaReached, TooManyUploads, TooManyFiles."""
     file = _row(arrival, status=Status.RECEIVING)
-    _announce_batch(arrival)
     insert([file])
     _admit(stream.created(file), file.size or 0)
+    _admit_to_batch(arrival)
     return file
 
 
@@ -68,10 +70,10 @@ def receive(arrival: Arrival, *, sha256: str) -> UploadedFile:
     file = _row(arrival, status=Status.QUEUED)
     file.complete, file.received, file.received_at = True, arrival.size or 0, now
     file.sha256, file.expires_at = sha256, None
-    _announce_batch(arrival)
     insert([file])
     _enqueue(file, now)
     _admit(stream.created(file), file.size or 0)
+    _admit_to_batch(arrival)
     return file
 
 
@@ -129,15 +131,14 @@ def _admit(space: Space, size: int) -> None:
         raise QuotaReached(f"The space holds {used} of {quota} bytes; {size} more do not fit.")
 
 
-def _announce_batch(arrival: Arrival) -> None:
+def _admit_to_batch(arrival: Arrival) -> None:
+    """Refuse what the batch, which counts this file already, does not hold."""
     if arrival.batch is None:
         return
-    place = {"space_id": arrival.space_id, "key": arrival.batch}
     told = arrival.batch_total is not None
-    batch = update(Batch, {"total": arrival.batch_total} if told else {"gone": Plus(0)}, **place)
-    if batch is None:
-        batch, _ = Batch.objects.get_or_create(**place, defaults={"total": arrival.batch_total})
-    if sum(batch.counts.values()) >= settings.BATCH_MAX_FILES:
+    change = {"total": arrival.batch_total} if told else {"gone": Plus(0)}
+    batch = update(Batch, change, space_id=arrival.space_id, key=arrival.batch)
+    if batch is not None and sum(batch.counts.values()) > settings.BATCH_MAX_FILES:
         raise TooManyFiles(f"A batch holds at most {settings.BATCH_MAX_FILES} files.")
 
 
@@ -165,7 +166,7 @@ def cancel(file_id: uuid.UUID) -> UploadedFile | None:
     """queued, processing → cancelled; receiving → gone (None). Raises WrongState for what has
     ended.
     """
-    file = _locked(file_id)
+    file = _locked(file_id, with_job=True)
     if file.status == Status.RECEIVING:
         _remove(file)
         return None
@@ -185,7 +186,7 @@ def cancel(file_id: uuid.UUID) -> UploadedFile | None:
 
 def retry(file_id: uuid.UUID) -> UploadedFile:
     """processed, failed, cancelled → queued. Raises WrongState otherwise."""
-    file = _locked(file_id)
+    file = _locked(file_id, with_job=True)
     _need(file, *ENDED)
     before = file.status
     file.status, file.finished_at, file.error, file.step = Status.QUEUED, None, None, None
@@ -207,7 +208,9 @@ def retry(file_id: uuid.UUID) -> UploadedFile:
 
 def delete(file_id: uuid.UUID) -> None:
     """any → gone; a running job is stopped, content and artifacts are removed."""
-    _remove(_locked(file_id))
+    children = Q(file__parent=file_id)  # their rows change too: they lose their parent
+    list(Job.objects.select_for_update(of=("self", "file")).filter(children).order_by("pk"))
+    _remove(_locked(file_id, with_job=True))
 
 
 def _remove(file: UploadedFile) -> None:
@@ -260,29 +263,12 @@ def copy_of(step: StepRecord) -> StepRecord:
 
 
 def claim(worker: str, limit: int) -> list[Claimed]:
-    """Up to `limit` jobs, in our order: the space with the least running first, there by priority,
-    then by age.
-    """
+    """Up to `limit` jobs that are due, in the queue's order."""
     now = timezone.now()
-    return [_start(job, worker, now) for job in _next(limit, now)]
+    return [_start(file_id, worker, now) for file_id in queue.take(limit, now)]
 
 
-def _next(limit: int, now: datetime) -> list[Job]:
-    """Turn by turn: each space in its order gives its first, then each its second."""
-    waiting = Space.objects.filter(queued__gt=0).order_by("processing", "pk")
-    running = dict(waiting.values_list("pk", "processing")[: limit * 4])
-    heads: list[tuple[int, int, Job]] = []
-    for space_id, load in running.items():
-        jobs = Job.objects.select_for_update(skip_locked=True).filter(
-            space=space_id, state=Job.State.QUEUED
-        )
-        due = jobs.exclude(run_after__gt=now).order_by("-priority", "queued_at")[:limit]
-        heads += [(load + turn, space_id, job) for turn, job in enumerate(due)]
-    heads.sort(key=lambda head: head[:2])
-    return [job for _, _, job in heads[:limit]]
-
-
-def _start(job: Job, worker: str, now: datetime) -> Claimed:
+def _start(file_id: uuid.UUID, worker: str, now: datetime) -> Claimed:
     started = update(
         Job,
         {
@@ -292,14 +278,14 @@ def _start(job: Job, worker: str, now: datetime) -> Claimed:
             "tries": Plus(1),
             "lease_until": now + timedelta(seconds=settings.LEASE_SECONDS),
         },
-        file_id=job.pk,
+        file_id=file_id,
         state=Job.State.QUEUED,
     )
     if started is None:
         raise WrongState
     attempt = started.attempt
     change = {"status": Status.PROCESSING, "attempt": attempt, "error": None, "step": None}
-    file = _move(job.pk, Status.QUEUED, **change)
+    file = _move(file_id, Status.QUEUED, **change)
     stream.updated(file, Status.QUEUED)
     return Claimed(
         file.pk, attempt, file.space_id, file.batch, file.name, file.size or 0, file.sha256
@@ -312,9 +298,9 @@ def renew(worker: str, attempts: Iterable[tuple[uuid.UUID, int]]) -> set[uuid.UU
     until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
     mine = Job.objects.filter(pk__in=list(held), worker=worker, state=Job.State.RUNNING)
     kept = {pk for pk, attempt in mine.values_list("pk", "attempt") if held[pk] == attempt}
-    Job.objects.filter(pk__in=kept, worker=worker, state=Job.State.RUNNING).update(
-        lease_until=until
-    )
+    # what is locked is being written by this worker itself; its turn comes again before it is due
+    free = mine.filter(pk__in=kept).select_for_update(skip_locked=True)
+    mine.filter(pk__in=list(free.values_list("pk", flat=True))).update(lease_until=until)
     return set(held) - kept
 
 
@@ -358,7 +344,7 @@ def sweep() -> int:
 
 
 def _sweep(jobs: Any) -> int:
-    lost = list(jobs.select_for_update(skip_locked=True).order_by("lease_until")[:500])
+    lost = list(jobs.select_for_update(skip_locked=True).order_by("space_id", "pk")[:500])
     for job in lost:
         steps = Step.objects.filter(file=job.pk, attempt=job.attempt, status=Step.State.RUNNING)
         step = steps.values_list("name", flat=True).first()
@@ -458,7 +444,9 @@ def _forget_old_attempts(file_id: uuid.UUID, attempt: int) -> None:
 # -- shared ----------------------------------------------------------------------------------------
 
 
-def _locked(file_id: uuid.UUID) -> UploadedFile:
+def _locked(file_id: uuid.UUID, *, with_job: bool = False) -> UploadedFile:
+    if with_job:
+        Job.objects.select_for_update().filter(pk=file_id).first()
     file = UploadedFile.objects.select_for_update().filter(pk=file_id).first()
     if file is None:
         raise NotFound
