@@ -78,7 +78,7 @@ CORS_ORIGINS = env.words(
     "CORS_ORIGINS", "", "Other sites' origins whose pages may use the API and tus with a token."
 )
 CSRF_TRUSTED_ORIGINS = ORIGINS
-CSRF_FAILURE_VIEW = "uploads.reading.pages.bad_csrf"
+CSRF_FAILURE_VIEW = "uploads.reading.oops.bad_csrf"
 SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if all(o.startswith("https:") for o in ORIGINS) else None
 )
@@ -213,6 +213,7 @@ MIDDLEWARE = [
 # Upload, API and stream doors go through these few instead (see project/http.py); each is async
 # from end to end.
 LEAN_MIDDLEWARE = [
+    "project.cors.Cors",
     "uploads.receiving.tus_views.TusHeaders",
     "uploads.access.AnswerErrors",
     "uploads.access.Identify",

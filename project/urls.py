@@ -10,7 +10,7 @@ urlpatterns = [
     path("", include("uploads.urls")),
 ]
 
-handler400 = "uploads.reading.pages.bad_request"
-handler403 = "uploads.reading.pages.forbidden"
-handler404 = "uploads.reading.pages.not_found"
-handler500 = "uploads.reading.pages.failed"
+handler400 = "uploads.reading.oops.bad_request"
+handler403 = "uploads.reading.oops.forbidden"
+handler404 = "uploads.reading.oops.not_found"
+handler500 = "uploads.reading.oops.failed"

@@ -2,14 +2,18 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from uploads.reading import pages
-from uploads.receiving import tus_views
+from uploads.reading import pages, signing
+from uploads.receiving import form_views, tus_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.Dashboard.as_view(), name="dashboard"),
-    path("sign-in/", pages.SignIn.as_view(), name="sign-in"),
-    path("sign-in/<str:token>/", pages.SignIn.as_view(), name="sign-in-link"),
+    path("files/", pages.Files.as_view(), name="files"),
+    path("files/<uuid:file_id>/", pages.OneFile.as_view(), name="file"),
+    path("sign-in/", signing.SignIn.as_view(), name="sign-in"),
+    path("sign-in/<str:token>/", signing.SignIn.as_view(), name="sign-in-link"),
+    path("upload/", form_views.FormDoor.as_view(), name="form"),
+    path("upload/<path:name>/", form_views.PlainDoor.as_view(), name="plain"),
     path("uploads/", tus_views.Uploads.as_view(), name="uploads"),
     path("uploads/<uuid:upload_id>/", tus_views.UploadDoor.as_view(), name="upload"),
-    path("sign-out/", pages.SignOut.as_view(), name="sign-out"),
+    path("sign-out/", signing.SignOut.as_view(), name="sign-out"),
 ]

@@ -1,39 +1,29 @@
-"""The pages for people: dashboard, files, one file, signing in and out, what to say when something goes wrong."""
+"""The pages for people who are signed in: the dashboard, the files, one file."""
 
 import uuid
-from http import HTTPStatus
 from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
-from django.contrib.auth import authenticate, login, logout
-from django.contrib.auth.decorators import login_not_required
-from django.core.cache import cache
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
-from django.utils import timezone
-from django.utils.decorators import method_decorator
-from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import get_language, get_language_bidi
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.utils.translation.trans_real import DjangoTranslation
-from django.views import View
-from django.views.i18n import JavaScriptCatalog
+from django.utils.translation import gettext_lazy
 
 from project import database
 from uploads import access
-from uploads.errors import ApiError, Forbidden
-from uploads.models import IN_FLIGHT, Role, SignInLink, Space, UploadedFile, User
+from uploads.errors import ApiError, NotFound
+from uploads.models import IN_FLIGHT, Role, Space, Status, UploadedFile
 from uploads.processing import jobs
 from uploads.publishing.events import describe
-from uploads.reading import rows, scripts
+from uploads.reading import listing, rows, scripts
+from uploads.reading.details import detail
+from uploads.reading.frame import Page, show
 
 SHOWN_IN_FLIGHT = 60  # files in the page itself; the scripts bring the rest
 SHOWN_ENDED = 40
-TRIES = 10  # wrong passwords for one name or from one address, within
-TRIES_SECONDS = 300
-EVERY_PAGE = ("tokens", "base", "layout", "button", "status", "notice", "form")
+SHOWN_IN_LIST = 50
 SAMPLES = (
     ("image", "waterwheel.jpg"),
     ("table", "rivers.csv"),
@@ -41,100 +31,16 @@ SAMPLES = (
     ("text", "letter.txt"),
     ("other", "unknown.bin"),
 )
-
-
-# -- what every page knows ----------------------------------------------------------------------------------------------
-
-
-def _frame(name: str, request: HttpRequest, entry: str = "", sheets: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What the frame of a page needs; `entry` names its script."""
-    theme = request.COOKIES.get("theme", "")
-    return {
-        "name": name,
-        "language": get_language(),
-        "direction": "rtl" if get_language_bidi() else "ltr",
-        "theme": theme if theme in {"light", "dark"} else "",
-        "sheets": scripts.sheets(*EVERY_PAGE, *sheets),
-        "entry": entry and scripts.address(entry),
-        "import_map": scripts.import_map() if entry else "",
-        "preload": scripts.preloads(entry) if entry else (),
-        "username": request.user.get_username() if getattr(request, "user", None) else "",
-    }
-
-
-def _inside(frame: dict[str, Any], request: HttpRequest, place: access.Access, who: access.Who) -> dict[str, Any]:
-    """What a page for somebody signed in needs besides."""
-    elsewhere = place.space_slug != who.own
-    may_upload = place.may(Role.UPLOADER)
-    frame |= {
-        "space": place.space_slug,
-        "spaces": sorted(who.spaces),
-        "query_space": f"?space={place.space_slug}" if elsewhere else "",
-        "and_space": f"&space={place.space_slug}" if elsewhere else "",
-        "may_upload": may_upload,
-        "max_size": rows.size_words(settings.UPLOAD_MAX_BYTES),
-        "batch": str(uuid.uuid4()),
-    }
-    frame["boot"] = {
-        "csrf": {"cookie": settings.CSRF_COOKIE_NAME, "header": "X-CSRFToken"},
-        "user": place.user_id,
-        "space": place.space_slug,
-        "query": frame["query_space"],
-        "mayUpload": may_upload,
-        "limits": {"bytes": settings.UPLOAD_MAX_BYTES, "files": settings.BATCH_MAX_FILES},
-        "words": _catalog(),
-    }
-    return frame
-
-
-def _catalog() -> dict[str, Any] | None:
-    """The scripts' texts in the reader's language; None for English, which they are written in."""
-    language = get_language()
-    if language is None or language.startswith("en"):
-        return None
-    view = JavaScriptCatalog()
-    view.translation = DjangoTranslation(language, domain="djangojs")
-    return {"catalog": view.get_catalog(), "plural": view.get_plural()}
-
-
-def _show(
-    request: HttpRequest, template: str, context: dict[str, Any], status: int = HTTPStatus.OK
-) -> HttpResponse:
-    response = render(request, template, context, status=status)
-    response.headers["Cache-Control"] = "no-store"
-    if context["page"]["entry"]:
-        response.script_hashes = [scripts.import_map_hash()]  # type: ignore[attr-defined]
-    return response
-
-
-class Page(View):
-    """A page of one space, for its members."""
-
-    who: access.Who
-    place: access.Access
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Find out who and where; what is not theirs is not there."""
-        assert isinstance(request.user, User)
-        self.who = access.who_is(request.user, request.session.session_key)
-        try:
-            self.place = self.find_place(request, **kwargs)
-        except Forbidden as error:
-            raise PermissionDenied(error.message) from error
-        except ApiError as error:
-            raise Http404(error.message) from error
-        return super().dispatch(request, *args, **kwargs)
-
-    def find_place(self, request: HttpRequest, **kwargs: Any) -> access.Access:
-        """The space that the address names."""
-        return access.enter(self.who, request.GET.get("space"))
-
-    def frame(self, name: str, entry: str, *sheets: str) -> dict[str, Any]:
-        """What `base.html` needs."""
-        return _inside(_frame(name, self.request, entry, sheets), self.request, self.place, self.who)
-
-
-# -- the dashboard ------------------------------------------------------------------------------------------------------
+SORTS = {
+    "-created_at": gettext_lazy("Newest first"),
+    "created_at": gettext_lazy("Oldest first"),
+    "-finished_at": gettext_lazy("Last finished first"),
+    "name": gettext_lazy("Name, A to Z"),
+    "-name": gettext_lazy("Name, Z to A"),
+    "-size": gettext_lazy("Largest first"),
+    "size": gettext_lazy("Smallest first"),
+}
+NEWEST = "-created_at"
 
 
 class Dashboard(Page):
@@ -143,14 +49,17 @@ class Dashboard(Page):
     def get(self, request: HttpRequest) -> HttpResponse:
         """The page as it is now; its script keeps it so."""
         space = Space.objects.get(pk=self.place.space_id)
-        page = self.frame("dashboard", "millrace/dashboard", "dashboard", "drop", "batch", "row")
+        page = self.page("dashboard", "millrace/dashboard", "dashboard", "drop", "batch", "row")
         flight, ended = rows.groups(self._files(space), may_change=page["may_upload"])
-        page |= _storage(space)
-        page["first_run"] = not sum(space.counts.values())
-        page["in_flight"] = space.receiving + space.queued + space.processing
-        page["samples"] = [
-            {"kind": kind, "name": name, "url": scripts.sample(name)} for kind, name in SAMPLES
-        ]
+        page |= _storage(space) | {
+            "max_size": rows.size_words(settings.UPLOAD_MAX_BYTES),
+            "batch": str(uuid.uuid4()),
+            "first_run": not sum(space.counts.values()),
+            "in_flight": sum(space.counts[status] for status in IN_FLIGHT),
+            "samples": [
+                {"kind": kind, "name": name, "url": scripts.sample(name)} for kind, name in SAMPLES
+            ],
+        }
         context = {
             "page": page,
             "flight": flight,
@@ -159,7 +68,7 @@ class Dashboard(Page):
             "empty_row": rows.EMPTY_ROW,
             "empty_group": rows.EMPTY_GROUP,
         }
-        return _show(request, "dashboard.html", context)
+        return show(request, "dashboard.html", context)
 
     def _files(self, space: Space) -> list[dict[str, Any]]:
         mine = UploadedFile.objects.filter(space=space)
@@ -184,116 +93,120 @@ def _storage(space: Space) -> dict[str, Any]:
     return {"storage_words": words, "storage_percent": min(100, 100 * space.used_bytes // quota)}
 
 
-# -- signing in and out -------------------------------------------------------------------------------------------------
+class Files(Page):
+    """`/files/`: every file of the space; the address holds the view."""
 
-
-@method_decorator(login_not_required, name="dispatch")
-class SignIn(View):
-    """`/sign-in/`: by password. `/sign-in/TOKEN/`: by a link that works once."""
-
-    def get(self, request: HttpRequest, token: str = "") -> HttpResponseBase:
-        """The form; or, with a token, straight in."""
-        if token:
-            return self._by_link(request, token)
-        if request.user.is_authenticated:
-            return redirect(self._next(request))
-        return self._form(request)
-
-    def post(self, request: HttpRequest, token: str = "") -> HttpResponseBase:
-        """Try a name and a password."""
-        username = request.POST.get("username", "")[:150]
-        keys = [f"tries:{username}", f"tries:{request.META.get('REMOTE_ADDR', '')}"]
-        if max(cache.get(key, 0) for key in keys) >= TRIES:
-            note = _("Too many tries. Wait a few minutes, then try again.")
-            return self._form(request, note, HTTPStatus.TOO_MANY_REQUESTS)
-        user = authenticate(request, username=username, password=request.POST.get("password", ""))
-        if user is None:
-            for key in keys:
-                cache.add(key, 0, TRIES_SECONDS)
-                cache.incr(key)
-            return self._form(request, _("That name and password do not belong together."))
-        cache.delete_many(keys)
-        login(request, user)
-        return redirect(self._next(request))
-
-    def _by_link(self, request: HttpRequest, token: str) -> HttpResponseBase:
-        link = SignInLink.objects.filter(digest=access.digest(token), expires_at__gt=timezone.now())
-        found = link.select_related("user").first()
-        # the delete says who was first: a link works once
-        if found is None or not found.user.is_active or not link.delete()[0]:
-            if request.user.is_authenticated:
-                return redirect("dashboard")
-            note = _("This link was used before or is too old. Ask for a new one, or use your password.")
-            return self._form(request, note, HTTPStatus.GONE)
-        login(request, found.user)
-        return redirect("dashboard")
-
-    def _form(self, request: HttpRequest, note: str = "", status: int = HTTPStatus.OK) -> HttpResponse:
-        context = {
-            "page": _frame("sign-in", request),
-            "note": note,
-            "next": self._next(request),
-            "username": request.POST.get("username", ""),
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The first rows of the view; its script brings the rest and keeps them true."""
+        view = _view(request)
+        page = self.page("files", "millrace/files", "row", "files")
+        found = self._find(request, view)
+        page |= {
+            "filtered": any(view[name] for name in ("q", "status", "kind", "batch")),
+            "total_words": f"{len(found.files)}+" if found.next else len(found.files),
+            "next": self._next_address(request, found.next),
         }
-        return _show(request, "sign_in.html", context, status)
+        described = [describe(file, self.place.space_slug) for file in found.files]
+        context = {
+            "page": page,
+            "view": view,
+            "rows": [rows.row(file, may_change=False) for file in described],
+            "statuses": rows.STATUS_WORDS.items(),
+            "kinds": rows.KIND_WORDS.items(),
+            "sorts": SORTS.items(),
+            "empty_row": rows.EMPTY_ROW,
+        }
+        return show(request, "files.html", context)
 
-    def _next(self, request: HttpRequest) -> str:
-        wanted = request.POST.get("next") or request.GET.get("next") or "/"
-        here = url_has_allowed_host_and_scheme(
-            wanted, {request.get_host()}, require_https=request.is_secure()
+    def _find(self, request: HttpRequest, view: dict[str, str]) -> listing.Page:
+        filters = listing.Filters(
+            status=(view["status"],) if view["status"] else (),
+            kind=(view["kind"],) if view["kind"] else (),
+            batch=view["batch"] or None,
+            q=view["q"],
         )
-        return wanted if here else "/"
+        cursor = request.GET.get("cursor") or None
+        try:
+            return listing.page(
+                self.place.space_id, filters, sort=view["sort"], cursor=cursor, limit=SHOWN_IN_LIST
+            )
+        except ApiError:  # an old cursor: begin anew
+            return listing.page(
+                self.place.space_id, filters, sort=view["sort"], limit=SHOWN_IN_LIST
+            )
+
+    def _next_address(self, request: HttpRequest, cursor: str | None) -> str:
+        if cursor is None:
+            return ""
+        parameters = request.GET.copy()
+        parameters["cursor"] = cursor
+        return f"?{parameters.urlencode()}"
 
 
-class SignOut(View):
-    """`/sign-out/`."""
-
-    def post(self, request: HttpRequest) -> HttpResponseBase:
-        """End the session."""
-        logout(request)
-        return redirect("sign-in")
-
-
-# -- when something goes wrong ------------------------------------------------------------------------------------------
-
-
-def _oops(request: HttpRequest, status: HTTPStatus, title: str, message: str, *, again: bool = False) -> HttpResponse:
-    context = {
-        "page": _frame("error", request),
-        "code": status.value,
-        "title": title,
-        "message": message,
-        "again": again,
+def _view(request: HttpRequest) -> dict[str, str]:
+    """What the address asks for; words that mean nothing are left out."""
+    given = {name: request.GET.get(name, "")[:200] for name in ("q", "batch")}
+    status, kind = request.GET.get("status", ""), request.GET.get("kind", "")
+    sort, view = request.GET.get("sort", ""), request.GET.get("view", "")
+    return given | {
+        "status": status if status in rows.STATUS_WORDS else "",
+        "kind": kind if kind in rows.KIND_WORDS else "",
+        "sort": sort if sort in SORTS else NEWEST,
+        "view": view if view == "gallery" else "table",
     }
-    return _show(request, "error.html", context, status)
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """400."""
-    message = _("The address or the form that was sent can't be understood.")
-    return _oops(request, HTTPStatus.BAD_REQUEST, _("That request is not understood"), message)
+class OneFile(Page):
+    """`/files/ID/`: what is known of one file; a form for those without scripts."""
+
+    def find_place(self, request: HttpRequest, **kwargs: Any) -> access.Access:
+        """The file's own space, whatever the address says, where the reader is a member of it."""
+        file = UploadedFile.objects.select_related("space").filter(pk=kwargs["file_id"]).first()
+        if file is None:
+            raise NotFound
+        self.file = file
+        return access.enter(self.who, file.space.slug)
+
+    def get(self, request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
+        """The page as it is now; its script keeps it so."""
+        page = self.page("file", "millrace/file", "row", "file", "viewer")
+        found = detail(self.file, self.place.space_slug)
+        page["boot"] |= {"file": found, "advice": rows.ADVICE}
+        may, flight = page["may_upload"], self.file.status in IN_FLIGHT
+        error = found["error"] if self.file.status == Status.FAILED else None
+        page |= {
+            "complete": self.file.complete,
+            "in_flight": flight,
+            "may_again": may and not flight,
+            "may_remove": may,
+            "error": error,
+            "error_title": _("Processing failed"),
+            "advice": rows.ADVICE.get(error["code"], rows.ADVICE[""]) if error else "",
+        }
+        context = {
+            "page": page,
+            "row": rows.row(found, may_change=may),
+            "facts": rows.facts(found),
+            "steps": rows.steps(found),
+            "artifacts": rows.artifacts(found),
+        }
+        return show(request, "file.html", context)
+
+    def post(self, request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
+        """Retry, cancel or delete, by a form."""
+        action = request.POST.get("action", "")
+        if not self.place.may(Role.UPLOADER) or action not in ACTIONS:
+            return redirect(request.get_full_path())
+        try:
+            async_to_sync(database.write)(ACTIONS[action], file_id)
+        except ApiError as error:
+            messages.error(request, error.message)
+        back = (
+            f"/files/?space={self.place.space_slug}"
+            if action == "delete"
+            else request.get_full_path()
+        )
+        return redirect(back)
 
 
-def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """403."""
-    message = _("Your role in this space does not allow that. A manager of the space can change it.")
-    return _oops(request, HTTPStatus.FORBIDDEN, _("That is not for you"), message)
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """404."""
-    message = _("The file may have been deleted, or it belongs to somebody else.")
-    return _oops(request, HTTPStatus.NOT_FOUND, _("There is nothing here"), message)
-
-
-def failed(request: HttpRequest) -> HttpResponse:
-    """500."""
-    message = _("The server could not build this page. It was logged; nothing that you sent is lost.")
-    title = _("Something broke on our side")
-    return _oops(request, HTTPStatus.INTERNAL_SERVER_ERROR, title, message, again=True)
-
-
-def bad_csrf(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403 for a form whose token is missing or old."""
-    message = _("The page was open for too long, or its cookies are blocked. Go back, reload and try again.")
-    return _oops(request, HTTPStatus.FORBIDDEN, _("This form is too old"), message)
+ACTIONS = {"retry": jobs.retry, "cancel": jobs.cancel, "delete": jobs.delete}

@@ -1,11 +1,15 @@
-"""What templates show of files: words, sizes, groups. The scripts show the same from the same JSON (`frontend/static/js/words.js`)."""
+"""What templates show of files: words, sizes, groups.
+
+The scripts show the same from the same JSON (`frontend/static/js/words.js`).
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
@@ -45,6 +49,22 @@ MARKS = {
     Status.FAILED: "alert",
     Status.CANCELLED: "slash",
 }
+ADVICE: dict[str, str | Promise] = {
+    "bad_file": gettext_lazy(
+        "The file itself is broken or incomplete. Send it again from its source."
+    ),
+    "processor_error": gettext_lazy("Try again; if it fails the same way, the step has a fault."),
+    "crashed": gettext_lazy("The step died on this file. The other steps' results are kept."),
+    "memory_cap": gettext_lazy(
+        "The file needs more memory than a step may use (STEP_MEMORY_BYTES)."
+    ),
+    "time_cap": gettext_lazy("The file needs more time than a step may take (STEP_SECONDS)."),
+    "disk_cap": gettext_lazy("The step wrote more than it may (STEP_DISK_BYTES)."),
+    "output_cap": gettext_lazy("The step returned more than can be kept. Save it as an artifact."),
+    "invalid_result": gettext_lazy("The step returned something that is not JSON."),
+    "worker_lost": gettext_lazy("The machine that worked on it went away. Trying again is safe."),
+    "": gettext_lazy("The original is safe. You can try again."),
+}
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -74,6 +94,7 @@ class Row:
     mark: str
     status_word: str | Promise
     created_at: str = ""
+    created_words: str = ""
     size: str = ""
     kind_word: str | Promise = ""
     may_retry: bool = False
@@ -102,12 +123,17 @@ def row(file: dict[str, Any], *, may_change: bool) -> Row:
         mark=MARKS[status],
         status_word=STATUS_WORDS[status],
         created_at=file["created_at"],
+        created_words=_day(file["created_at"]),
         size=size_words(file["size"]),
         kind_word=kind_word,
         may_retry=may_change and status in (Status.FAILED, Status.CANCELLED),
         may_cancel=may_change and in_flight,
         may_delete=may_change and not in_flight,
     )
+
+
+def _day(moment: str | None) -> str:
+    return date_format(datetime.fromisoformat(moment), "DATE_FORMAT") if moment else ""
 
 
 def _folder(path: str, name: str) -> str:
@@ -131,7 +157,7 @@ EMPTY_GROUP = Group("", "", "", ())
 
 
 def groups(files: Iterable[dict[str, Any]], *, may_change: bool) -> tuple[list[Group], list[Group]]:
-    """Files (newest first) by batch: groups with something in flight, and groups that have ended."""
+    """Files (newest first) by batch: groups with something in flight, and those that have ended."""
     together: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for file in files:
         together[file["batch"] or f"file:{file['id']}"].append(file)
@@ -161,3 +187,38 @@ def _title(files: Sequence[dict[str, Any]]) -> str:
     tops = {file["path"].split("/", 1)[0] if "/" in file["path"] else "" for file in files}
     count = ngettext("%(count)s file", "%(count)s files", len(files)) % {"count": len(files)}
     return f"{tops.pop()} · {count}" if len(tops) == 1 and "" not in tops else count
+
+
+def facts(file: dict[str, Any]) -> list[tuple[str, str]]:
+    """What is known of every file, as pairs of words."""
+    identified = file["results"].get("identify", {})
+    pairs = [
+        (_("Type"), identified.get("description") or file["media_type"]),
+        (_("Size"), size_words(file["size"])),
+        (_("Uploaded"), _day(file["created_at"])),
+        (_("Finished"), _day(file["finished_at"])),
+        ("SHA-256", file["sha256"]),
+    ]
+    return [(word, value) for word, value in pairs if value]
+
+
+def steps(file: dict[str, Any]) -> list[dict[str, str]]:
+    """The steps, with how long each took."""
+    return [
+        {"name": step["name"], "status": step["status"], "took": took_words(step["duration_ms"])}
+        for step in file["steps"]
+    ]
+
+
+def artifacts(file: dict[str, Any]) -> list[dict[str, Any]]:
+    """What was made from it, with sizes as people say them."""
+    return [made | {"size_words": size_words(made["size"])} for made in file["artifacts"]]
+
+
+def took_words(milliseconds: int | None) -> str:
+    """ "12 ms", "3.4 s"; "" where it is not known."""
+    if milliseconds is None:
+        return ""
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    return f"{number_format(milliseconds / 1000, 1)} s"

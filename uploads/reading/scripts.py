@@ -1,7 +1,8 @@
 """The only module that knows the addresses of the pages' scripts and style sheets.
 
-Scripts name each other by bare names ("millrace/store"); an import map gives each its address, which in production carries a hash of
-the content. The map is the one inline script of a page, so its own hash goes into the Content-Security-Policy.
+Scripts name each other by bare names ("millrace/store"); an import map gives each its address,
+which in production carries a hash of the content. The map is the one inline script of a page, so
+its own hash goes into the Content-Security-Policy.
 """
 
 import base64

@@ -2,7 +2,8 @@
 
 import { address, boot } from "millrace/boot";
 import { clone, setData, setHidden, setIcon, setPart, setText } from "millrace/dom";
-import { KIND, MARK, STATUS, ago, bytes, dotted, gettext, left, measure } from "millrace/words";
+import { showTile } from "millrace/tile";
+import { KIND, MARK, STATUS, ago, bytes, dotted, left, measure } from "millrace/words";
 
 const RETRY = new Set(["failed", "cancelled", "refused"]);
 const CANCEL = new Set(["receiving", "queued", "processing", "waiting", "sending", "paused"]);
@@ -18,7 +19,6 @@ function parts(row) {
     name: find(".row-name"),
     about: find(".row-about"),
     tile: find(".tile"),
-    tileIcon: find(".tile .icon"),
     mark: find(".mark .icon"),
     word: find(".mark-word"),
     measure: find(".measure"),
@@ -42,7 +42,7 @@ export function patchRow(row, entry) {
   setText(part.name, entry.name);
   setLink(part, entry);
   setText(part.about, dotted(bytes(entry.size), KIND[kind], folder(entry)));
-  showTile(part, entry, kind);
+  showTile(part.tile, kind, entry.file?.thumbnail ?? null);
   setIcon(part.mark, MARK[status]);
   part.mark.classList.toggle("spin", status === "processing");
   setText(part.word, STATUS[status]);
@@ -67,25 +67,6 @@ function setLink(part, entry) {
 
 function folder({ path, name }) {
   return path && path.endsWith(name) ? path.slice(0, -name.length).replace(/\/$/, "") : "";
-}
-
-function showTile(part, entry, kind) {
-  setIcon(part.tileIcon, kind || "other");
-  const source = entry.file?.thumbnail ?? null;
-  let image = part.tile.querySelector("img");
-  if (!source) {
-    image?.remove();
-    return;
-  }
-  if (image?.getAttribute("src") === source) return;
-  image?.remove();
-  image = new Image(40, 40);
-  image.alt = "";
-  image.loading = "lazy";
-  image.decoding = "async";
-  image.onerror = () => image.remove();
-  image.src = source;
-  part.tile.append(image);
 }
 
 /** What to say beside the status: how far, how fast, why not. */
@@ -132,5 +113,3 @@ function showActions({ actions }, entry, status) {
   setHidden(actions.cancel, !(may && CANCEL.has(status)));
   setHidden(actions.delete, !(may && (ENDED.has(status) || status === "refused")));
 }
-
-export const deleteQuestion = (name) => gettext("Delete “%(name)s” and everything that was made from it?", { name });

@@ -1,0 +1,221 @@
+// One file: shows what the API says of it, and again whenever the stream says that it changed.
+
+import { act } from "millrace/actions";
+import { address, ask, boot, Refused } from "millrace/boot";
+import { $, h, icon, inFrame, setData, setHidden, setIcon, setPart, setText } from "millrace/dom";
+import { command, complain, say, showLine, startFrame, toast } from "millrace/frame";
+import { telling } from "millrace/row";
+import { Line, streamAddress } from "millrace/socket";
+import { Store } from "millrace/store";
+import { showTile } from "millrace/tile";
+import { details, moreFacts, preview } from "millrace/viewers/index";
+import { facts, message } from "millrace/viewers/parts";
+import { KIND, MARK, STATUS, bytes, dotted, gettext, number, took, when } from "millrace/words";
+
+const IN_FLIGHT = new Set(["receiving", "queued", "processing"]);
+const ENDED = new Set(["processed", "failed", "cancelled"]);
+const REST = 150; // ms between two questions for the whole
+
+let file = boot.file;
+const shown = {}; // what each part of the page shows, as text, so that only what changed is built anew
+
+// -- asking ----------------------------------------------------------------------------------------------------------------
+
+let timer = 0;
+function refresh() {
+  clearTimeout(timer);
+  timer = setTimeout(async () => {
+    try {
+      file = await ask("GET", `/api/files/${boot.file.id}/`);
+      inFrame(show);
+    } catch (error) {
+      if (error instanceof Refused && error.status === 404) gone();
+      else complain(error);
+    }
+  }, REST);
+}
+
+function gone() {
+  line.stop();
+  $("main").replaceChildren(h("div", { class: "empty" }, icon("trash"), h("h2", {}, gettext("This file was deleted")), h("p", {}, h("a", { class: "button", href: address("/files/") }, gettext("To the files")))));
+}
+
+const store = new Store(({ type, before, file: now }) => {
+  if (now.id !== boot.file.id) return;
+  if (type === "gone") {
+    gone();
+    return;
+  }
+  const changed = !before || before.status !== now.status || before.attempt !== now.attempt || before.step?.name !== now.step?.name;
+  file = { ...file, ...now };
+  inFrame(showMoving);
+  if (changed) refresh();
+  if (before && ENDED.has(now.status) && !ENDED.has(before.status)) say(`${now.name}: ${STATUS[now.status]}`);
+});
+
+const line = new Line(streamAddress(boot.query), {
+  hello: () => ({ after: store.cursor, file: boot.file.id }),
+  onState: showLine,
+  onFrame: (frame) => store.apply(frame),
+});
+
+// -- showing ---------------------------------------------------------------------------------------------------------------
+
+/** Calls `build` only where what it is built from has changed. */
+function part(name, source, build) {
+  const text = JSON.stringify(source);
+  if (shown[name] === text) return;
+  shown[name] = text;
+  build();
+}
+
+function show() {
+  showMoving();
+  part("facts", [file.sha256, file.media_type, file.results, file.finished_at, file.attempt], () => $("facts").replaceChildren(...facts(allFacts()).children));
+  part("steps", file.steps, showSteps);
+  part("made", file.artifacts, showMade);
+  part("preview", [file.results, file.artifacts, IN_FLIGHT.has(file.status), file.error?.code], showPreview);
+  part("details", [file.results, file.artifacts], () => $("details").replaceChildren(...details(file)));
+}
+
+function showMoving() {
+  const head = $("head");
+  setData(head, "status", file.status);
+  setData(head, "kind", file.kind ?? "");
+  showTile(head.querySelector(".tile"), file.kind, file.thumbnail);
+  const mark = head.querySelector(".mark .icon");
+  setIcon(mark, MARK[file.status]);
+  mark.classList.toggle("spin", file.status === "processing");
+  setText(head.querySelector(".mark-word"), STATUS[file.status]);
+  setText($("head-about"), dotted(bytes(file.size), file.results.identify?.description ?? KIND[file.kind]));
+  const flight = IN_FLIGHT.has(file.status);
+  const button = (action) => head.querySelector(`[data-action="${action}"]`);
+  setHidden(button("cancel"), !(boot.mayUpload && flight));
+  setHidden(button("retry"), !(boot.mayUpload && !flight));
+  setText(button("retry").lastElementChild, file.status === "failed" || file.status === "cancelled" ? gettext("Retry") : gettext("Process again"));
+  setHidden(button("delete"), !boot.mayUpload);
+  setHidden($("download"), file.status === "receiving");
+  setHidden($("running"), !flight);
+  if (flight) showRunning();
+  setHidden($("trouble"), file.status !== "failed");
+  if (file.status === "failed") showTrouble();
+}
+
+function showRunning() {
+  const { step } = file;
+  setData($("running"), "status", file.status);
+  setText($("running-words"), file.status === "processing" && step ? gettext("Step %(step)s", { step: step.name }) : STATUS[file.status]);
+  setText($("running-measure"), file.status === "processing" && step ? telling({ file }, "processing").replace(`${step.name} · `, "") : telling({ file, size: file.size }, file.status));
+  const bar = $("running-bar");
+  const [received, done] = bar.children;
+  setPart(received, file.status === "receiving" ? file.received / (file.size || 1) : 1);
+  const key = `${file.attempt}/${step?.name}`;
+  if (bar.dataset.key !== key) {
+    bar.dataset.key = key;
+    done.part = undefined;
+    done.classList.remove("moves");
+    done.style.setProperty("--part", "0");
+  }
+  setPart(done, step?.total ? step.done / step.total : 0);
+  bar.classList.toggle("unmeasured", file.status === "processing" && !step?.total);
+  bar.setAttribute("aria-valuenow", Math.floor(100 * (file.status === "receiving" ? file.received / (file.size || 1) : step?.total ? step.done / step.total : 0)));
+}
+
+function showTrouble() {
+  const { code, message: words, step } = file.error ?? {};
+  setText($("trouble-title"), step ? gettext("The step “%(step)s” failed", { step }) : gettext("Processing failed"));
+  setText($("trouble-words"), words ?? "");
+  setText($("trouble-advice"), boot.advice[code] ?? boot.advice[""]);
+}
+
+function allFacts() {
+  const { identify = {} } = file.results;
+  const expected = identify.extension_matches === false;
+  return [
+    [gettext("Type"), identify.description ? h("span", { title: file.media_type ?? "" }, identify.description) : file.media_type],
+    [gettext("Size"), file.size === null ? null : h("span", { title: gettext("%(n)s bytes", { n: number(file.size) }) }, bytes(file.size))],
+    ...moreFacts(file),
+    [gettext("Extension"), expected ? h("span", { class: "warn" }, gettext("“.%(found)s” does not fit the content; usual is .%(usual)s", { found: identify.extension, usual: (identify.expected ?? []).join(", .") })) : null],
+    [gettext("Folder"), file.path ? file.path.slice(0, -file.name.length).replace(/\/$/, "") : null],
+    [gettext("Uploaded"), when(file.created_at)],
+    [gettext("Finished"), file.finished_at ? when(file.finished_at) : null],
+    [gettext("Attempt"), file.attempt > 1 ? number(file.attempt) : null],
+    ["SHA-256", file.sha256 ? copyable(file.sha256) : null],
+  ];
+}
+
+function copyable(text) {
+  return h("button", { class: "copyable", type: "button", title: gettext("Copy"), "aria-label": gettext("Copy %(text)s", { text }), onclick: () => navigator.clipboard.writeText(text).then(() => toast(gettext("Copied"))) },
+    h("span", { class: "mono" }, `${text.slice(0, 8)}…${text.slice(-8)}`), icon("copy"));
+}
+
+const STEP_ICON = { done: "check", running: "wheel", failed: "alert", skipped: "minus", waiting: "clock" };
+
+function showSteps() {
+  const steps = file.steps.filter(({ attempt }) => attempt === file.attempt || attempt === undefined);
+  const times = steps.flatMap(({ started_at: from, finished_at: to }) => [from, to]).filter(Boolean).map(Date.parse);
+  const begin = Math.min(...times);
+  const whole = Math.max(1, Math.max(...times) - begin);
+  setHidden($("steps-card"), steps.length === 0);
+  $("steps").replaceChildren(...steps.map((step) => showStep(step, begin, whole)));
+}
+
+function showStep(step, begin, whole) {
+  const span = h("i");
+  if (step.started_at) {
+    span.style.setProperty("--from", `${(100 * (Date.parse(step.started_at) - begin)) / whole}%`);
+    span.style.setProperty("--long", `${(100 * (step.duration_ms ?? 0)) / whole}%`);
+  }
+  const mark = icon(STEP_ICON[step.status], step.status === "running" ? "icon spin" : "icon");
+  return h("li", { class: "step", "data-step": step.status, title: `${step.name} v${step.version}` },
+    mark, h("span", { class: "step-name" }, step.name, h("span", { class: "unseen" }, ` ${step.status}`)),
+    h("span", { class: "step-took numbers" }, took(step.duration_ms)),
+    step.started_at ? h("span", { class: "step-span", "aria-hidden": "true" }, span) : null,
+    step.error ? h("span", { class: "step-why" }, step.error.message) : null);
+}
+
+function showMade() {
+  const made = file.artifacts;
+  setHidden($("made-card"), made.length === 0);
+  $("made").replaceChildren(...made.map(({ name, url, size }) => h("li", {}, h("a", { href: url, download: name }, icon("download"), h("span", { class: "cut" }, name), h("span", { class: "quiet numbers" }, bytes(size))))));
+}
+
+function showPreview() {
+  const artifact = (step, name) => file.artifacts.find((each) => each.step === step && each.name === name);
+  const view = preview(file, { artifact, artifacts: file.artifacts, content: address(`/api/files/${file.id}/content/`) });
+  $("preview").replaceChildren(view ?? stand());
+}
+
+/** What stands where there is nothing to see yet, or ever. */
+function stand() {
+  if (file.status === "receiving") return message("upload", gettext("Still being received"), gettext("The preview comes once every byte is here."));
+  if (IN_FLIGHT.has(file.status)) return message("wheel", gettext("Being taken apart"), gettext("The preview comes by itself."));
+  if (file.status === "failed") return message("alert", gettext("No preview"), gettext("The original is safe and can be downloaded."));
+  if (file.status === "cancelled") return message("slash", gettext("Cancelled before there was a preview"));
+  return message(file.kind || "other", gettext("No preview for this kind of file"), gettext("What was found in it is below."));
+}
+
+// -- doing -----------------------------------------------------------------------------------------------------------------
+
+async function run(action) {
+  if (!(await act(file, action))) return;
+  if (action === "delete") location.assign(address("/files/"));
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-action]");
+  if (!button) return;
+  event.preventDefault();
+  run(button.dataset.action);
+});
+
+startFrame();
+command("back", { key: "Escape", help: gettext("Back to the files"), run: () => location.assign(address("/files/")) });
+command("download", { key: "d", help: gettext("Download"), run: () => $("download").click() });
+if (boot.mayUpload) {
+  command("retry", { key: "r", help: gettext("Process again"), run: () => !IN_FLIGHT.has(file.status) && run("retry") });
+  command("cancel", { key: "c", help: gettext("Cancel"), run: () => IN_FLIGHT.has(file.status) && run("cancel") });
+  command("delete", { key: "Delete", help: gettext("Delete"), run: () => run("delete") });
+}
+show();
+line.start();

@@ -1,0 +1,331 @@
+// The page of all files: fetches pages as one scrolls, keeps them true by the stream, lets many be chosen.
+
+import { actOnAll } from "millrace/actions";
+import { address, ask, boot } from "millrace/boot";
+import { $, clone, inFrame, setData, setHidden, setIcon, setText } from "millrace/dom";
+import { command, complain, say, showLine, startFrame } from "millrace/frame";
+import { Listing } from "millrace/listing";
+import { telling } from "millrace/row";
+import { Line, streamAddress } from "millrace/socket";
+import { Store } from "millrace/store";
+import { showTile } from "millrace/tile";
+import { VirtualRows } from "millrace/virtual";
+import { KIND, MARK, STATUS, ago, bytes, gettext, ngettext, number, when } from "millrace/words";
+
+const PAGE = 100; // files fetched at once
+const AHEAD = 30; // rows before the end at which the next page is asked for
+const TYPING = 180; // ms of rest before a search is sent
+const CARD_WIDTH = 220; // px, least
+const CLOCK = 20_000; // ms
+
+const tools = $("tools");
+const sheet = $("sheet");
+let listing = new Listing(readView());
+let fetching = null;
+const chosen = new Set();
+let anchor = -1; // the row that a range of choices starts from
+let clock = 0;
+
+// -- the view, which the address holds -----------------------------------------------------------------------------------
+
+function readView() {
+  const form = new FormData(tools);
+  const field = (name) => (form.get(name) ?? "").toString().trim();
+  return { q: field("q"), status: field("status"), kind: field("kind"), sort: field("sort"), batch: field("batch"), view: sheet.dataset.view || "table" };
+}
+
+function viewAddress({ q, status, kind, sort, batch, view }) {
+  return address("/files/", { q, status, kind, batch, sort: sort === tools.sort.options[0].value ? "" : sort, view: view === "gallery" ? view : "" });
+}
+
+function changeView({ push = false } = {}) {
+  const view = readView();
+  history[push ? "pushState" : "replaceState"](view, "", viewAddress(view));
+  listing = new Listing(view);
+  clearChoice();
+  fetching?.abort();
+  fetching = null;
+  fetchMore({ fresh: true });
+}
+
+addEventListener("popstate", () => {
+  const parameters = new URLSearchParams(location.search);
+  for (const name of ["q", "status", "kind"]) tools.elements[name].value = parameters.get(name) ?? "";
+  tools.sort.value = parameters.get("sort") ?? tools.sort.options[0].value;
+  setLayout(parameters.get("view") ?? "table");
+  listing = new Listing(readView());
+  fetchMore({ fresh: true });
+});
+
+let typing = 0;
+tools.addEventListener("input", (event) => {
+  clearTimeout(typing);
+  if (event.target.name === "q") typing = setTimeout(changeView, TYPING);
+});
+tools.addEventListener("change", (event) => {
+  if (event.target.name !== "q") changeView({ push: true });
+});
+tools.addEventListener("submit", (event) => {
+  event.preventDefault();
+  clearTimeout(typing);
+  changeView({ push: true });
+});
+
+// -- pages ---------------------------------------------------------------------------------------------------------------
+
+async function fetchMore({ fresh = false } = {}) {
+  if (fetching || listing.next === null) return;
+  const { q, status, kind, sort, batch } = listing.view;
+  const current = listing;
+  fetching = new AbortController();
+  const { signal } = fetching;
+  try {
+    const page = await ask("GET", "/api/files/", { parameters: { q, status, kind, sort, batch, limit: PAGE, cursor: current.next ?? "" }, signal });
+    if (current !== listing) return;
+    listing.add(page);
+    if (fresh) scrollTo(0, Math.min(scrollY, sheet.offsetTop));
+    fetching = null;
+    show();
+    if (page.items.length < PAGE / 2 && page.next) fetchMore(); // a search may find few in what one page looks at
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    fetching = null;
+    complain(error);
+  }
+}
+
+function seen() {
+  const rows = $("lines").querySelectorAll("[data-index]");
+  const last = rows.length ? Number(rows[rows.length - 1].dataset.index) : 0;
+  if (last >= listing.items.length - AHEAD) fetchMore();
+}
+addEventListener("scroll", () => inFrame(seen), { passive: true });
+
+// -- rows ----------------------------------------------------------------------------------------------------------------
+
+const gallery = () => sheet.dataset.view === "gallery";
+let columns = 1;
+let height = 60;
+
+function measureSheet() {
+  columns = gallery() ? Math.max(2, Math.floor(sheet.clientWidth / CARD_WIDTH)) : 1;
+  height = parseFloat(getComputedStyle(sheet).getPropertyValue("--line-height"));
+  sheet.style.setProperty("--columns", columns);
+}
+addEventListener("resize", () => inFrame(measureSheet));
+
+const rows = new VirtualRows($("lines"), {
+  create: () => clone("line-template"),
+  patch: patchLine,
+  keyOf: (file) => file.id,
+  versionOf: () => clock,
+  columns: () => columns,
+  height: () => height,
+});
+
+function parts(line) {
+  const find = (selector) => line.querySelector(selector);
+  line.parts ??= {
+    check: find(".check"),
+    tile: find(".tile"),
+    name: find(".line-name"),
+    about: find(".line-about"),
+    mark: find(".mark .icon"),
+    word: find(".mark-word"),
+    kind: find(".line-kind"),
+    size: find(".line-size"),
+    time: find("time"),
+  };
+  return line.parts;
+}
+
+function patchLine(line, file, index) {
+  const part = parts(line);
+  setData(line, "id", file.id);
+  setData(line, "status", file.status);
+  setData(line, "kind", file.kind ?? "");
+  line.setAttribute("aria-rowindex", index + 2);
+  part.check.checked = chosen.has(file.id);
+  line.setAttribute("aria-selected", part.check.checked);
+  part.check.setAttribute("aria-label", gettext("Select %(name)s", { name: file.name }));
+  showTile(part.tile, file.kind, file.thumbnail);
+  setText(part.name, file.name);
+  part.name.title = file.path || file.name;
+  part.name.setAttribute("href", address(`/files/${file.id}/`));
+  setText(part.about, about(file));
+  setIcon(part.mark, MARK[file.status]);
+  part.mark.classList.toggle("spin", file.status === "processing");
+  setText(part.word, STATUS[file.status]);
+  setText(part.kind, KIND[file.kind] ?? "");
+  setText(part.size, bytes(file.size));
+  setText(part.time, ago(file.created_at));
+  part.time.dateTime = file.created_at;
+  part.time.title = when(file.created_at);
+}
+
+function about(file) {
+  if (file.status === "processed" || file.status === "cancelled") return file.path ? file.path.slice(0, -file.name.length).replace(/\/$/, "") : "";
+  return telling({ file, size: file.size, receivedBytes: file.received }, file.status);
+}
+
+function show() {
+  rows.set(listing.items);
+  const none = listing.items.length === 0 && listing.next === null;
+  setHidden(sheet, none);
+  setHidden($("empty"), !none);
+  if (none) showEmpty();
+  setText($("total"), total());
+  sheet.setAttribute("aria-rowcount", listing.next === null ? listing.items.length + 1 : -1);
+  const fresh = $("fresh");
+  setHidden(fresh, listing.unseen === 0);
+  if (listing.unseen) setText(fresh.firstElementChild, ngettext("Show %(count)s new file", "Show %(count)s new files", listing.unseen));
+  inFrame(seen);
+}
+
+function filtered() {
+  const { q, status, kind, batch } = listing.view;
+  return Boolean(q || status || kind || batch);
+}
+
+function total() {
+  const { q, kind, batch, status } = listing.view;
+  if (listing.next === null) return number(listing.items.length);
+  if (q || kind || batch || !store.counts) return `${number(listing.items.length)}+`;
+  return number(status ? store.counts[status] : Object.values(store.counts).reduce((sum, count) => sum + count, 0));
+}
+
+function showEmpty() {
+  const some = filtered();
+  setText($("empty-title"), some ? gettext("Nothing fits") : gettext("No files yet"));
+  setText($("empty-words"), some ? gettext("Try other words, or fewer filters.") : gettext("What you send on the dashboard is listed here."));
+  const go = $("empty-go");
+  setText(go, some ? gettext("Show all files") : gettext("To the dashboard"));
+  go.href = address(some ? "/files/" : "/");
+}
+
+// -- the stream ------------------------------------------------------------------------------------------------------------
+
+const store = new Store((change) => {
+  const moved = listing.change(change);
+  if (moved < 0) forgetChoice(change.file.id);
+  if (moved && Math.floor((Math.abs(moved) - 1) / columns) * height < -$("lines").getBoundingClientRect().top) shift += Math.sign(moved);
+  if (change.type === "put" && !listing.byId.has(change.file.id) && change.file.finished_at) store.forget(change.file.id);
+});
+let shift = 0; // rows that came or went above what is seen
+
+const line = new Line(streamAddress(boot.query), {
+  hello: () => ({ after: store.cursor }),
+  onState: showLine,
+  onFrame: (frame) => {
+    if (frame.type === "position") {
+      if (store.missed(frame.cursor)) line.again();
+      return;
+    }
+    store.apply(frame);
+    inFrame(showLive);
+  },
+});
+
+function showLive() {
+  show();
+  if (shift && columns === 1) {
+    rows.render();
+    scrollBy({ top: shift * height, behavior: "instant" });
+  }
+  shift = 0;
+}
+
+// -- choosing ----------------------------------------------------------------------------------------------------------------
+
+function clearChoice() {
+  chosen.clear();
+  anchor = -1;
+  showChoice();
+}
+
+function forgetChoice(id) {
+  if (chosen.delete(id)) showChoice();
+}
+
+function choose(index, on, { range = false } = {}) {
+  const from = range && anchor >= 0 ? Math.min(anchor, index) : index;
+  const to = range && anchor >= 0 ? Math.max(anchor, index) : index;
+  for (let at = from; at <= to; at += 1) {
+    const file = listing.items[at];
+    if (on) chosen.add(file.id);
+    else chosen.delete(file.id);
+  }
+  anchor = index;
+  showChoice();
+}
+
+function showChoice() {
+  clock += 1;
+  setHidden($("selected"), chosen.size === 0);
+  if (chosen.size) setText($("selected-words"), ngettext("%(count)s selected", "%(count)s selected", chosen.size));
+  const all = $("select-all");
+  all.checked = chosen.size > 0 && chosen.size === listing.items.length;
+  all.indeterminate = chosen.size > 0 && !all.checked;
+  rows.set(listing.items);
+}
+
+$("lines").addEventListener("click", (event) => {
+  const check = event.target.closest(".check");
+  if (check) choose(Number(check.closest(".line").dataset.index), check.checked, { range: event.shiftKey });
+});
+$("select-all").addEventListener("change", (event) => {
+  for (const { id } of listing.items) {
+    if (event.target.checked) chosen.add(id);
+    else chosen.delete(id);
+  }
+  showChoice();
+});
+
+async function onChosen(action, statuses = null) {
+  const ids = listing.chosen(chosen).filter(({ status }) => !statuses || statuses.includes(status)).map(({ id }) => id);
+  if (!ids.length) {
+    say(gettext("None of them can be tried again now."));
+    return;
+  }
+  if (await actOnAll(ids, action)) clearChoice();
+}
+
+// -- commands ----------------------------------------------------------------------------------------------------------------
+
+function setLayout(view) {
+  sheet.dataset.view = view;
+  for (const each of ["table", "gallery"]) document.querySelector(`[data-command="view-${each}"]`).setAttribute("aria-pressed", String(each === view));
+  measureSheet();
+  rows.set(listing.items);
+}
+
+function layout(view) {
+  setLayout(view);
+  history.replaceState(null, "", viewAddress(readView()));
+}
+
+const step = (by) => () => rows.focus(rows.focused < 0 ? 0 : rows.focused + by);
+
+function learnCommands() {
+  command("search", { key: "/", help: gettext("Search"), run: () => tools.q.select() });
+  command("next", { key: "j", help: gettext("Next file"), run: step(1) });
+  command("previous", { key: "k", help: gettext("Previous file"), run: step(-1) });
+  command("select", { key: "x", help: gettext("Select the file in focus"), run: () => rows.focused >= 0 && choose(rows.focused, !chosen.has(listing.items[rows.focused].id)) });
+  command("view-table", { key: "v t", help: gettext("Table"), run: () => layout("table") });
+  command("view-gallery", { key: "v g", help: gettext("Gallery"), run: () => layout("gallery") });
+  command("clear-selection", { key: "Escape", help: gettext("Clear the selection"), run: clearChoice });
+  command("show-new", { run: () => changeView() });
+  if (!boot.mayUpload) return;
+  command("retry-selected", { key: "r", help: gettext("Retry the selected files"), run: () => onChosen("retry", ["failed", "cancelled", "processed"]) });
+  command("delete-selected", { key: "Delete", help: gettext("Delete the selected files"), run: () => onChosen("delete") });
+}
+
+startFrame();
+learnCommands();
+setLayout(sheet.dataset.view || "table");
+fetchMore();
+line.start();
+setInterval(() => {
+  clock += 1;
+  rows.set(listing.items);
+}, CLOCK);

@@ -1,0 +1,38 @@
+// Anything: the first bytes, how dense they are, the words that lie in them.
+
+import { h } from "millrace/dom";
+import { detail, facts, message, styled, tools } from "millrace/viewers/parts";
+import { decimal, gettext, ngettext, number } from "millrace/words";
+
+export function binaryPreview(file, result) {
+  if (result.empty) return message("other", gettext("An empty file"), gettext("It has a name, but not a single byte."));
+  const rows = (result.hex ?? []).map(({ offset, hex, text }) => h("tr", {}, h("td", {}, offset.toString(16).padStart(8, "0")), h("td", {}, hex.padEnd(47)), h("td", {}, text)));
+  return h("div", {}, tools(gettext("The first %(n)s bytes", { n: number(16 * rows.length) })),
+    h("div", { class: "hex", tabindex: "0", role: "region", "aria-label": gettext("Bytes") }, h("table", {}, h("tbody", {}, rows))));
+}
+
+export function binaryDetails(result) {
+  if (result.empty) return [];
+  const list = [];
+  if (result.entropy_map?.length > 1) {
+    const map = h("div", { class: "entropy", role: "img", "aria-label": gettext("Density from the first byte to the last") },
+      result.entropy_map.map((entropy) => styled(h("i", { title: gettext("%(n)s bits per byte", { n: decimal(entropy) }) }), { "--part": String(entropy / 8) })));
+    list.push(detail(gettext("Density"), map));
+  }
+  if (result.header) list.push(detail(gettext("Program header"), facts(Object.entries(result.header).filter(([, value]) => typeof value !== "object").map(([name, value]) => [name.replaceAll("_", " "), String(value)]))));
+  if (result.strings?.length) {
+    const title = `${ngettext("%(count)s word found in it", "%(count)s words found in it", result.strings.length)}${result.strings_truncated ? "+" : ""}`;
+    const rows = result.strings.map(({ offset, text }) => h("tr", {}, h("td", {}, offset.toString(16).padStart(8, "0")), h("td", {}, text)));
+    list.push(detail(title, h("div", { class: "hex strings", tabindex: "0", role: "region", "aria-label": title }, h("table", {}, h("tbody", {}, rows)))));
+  }
+  return list;
+}
+
+export function binaryFacts(result) {
+  return [
+    [gettext("Reads like"), result.reading],
+    [gettext("Density"), result.entropy === undefined ? null : gettext("%(n)s of 8 bits per byte", { n: decimal(result.entropy) })],
+    [gettext("Zeros"), result.zeros === undefined ? null : `${decimal(100 * result.zeros)} %`],
+    [gettext("Printable"), result.printable === undefined ? null : `${decimal(100 * result.printable)} %`],
+  ];
+}

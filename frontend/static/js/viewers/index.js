@@ -1,0 +1,46 @@
+// Which viewer shows what: by the step that made the result. A step without a viewer of its own gets the generic one.
+
+import { h } from "millrace/dom";
+import { binaryDetails, binaryFacts, binaryPreview } from "millrace/viewers/binary";
+import { showArtifacts, showResult } from "millrace/viewers/generic";
+import { imageDetails, imageFacts, imagePreview } from "millrace/viewers/image";
+import { detail } from "millrace/viewers/parts";
+import { pdfDetails, pdfFacts, pdfPreview } from "millrace/viewers/pdf";
+import { tableDetails, tableFacts, tablePreview } from "millrace/viewers/table";
+import { textFacts, textPreview } from "millrace/viewers/text";
+
+const VIEWERS = {
+  image: { preview: imagePreview, details: imageDetails, facts: imageFacts },
+  pdf: { preview: pdfPreview, details: pdfDetails, facts: pdfFacts },
+  table: { preview: tablePreview, details: tableDetails, facts: tableFacts },
+  text: { preview: textPreview, facts: textFacts },
+  binary: { preview: binaryPreview, details: binaryDetails, facts: binaryFacts },
+};
+const SHOWN_ELSEWHERE = new Set(["identify", "checksum"]); // in the facts at the side
+
+/** The best view of a file, or null where no step made one. */
+export function preview(file, tools) {
+  for (const [step, viewer] of Object.entries(VIEWERS)) {
+    const result = file.results[step];
+    const view = result && viewer.preview(file, result, tools);
+    if (view) return view;
+  }
+  return null;
+}
+
+/** Facts of the built-in steps, as pairs [word, value]. */
+export function moreFacts(file) {
+  return Object.entries(VIEWERS).flatMap(([step, viewer]) => (file.results[step] && viewer.facts ? viewer.facts(file.results[step]) : []));
+}
+
+/** Sections below the preview: what else each step found. */
+export function details(file) {
+  const sections = [];
+  for (const { name } of file.steps) {
+    const result = file.results[name];
+    const made = file.artifacts.filter(({ step }) => step === name);
+    if (VIEWERS[name]) sections.push(...((result && VIEWERS[name].details?.(result)) ?? []));
+    else if (!SHOWN_ELSEWHERE.has(name) && (result || made.length)) sections.push(detail(name, h("div", { class: "generic" }, result ? showResult(result) : null, ...showArtifacts(made))));
+  }
+  return sections;
+}

@@ -1,0 +1,108 @@
+"""What every page has around its content: who reads it, where, and what its script must know."""
+
+from http import HTTPStatus
+from typing import Any, cast
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils.translation import get_language, get_language_bidi
+from django.utils.translation.trans_real import DjangoTranslation
+from django.views import View
+from django.views.i18n import JavaScriptCatalog
+
+from uploads import access
+from uploads.errors import ApiError, Forbidden
+from uploads.models import Role, User
+from uploads.reading import scripts
+
+EVERY_PAGE = ("tokens", "base", "layout", "button", "status", "notice", "form")
+
+
+def frame(
+    name: str, request: HttpRequest, entry: str = "", sheets: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """What the frame of a page needs; `entry` names its script."""
+    theme = request.COOKIES.get("theme", "")
+    return {
+        "name": name,
+        "language": get_language(),
+        "direction": "rtl" if get_language_bidi() else "ltr",
+        "theme": theme if theme in {"light", "dark"} else "",
+        "sheets": scripts.sheets(*EVERY_PAGE, *sheets),
+        "entry": entry and scripts.address(entry),
+        "import_map": scripts.import_map() if entry else "",
+        "preload": scripts.preloads(entry) if entry else (),
+        "username": request.user.get_username() if getattr(request, "user", None) else "",
+    }
+
+
+def _inside(page: dict[str, Any], place: access.Access, who: access.Who) -> dict[str, Any]:
+    """What a page for somebody signed in needs besides."""
+    elsewhere = place.space_slug != who.own
+    may_upload = place.may(Role.UPLOADER)
+    page |= {
+        "space": place.space_slug,
+        "spaces": sorted(who.spaces),
+        "query_space": f"?space={place.space_slug}" if elsewhere else "",
+        "and_space": f"&space={place.space_slug}" if elsewhere else "",
+        "may_upload": may_upload,
+    }
+    page["boot"] = {
+        "csrf": {"cookie": settings.CSRF_COOKIE_NAME, "header": "X-CSRFToken"},
+        "user": place.user_id,
+        "space": place.space_slug,
+        "query": page["query_space"],
+        "mayUpload": may_upload,
+        "limits": {"bytes": settings.UPLOAD_MAX_BYTES, "files": settings.BATCH_MAX_FILES},
+        "words": _catalog(),
+    }
+    return page
+
+
+def _catalog() -> dict[str, Any] | None:
+    """The scripts' texts in the reader's language; None for English, which they are written in."""
+    language = get_language()
+    if language is None or language.startswith("en"):
+        return None
+    view = JavaScriptCatalog()
+    view.translation = DjangoTranslation(language, domain="djangojs")
+    return {"catalog": view.get_catalog(), "plural": view.get_plural()}
+
+
+def show(
+    request: HttpRequest, template: str, context: dict[str, Any], status: int = HTTPStatus.OK
+) -> HttpResponse:
+    response = render(request, template, context, status=status)
+    response.headers["Cache-Control"] = "no-store"
+    if context["page"]["entry"]:
+        response.script_hashes = [scripts.import_map_hash()]  # type: ignore[attr-defined]
+    return response
+
+
+class Page(View):
+    """A page of one space, for its members."""
+
+    who: access.Who
+    place: access.Access
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Find out who and where; what is not theirs is not there."""
+        user = cast("User", request.user)  # nobody else gets past LoginRequiredMiddleware
+        self.who = access.who_is(user, request.session.session_key)
+        try:
+            self.place = self.find_place(request, **kwargs)
+        except Forbidden as error:
+            raise PermissionDenied(error.message) from error
+        except ApiError as error:
+            raise Http404(error.message) from error
+        return super().dispatch(request, *args, **kwargs)
+
+    def find_place(self, request: HttpRequest, **kwargs: Any) -> access.Access:
+        """The space that the address names."""
+        return access.enter(self.who, request.GET.get("space"))
+
+    def page(self, name: str, entry: str, *sheets: str) -> dict[str, Any]:
+        """What `base.html` needs."""
+        return _inside(frame(name, self.request, entry, sheets), self.place, self.who)

@@ -1,0 +1,58 @@
+"""What people see when something goes wrong."""
+
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from uploads.reading.frame import frame, show
+
+
+def _oops(
+    request: HttpRequest, status: HTTPStatus, title: str, message: str, *, again: bool = False
+) -> HttpResponse:
+    context = {
+        "page": frame("error", request),
+        "code": status.value,
+        "title": title,
+        "message": message,
+        "again": again,
+    }
+    return show(request, "error.html", context, status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400."""
+    message = _("The address or the form that was sent can't be understood.")
+    return _oops(request, HTTPStatus.BAD_REQUEST, _("That request is not understood"), message)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403."""
+    message = _(
+        "Your role in this space does not allow that. A manager of the space can change it."
+    )
+    return _oops(request, HTTPStatus.FORBIDDEN, _("That is not for you"), message)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404."""
+    message = _("The file may have been deleted, or it belongs to somebody else.")
+    return _oops(request, HTTPStatus.NOT_FOUND, _("There is nothing here"), message)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """500."""
+    message = _(
+        "The server could not build this page. It was logged; nothing that you sent is lost."
+    )
+    title = _("Something broke on our side")
+    return _oops(request, HTTPStatus.INTERNAL_SERVER_ERROR, title, message, again=True)
+
+
+def bad_csrf(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form whose token is missing or old."""
+    message = _(
+        "The page was open for too long, or its cookies are blocked. Go back, reload and try again."
+    )
+    return _oops(request, HTTPStatus.FORBIDDEN, _("This form is too old"), message)
