@@ -134,7 +134,7 @@ def open_with_pillow(source: Path | io.BytesIO, formats: tuple[str, ...]) -> Ima
 
     Image.MAX_IMAGE_PIXELS = None  # check_size says it in better words
     if formats == ("HEIF",):
-        import pi_heif  # type: ignore[import-untyped]
+        import pi_heif
 
         pi_heif.register_heif_opener(thumbnails=False)
     return Image.open(source, formats=formats)
