@@ -1,0 +1,35 @@
+"""Runs processors on files that nobody trusts, each in a child that reaches its own file only.
+Knows no database and no web.
+"""
+
+from uploads.processing.sandbox.contract import (
+    Caps,
+    Exit,
+    Message,
+    Planned,
+    Progress,
+    SandboxError,
+    Saved,
+    StepDone,
+    StepFailed,
+    StepStarted,
+    Task,
+)
+from uploads.processing.sandbox.run import Run
+from uploads.processing.sandbox.sandbox import Sandbox
+
+__all__ = [
+    "Caps",
+    "Exit",
+    "Message",
+    "Planned",
+    "Progress",
+    "Run",
+    "Sandbox",
+    "SandboxError",
+    "Saved",
+    "StepDone",
+    "StepFailed",
+    "StepStarted",
+    "Task",
+]

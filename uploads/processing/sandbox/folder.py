@@ -1,0 +1,97 @@
+"""What is done to a child's folder from outside: taking its artifacts over, removing it. Both trust
+nothing in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from uploads.processing.sandbox.contract import Saved
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Unfit(Exception):
+    """An artifact isn't what it should be; the message says why."""
+
+
+def take_over(
+    source: Path, kept: Path, artifacts: Sequence[tuple[str, str]], *, room: int
+) -> tuple[Saved, ...]:
+    """Move artifacts (name, media type) from a child's folder to one that it can't reach, and look
+    at them there.
+
+    `room` is how many bytes they may have in all. Raises Unfit; what was moved by then stays for
+    the folder's removal.
+    """
+    kept.mkdir(parents=True)
+    try:
+        with _opened(source) as from_folder, _opened(kept) as to_folder:
+            saved: list[Saved] = []
+            for name, media_type in artifacts:
+                os.rename(name, name, src_dir_fd=from_folder, dst_dir_fd=to_folder)
+                size = _size_of_plain_file(name, to_folder)
+                room -= size
+                if room < 0:
+                    raise Unfit("the artifacts are larger than the cap of the disk")
+                saved.append(Saved(name, media_type, size, kept / name))
+    except OSError as error:
+        raise Unfit(f"an artifact can't be taken: {error.strerror}") from None
+    return tuple(saved)
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, _FOLDER)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _size_of_plain_file(name: str, folder: int) -> int:
+    """Only now is it out of the child's reach, so that what is seen is what stays."""
+    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        raise Unfit(f"the artifact {name!r} isn't a plain file")
+    os.chmod(name, 0o600, dir_fd=folder)
+    return status.st_size
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder with all that is in it, however deep, wide or closed. Its makers must have
+    ended.
+
+    Folders inside are brought up to the top one by one, so that no depth exhausts paths,
+    descriptors or the stack.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        _empty(folder)
+        folder.rmdir()
+
+
+def _empty(top: Path) -> None:
+    waiting = [top]
+    prefix = secrets.token_hex(8)  # that no child can have guessed
+    number = 0
+    while waiting:
+        current = waiting.pop()
+        current.chmod(0o700)
+        with os.scandir(current) as scan:
+            entries = list(scan)
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.path)  # noqa: PTH108 - they may be many, and paths are slow
+                continue
+            number += 1
+            inner = top / f"{prefix}-{number}"
+            os.chmod(entry.path, 0o700)  # noqa: PTH101
+            os.rename(entry.path, inner)  # noqa: PTH104
+            waiting.append(inner)
+        if current != top:
+            current.rmdir()

@@ -1,0 +1,240 @@
+"""The process that forks children: one thread, everything loaded, no environment, no privilege, no
+way to the server but one socket.
+
+It forks, watches, kills and reaps, and knows nothing of what children say. When the server ends, so
+does it, and with it they.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from uploads.processing.sandbox import child, confinement, linux, steps, watch
+from uploads.processing.sandbox import folder as folders
+from uploads.processing.sandbox.contract import Caps, Reason
+from uploads.processing.sandbox.order import Order
+from uploads.processors import PRELOAD, REGISTRY, load_builtin
+
+DATAGRAM_BYTES = 65536
+REHEARSALS = 10  # after eight calls a function's code is specialised
+DESCRIPTORS = 3  # of an order: itself, the pipe for messages, the pipe for output
+
+
+@dataclass
+class Child:
+    number: int
+    watched: watch.Watched
+    excess: Reason | None = None
+
+
+class ForkServer:
+    def __init__(self, server: socket.socket, layers: confinement.Layers) -> None:
+        self._server = server
+        self._layers = layers
+        self._children: dict[int, Child] = {}  # by process id
+        self._base = watch.memory_of(os.getpid())
+        self._pid = os.getpid()
+        self._looked_at = 0.0
+        self._wake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wake)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def serve(self) -> NoReturn:
+        """Until the server's end of the socket closes."""
+        poll = select.poll()
+        poll.register(self._server, select.POLLIN)
+        poll.register(self._wake, select.POLLIN)
+        while True:
+            ready = {descriptor for descriptor, _ in poll.poll(self._patience())}
+            if self._wake in ready:
+                self._reap()
+            if self._server.fileno() in ready:
+                self._obey()
+            self._look()
+
+    def say(self, **what: Any) -> None:
+        try:
+            self._server.send(json.dumps(what).encode())
+        except OSError:
+            self._end()
+
+    def _patience(self) -> int | None:
+        """Milliseconds to the next look at the children; without any, for as long as it takes."""
+        return int(watch.LOOK_SECONDS * 1000) if self._children else None
+
+    def _obey(self) -> None:
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._server, DATAGRAM_BYTES, DESCRIPTORS)
+        except OSError:
+            self._end()
+        if not data:
+            self._end()
+        order = json.loads(data)
+        if order["do"] == "fork":
+            self._fork(order, descriptors)
+        else:
+            self._kill(order["number"])
+
+    def _fork(self, order: dict[str, Any], descriptors: list[int]) -> None:
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._close(descriptors)
+            self.say(now="refused", number=order["number"], why=str(error))
+            return
+        if pid == 0:
+            child.become(self._layers, descriptors, self._pid)
+        self._close(descriptors)
+        watched = watch.Watched(pid, Path(order["folder"]), Caps(**order["caps"]), self._base)
+        self._children[pid] = Child(order["number"], watched)
+        self.say(now="forked", number=order["number"], pid=pid)
+
+    @staticmethod
+    def _close(descriptors: list[int]) -> None:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _kill(self, number: int) -> None:
+        for pid, one in self._children.items():
+            if one.number == number:
+                _kill_group(pid)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now - self._looked_at < watch.LOOK_SECONDS:
+            return
+        self._looked_at = now
+        for pid, one in self._children.items():
+            if one.excess is None and (excess := one.watched.excess()):
+                one.excess = excess
+                _kill_group(pid)
+
+    def _reap(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake, 4096)
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if (one := self._children.pop(pid, None)) is not None:
+                self._report(one, status, usage)
+            self._sweep()
+
+    def _report(self, one: Child, status: int, usage: Any) -> None:
+        self.say(
+            now="ended",
+            number=one.number,
+            status=os.waitstatus_to_exitcode(status),
+            excess=one.excess,
+            cpu=usage.ru_utime + usage.ru_stime,
+            rss=usage.ru_maxrss * 1024,
+        )
+
+    def _sweep(self) -> None:
+        """Where no filter forbids a child to fork, what it left behind has become our child: end
+        it.
+        """
+        if self._layers.seccomp is not None:
+            return
+        for pid in _children_of_this_process() - self._children.keys():
+            _kill_group(pid)
+
+    def _end(self) -> NoReturn:
+        for pid in self._children:
+            _kill_group(pid)
+        self._sweep()
+        os._exit(0)
+
+
+def _kill_group(pid: int) -> None:
+    """Only for a child that has not been reaped: until then its number can't be another's."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _children_of_this_process() -> set[int]:
+    try:
+        return {
+            int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        }
+    except OSError:
+        return set()  # a kernel without that file
+
+
+def preload() -> None:
+    """Everything that children share, from here on in memory that is written by nobody."""
+    for module in PRELOAD:
+        with contextlib.suppress(ImportError):  # an optional library that isn't installed
+            importlib.import_module(module)
+    importlib.import_module("asyncio")
+    load_builtin()
+
+
+def rehearse(folder: Path) -> None:
+    """Take a small text apart a few times, here. Python then has prepared its code for speed, and
+    imported what is imported late, once instead of in every child: it saves each a quarter of its
+    time.
+    """
+    for number in range(REHEARSALS):
+        stage = folder / f"rehearsal.{number}"
+        stage.mkdir()
+        sample = stage / "sample"
+        sample.write_bytes(b"A line of words.\n" * 8)
+        os.chdir(stage)
+        with contextlib.suppress(
+            Exception
+        ):  # a step that fails here fails again where it can be told
+            steps.obey(
+                Order(do="steps", folder=str(stage), path=str(sample), name="sample.txt", size=136),
+                steps.Nobody(),
+            )
+        os.chdir("/")
+        folders.remove(stage)
+
+
+def threads() -> int:
+    return sum(1 for _ in Path("/proc/self/task").iterdir())
+
+
+def main() -> NoReturn:
+    """Arguments: the socket's descriptor, the server's process id, what is readable, what to leave
+    out (JSON).
+    """
+    told = json.loads(sys.argv[2])
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != told["server"]:
+        sys.exit(1)  # it died before the line above
+    linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    confinement.give_up_privileges()
+    layers = confinement.prepare([Path(path) for path in told["readable"]], told["without"])
+    preload()
+    rehearse(Path(told["folder"]))
+    gc.collect()
+    gc.freeze()
+    server = socket.socket(fileno=told["socket"])
+    here = ForkServer(server, confinement.weigh(layers))
+    here.say(
+        now="ready",
+        threads=threads(),
+        landlock_abi=layers.landlock_abi,
+        processors=[steps.described(entry) for entry in REGISTRY.values()],
+    )
+    here.serve()

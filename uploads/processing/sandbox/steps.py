@@ -1,0 +1,198 @@
+"""Runs processors inside a child and says over the pipe how each of them went."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from uploads.processing.sandbox import confinement, wire
+from uploads.processing.sandbox.contract import Caps, sentence
+from uploads.processing.sandbox.order import UNKNOWN_KIND, UNKNOWN_MEDIA_TYPE, Order
+from uploads.processors import (
+    REGISTRY,
+    BadFile,
+    Context,
+    InvalidResult,
+    Processor,
+    load_directory,
+    load_entry_points,
+    plan,
+)
+
+IDENTIFY = "identify"
+PROGRESS_SECONDS = 0.05  # between two measures that are sent
+_NO_MEMORY = ("out of memory", "cannot allocate memory")
+
+
+class Speaker(Protocol):
+    """Whoever hears how it goes."""
+
+    def send(self, line: bytes) -> None: ...
+
+
+class Nobody:
+    """For a rehearsal."""
+
+    def send(self, line: bytes) -> None:
+        pass
+
+
+class Sender:
+    """The pipe to the server. Threads may report progress, so lines go one at a time."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+
+    def send(self, line: bytes) -> None:
+        with self._lock:
+            rest = memoryview(line)
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+
+
+class Reporter:
+    """Sends a step's progress no more often than anybody can see; what was held back goes at the
+    end.
+    """
+
+    def __init__(self, sender: Speaker) -> None:
+        self._sender = sender
+        self._sent_at = time.monotonic()  # a short step says only how far it came
+        self._held: bytes | None = None
+
+    def __call__(self, done: float, total: float | None, unit: str) -> None:
+        line = wire.measured(done, total, unit[: wire.UNIT])
+        now = time.monotonic()
+        if now - self._sent_at < PROGRESS_SECONDS:
+            self._held = line
+            return
+        self._held, self._sent_at = None, now
+        self._sender.send(line)
+
+    def flush(self) -> None:
+        if self._held is not None:
+            self._sender.send(self._held)
+            self._held = None
+
+
+def obey(order: Order, sender: Speaker) -> None:
+    """Do what the order says, and answer it. Lets through only what no answer could be given to."""
+    if order.do == "probe":
+        sender.send(wire.answer(confinement.probe(Path(order.bait))))
+    elif order.do == "own":
+        problems = _load_own(order.processors)
+        found = [described(entry) for entry in REGISTRY.values() if not entry.builtin]
+        sender.send(wire.answer({"processors": found, "problems": problems}))
+    else:
+        _take_steps(order, sender)
+
+
+def described(entry: Processor) -> dict[str, Any]:
+    """A processor without its function, as JSON."""
+    names = ("name", "version", "accepts", "after", "memory", "seconds", "network", "fallback")
+    return {name: getattr(entry, name) for name in names}
+
+
+def _load_own(folder: str | None) -> dict[str, str]:
+    """Import the own processors; answers what was wrong with which."""
+    return {**load_directory(Path(folder) if folder else None), **load_entry_points()}
+
+
+@dataclass
+class _File:
+    """The file as it is known so far."""
+
+    order: Order
+    media_type: str
+    kind: str
+    results: dict[str, Any]
+
+    def learn(self, step: str, result: dict[str, Any]) -> None:
+        self.results[step] = result
+        if step == IDENTIFY:
+            self.media_type = result.get("media_type", UNKNOWN_MEDIA_TYPE)
+            self.kind = result.get("kind", UNKNOWN_KIND)
+
+
+def _take_steps(order: Order, sender: Speaker) -> None:
+    problems = _load_own(order.processors) if order.processors is not None else {}
+    file = _File(order, order.media_type, order.kind, dict(order.results))
+    for name in _names(file):
+        sender.send(wire.started(name, REGISTRY[name].version if name in REGISTRY else 1))
+        began = time.perf_counter()
+        try:
+            said = _take_step(name, file, sender, problems)
+        except BaseException as error:  # noqa: BLE001 - a processor may raise anything, SystemExit too
+            code, message = _why(error, order.caps)
+            sender.send(wire.failed(name, code, message, traceback.format_exc(), _since(began)))
+            if code == "memory_cap":
+                return  # libraries rarely survive an allocation that failed: a new child goes on
+        else:
+            sender.send(said)
+
+
+def _names(file: _File) -> Iterator[str]:
+    """A generator, since what follows is known once the file has been identified."""
+    if file.order.steps is not None:
+        yield from file.order.steps
+        return
+    yield IDENTIFY
+    yield from (entry.name for entry in plan(file.media_type, REGISTRY) if entry.name != IDENTIFY)
+
+
+def _take_step(name: str, file: _File, sender: Speaker, problems: dict[str, str]) -> bytes:
+    """The line that says how it went. Lets through what the processor raises."""
+    began = time.perf_counter()
+    if name not in REGISTRY:
+        said = "; ".join(f"{where}: {what}" for where, what in problems.items())
+        raise LookupError(f"there is no processor {name}. {said}".rstrip())
+    folder = Path(name).absolute()  # the child's work folder is where it is
+    folder.mkdir()
+    report = Reporter(sender)
+    ctx = Context(
+        path=Path(file.order.path),
+        name=file.order.name,
+        media_type=file.media_type,
+        kind=file.kind,
+        size=file.order.size,
+        folder=folder,
+        results=file.results,
+        report=report,
+    )
+    result = REGISTRY[name].run(ctx)
+    report.flush()
+    file.learn(name, result)
+    # A path that was asked for and never written to is no artifact.
+    artifacts = [saved for saved in ctx.artifacts if os.path.lexists(folder / saved[0])]
+    return wire.done(name, result, artifacts, _since(began))
+
+
+def _why(error: BaseException, caps: Caps) -> tuple[str, str]:
+    """The code of a failure, and its sentence."""
+    if isinstance(error, BadFile):
+        return "bad_file", str(error) or "The file is broken."
+    if isinstance(error, InvalidResult):
+        return "invalid_result", str(error)
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        return "disk_cap", sentence("disk_cap", caps)
+    if _is_for_want_of_memory(error):
+        return "memory_cap", sentence("memory_cap", caps)
+    return "processor_error", f"{type(error).__name__}: {error}"
+
+
+def _is_for_want_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return True
+    return any(words in str(error).lower() for words in _NO_MEMORY)
+
+
+def _since(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 1)

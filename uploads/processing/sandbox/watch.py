@@ -1,0 +1,132 @@
+"""Measures what a child uses that no limit of the kernel bounds: memory in use, threads, the whole
+of its folder.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from uploads.processing.sandbox.contract import MIB, Caps, Reason
+
+LOOK_SECONDS = 0.05
+DEPTH = 32  # folders within folders; deeper ones count as too much
+# A file that is deleted while it is open or mapped fills the disk unseen, so the bytes written
+# count too.
+_WRITTEN_TIMES = 2
+_WRITTEN_SPARE = 64 * MIB
+# Looking at folders takes at most this part of the watcher's time.
+_FOLDER_PART = 10
+_PAGE = resource.getpagesize()
+
+# Of /proc/PID/stat, counted from the first field after the name in brackets.
+_THREADS, _RSS = 17, 21
+
+
+@dataclass
+class Watched:
+    """One child under watch. `base` is the memory that it had from its fork on, in bytes."""
+
+    pid: int
+    folder: Path  # of the whole run
+    caps: Caps
+    base: int
+    _folder_at: float = field(default_factory=time.monotonic)
+
+    def excess(self) -> Reason | None:
+        """The cap that is exceeded now, if any."""
+        return self._of_process() or self._of_writing() or self._of_folder()
+
+    def _of_process(self) -> Reason | None:
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_bytes()
+        except OSError:
+            return None  # it has just ended
+        fields = stat[stat.rindex(b")") + 2 :].split()
+        if int(fields[_RSS]) * _PAGE - self.base > self.caps.memory:
+            return "memory_cap"
+        if int(fields[_THREADS]) > self.caps.threads:
+            return "thread_cap"
+        return None
+
+    def _of_writing(self) -> Reason | None:
+        try:
+            lines = Path(f"/proc/{self.pid}/io").read_bytes().split(b"\n")
+        except OSError:
+            return None  # not ours to see where Landlock is missing, or it has just ended
+        counts = dict(line.split(b": ") for line in lines if b": " in line)
+        written = int(counts.get(b"write_bytes", 0)) - int(counts.get(b"cancelled_write_bytes", 0))
+        return "disk_cap" if written > self.caps.disk * _WRITTEN_TIMES + _WRITTEN_SPARE else None
+
+    def _of_folder(self) -> Reason | None:
+        began = time.monotonic()
+        if began < self._folder_at:
+            return None
+        within = folder_within(self.folder, self.caps)
+        took = time.monotonic() - began
+        self._folder_at = began + took * _FOLDER_PART
+        return None if within else "disk_cap"
+
+
+def folder_within(folder: Path, caps: Caps) -> bool:
+    """Whether a folder with all that is in it keeps to the caps. Follows no link, stops at the
+    first excess.
+    """
+    room = _Room(caps.disk, caps.files)
+    try:
+        _count(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW), room, DEPTH)
+    except _Full:
+        return False
+    except OSError:
+        return True  # it is being removed, or not made yet
+    return True
+
+
+class _Full(Exception):
+    """There is more than the caps allow."""
+
+
+@dataclass
+class _Room:
+    size: int
+    files: int
+
+    def take(self, status: os.stat_result) -> None:
+        self.size -= status.st_blocks * 512
+        self.files -= 1
+        if self.size < 0 or self.files < 0:
+            raise _Full
+
+
+def _count(folder: int, room: _Room, depth: int) -> None:
+    if depth == 0:
+        os.close(folder)
+        raise _Full
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                _count_entry(folder, entry, room, depth)
+    finally:
+        os.close(folder)
+
+
+def _count_entry(folder: int, entry: os.DirEntry[str], room: _Room, depth: int) -> None:
+    try:
+        room.take(entry.stat(follow_symlinks=False))
+        if not entry.is_dir(follow_symlinks=False):
+            return
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+        inner = os.open(entry.name, flags, dir_fd=folder)
+    except PermissionError:
+        raise _Full from None  # a folder that is closed to its own owner hides something
+    except OSError:
+        return  # gone meanwhile
+    _count(inner, room, depth - 1)
+
+
+def memory_of(pid: int) -> int:
+    """Bytes of memory that a process has in use."""
+    return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE
