@@ -4,14 +4,21 @@ Nothing here knows Django, a database or the network: all of it runs in a child 
 file only.
 """
 
+from importlib.util import find_spec
+
 from uploads.processors.context import Context
 from uploads.processors.failures import BadFile, InvalidResult, ProcessorError
 from uploads.processors.loading import load_builtin, load_directory, load_entry_points
 from uploads.processors.registry import REGISTRY, Processor, plan, processor
 
 # Heavy modules that start no thread on import: a fork server imports them once for its children.
-# Those that start some (polars, numpy) are imported inside the functions that need them.
-PRELOAD = ("PIL.Image", "pyvips", "pypdfium2", "av", "lxml.etree")
+# Those that start some (polars, numpy) are imported inside the functions that need them. What isn't
+# installed (av comes with the extra "video") is left out.
+PRELOAD = tuple(
+    name
+    for name in ("PIL.Image", "pyvips", "pypdfium2", "lxml.etree", "av")
+    if find_spec(name.partition(".")[0]) is not None
+)
 
 __all__ = [
     "PRELOAD",
