@@ -10,7 +10,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -60,6 +61,12 @@ def entry_key(created_at: datetime, file_id: UUID) -> int:
     return microseconds << ID_BITS | file_id.int >> 128 - ID_BITS
 
 
+def creation_of(entry: int) -> tuple[datetime, UUID]:
+    """What an entry's id tells of its file: when it was created, and how its id begins."""
+    begin = entry & (1 << ID_BITS) - 1
+    return _EPOCH + timedelta(microseconds=entry >> ID_BITS), UUID(int=begin << 128 - ID_BITS)
+
+
 def terms(query: str) -> list[str]:
     """The words that a file must have to be found; none when the query holds no letter or digit."""
     return list(dict.fromkeys(_words(query)))[:QUERY_WORDS]
@@ -72,16 +79,21 @@ class Match:
     space_id: int
     terms: tuple[str, ...]
 
-    def entries(self, *, newest_first: bool = True, after: int | None = None) -> "Sql":
-        """Ids of matching entries in order, from after the entry `after` on, without an end."""
-        order, beyond = ("DESC", "<") if newest_first else ("ASC", ">")
+    def entries(
+        self, *, newest_first: bool = True, above: int | None = None, below: int | None = None
+    ) -> "Sql":
+        """Ids of matching entries in order, strictly between two ids; without an end."""
         column, test, wanted = self._test("")
-        sql = f"SELECT {column} AS id FROM {_table()} WHERE {test}"  # noqa: S608 - names are ours
-        params: list[object] = [wanted]
-        if after is not None:
-            sql += f" AND {column} {beyond} %s"
-            params.append(after)
-        return Sql(f"{sql} ORDER BY {column} {order}", tuple(params))
+        params: list[Any] = [wanted]
+        for sign, bound in ((">", above), ("<", below)):
+            if bound is not None:
+                test += f" AND {column} {sign} %s"
+                params.append(bound)
+        order = "DESC" if newest_first else "ASC"
+        return Sql(
+            f"SELECT {column} AS id FROM {_table()} WHERE {test} ORDER BY {column} {order}",  # noqa: S608
+            tuple(params),
+        )
 
     def covers(self, file_column: str) -> "Sql":
         """A test of one file, whose id is in `file_column`."""
@@ -115,7 +127,7 @@ class Sql:
     """A piece of SQL and its parameters."""
 
     text: str
-    params: tuple[object, ...] = ()
+    params: tuple[Any, ...] = ()
 
 
 def _table() -> str:

@@ -1,8 +1,8 @@
 """The only module that makes and reads the cursors of lists: a place in an order, signed.
 
 A cursor holds the last row's place in its order, so a page costs the same wherever it starts, and
-rows that come meanwhile neither repeat nor hide others. It is signed because it goes into queries as
-it is, and because whoever guesses at it should hear so instead of missing rows.
+rows that come meanwhile neither repeat nor hide others. It is signed because it goes into queries
+as it is, and because whoever guesses at it should hear so instead of missing rows.
 """
 
 import base64
@@ -41,7 +41,7 @@ def write(place: Place) -> str:
 
 
 def read(cursor: str, sort: str) -> Place:
-    """The place that a cursor names. Raises BadRequest for one that is not ours or of another order."""
+    """The place that a cursor names. Raises BadRequest for one not ours, or of another order."""
     if len(cursor) > CURSOR_CHARACTERS:
         raise BadRequest("cursor: that is not one that this server gave out.")
     try:
