@@ -1,4 +1,4 @@
-"""The example in the documentation runs as it stands there, and the table names every built-in step."""
+"""The example in the documentation runs as it stands there; its table names every built-in step."""
 
 from __future__ import annotations
 
