@@ -51,6 +51,7 @@ class Dashboard(Page):
         space = Space.objects.get(pk=self.place.space_id)
         page = self.page("dashboard", "millrace/dashboard", "dashboard", "drop", "batch", "row")
         flight, ended = rows.groups(self._files(space), may_change=page["may_upload"])
+        page["boot"]["storage"] = {"used": space.used_bytes, "quota": _quota(space)}
         page |= _storage(space) | {
             "max_size": rows.size_words(settings.UPLOAD_MAX_BYTES),
             "batch": str(uuid.uuid4()),
@@ -84,8 +85,12 @@ def _counts(space: Space) -> list[dict[str, Any]]:
     ]
 
 
+def _quota(space: Space) -> int:
+    return settings.SPACE_QUOTA_BYTES if space.quota_bytes is None else space.quota_bytes
+
+
 def _storage(space: Space) -> dict[str, Any]:
-    quota = space.quota_bytes if space.quota_bytes is not None else settings.SPACE_QUOTA_BYTES
+    quota = _quota(space)
     used = rows.size_words(space.used_bytes)
     if not quota:
         return {"storage_words": _("%(used)s used") % {"used": used}, "storage_percent": None}

@@ -3,12 +3,13 @@
 import { act, actOnAll } from "millrace/actions";
 import { ask, boot } from "millrace/boot";
 import { Card, isAlone } from "millrace/cards";
-import { $, breathe, inFrame, setHidden, setPart, setText } from "millrace/dom";
+import { $, breathe, inFrame, setHidden, setIcon, setPart, setText } from "millrace/dom";
 import { command, complain, say, showLine, startFrame } from "millrace/frame";
 import { Groups, IN_FLIGHT } from "millrace/groups";
 import { bringsFiles, fromInput, fromTransfer } from "millrace/intake";
 import { Pace } from "millrace/pace";
 import { Line, streamAddress } from "millrace/socket";
+import { Storage } from "millrace/storage";
 import { Store } from "millrace/store";
 import { Uploader } from "millrace/uploader";
 import { bytes, dotted, gettext, left, ngettext, number } from "millrace/words";
@@ -20,9 +21,11 @@ const CLOCK = 20_000; // ms between two looks at "3 min ago"
 
 const groups = new Groups();
 const pace = new Pace();
+const storage = new Storage(boot.storage);
 const store = new Store((change) => {
   groups.fileChanged(change);
   pace.see(change);
+  storage.see(change);
 });
 const uploader = boot.mayUpload
   ? new Uploader({
@@ -72,6 +75,7 @@ function show() {
   groups.changed.clear();
   for (const group of groups.endings.splice(0)) ended(group);
   showCounts();
+  storage.show();
 }
 
 function arrange() {
@@ -270,6 +274,7 @@ function showSending() {
   }
   strip.hidden = strip.dataset.closed === "yes" && !uploader.busy;
   strip.dataset.state = state;
+  setIcon(strip.firstElementChild, { safe: "shield", stuck: "alert", paused: "pause" }[state] ?? "upload");
   setText($("sending-title"), sendingTitle(state, sum));
   setText($("sending-about"), sendingAbout(state, sum));
   setPart($("sending-bar").firstElementChild, sum.bytes ? sum.sent / sum.bytes : 1);

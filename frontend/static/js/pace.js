@@ -15,15 +15,10 @@ export class Pace {
   }
 
   /** A change of a file, as the store tells it. */
-  see({ type, before, file }) {
-    if (type !== "put" || !before) {
-      if (type === "put" && this.live && file.status === "queued" && !before) this.nowBytes += file.size ?? 0;
-      return;
-    }
-    const was = before.status === "receiving" ? before.received : (before.size ?? 0);
-    const is = file.status === "receiving" ? file.received : (file.size ?? 0);
-    if (before.status === "receiving" && is > was) this.nowBytes += is - was;
-    if (ENDED.has(file.status) && !ENDED.has(before.status)) this.nowFiles += 1;
+  see({ type, before, file, live }) {
+    if (type !== "put" || !live) return;
+    this.nowBytes += Math.max(0, arrived(file) - (before ? arrived(before) : 0));
+    if (ENDED.has(file.status) && before && !ENDED.has(before.status)) this.nowFiles += 1;
   }
 
   /** Files that ended each second, over the last ten; 0 where nothing did. */
@@ -37,7 +32,6 @@ export class Pace {
     const box = $("pace");
     if (!box) return;
     box.hidden = false;
-    setTimeout(() => (this.live = true), 2000); // the first snapshot is no traffic
     setInterval(() => this.#second(), 1000);
     addEventListener("resize", () => this.#draw());
     addEventListener("themechange", () => this.#draw());
@@ -64,6 +58,8 @@ export class Pace {
     plot($("plot-files"), this.files, "--good");
   }
 }
+
+const arrived = (file) => (file.status === "receiving" ? file.received : (file.size ?? 0));
 
 function plot(canvas, values, role) {
   const { width, height } = canvas.getBoundingClientRect();

@@ -3,9 +3,10 @@
 /**
  * Applies frames of the stream and says what changed.
  *
- * `watch(change)` is called once for every file that came, changed or went: {before, file, type} where type is
- * "put", "gone", or "unheld" (it exists, but is no longer followed); `before` is the file as it was, or undefined. Events whose number is known already are dropped,
- * so it does no harm to hear one twice.
+ * `watch(change)` is called once for every file that came, changed or went: {type, before, file, live} where type is
+ * "put", "gone", or "unheld" (it exists, but is no longer followed); `before` is the file as it was, or undefined; `live`
+ * says that it has just happened, rather than been told by a snapshot. Events whose number is known already are
+ * dropped, so it does no harm to hear one twice.
  */
 export class Store {
   #watch;
@@ -52,7 +53,7 @@ export class Store {
     if (this.#arriving === null) this.#arriving = new Set();
     for (const file of frame.files) {
       this.#arriving.add(file.id);
-      this.#put(file);
+      this.#put(file, false);
     }
     if (!frame.last) return false;
     const kept = this.#arriving;
@@ -60,7 +61,7 @@ export class Store {
     for (const [id, file] of this.files) {
       if (kept.has(id)) continue;
       this.files.delete(id);
-      this.#watch({ type: "unheld", before: file, file });
+      this.#watch({ type: "unheld", before: file, file, live: false });
     }
     this.cursor = frame.cursor;
     this.counts = frame.counts;
@@ -73,21 +74,21 @@ export class Store {
     this.seq = event.seq;
     if (event.type === "batch.ended") this.batches.set(event.batch.id, event.batch);
     else if (event.type === "file.deleted") this.#gone(event.file);
-    else this.#put(event.file);
+    else this.#put(event.file, true);
   }
 
-  #put(file) {
+  #put(file, live) {
     const before = this.files.get(file.id);
     const now = { ...file };
     if (before && before.attempt === now.attempt && before.status === now.status) keepFurthest(before, now);
     this.files.set(file.id, now);
-    this.#watch({ type: "put", before, file: now });
+    this.#watch({ type: "put", before, file: now, live });
   }
 
   #gone(file) {
     const before = this.files.get(file.id);
     this.files.delete(file.id);
-    this.#watch({ type: "gone", before, file });
+    this.#watch({ type: "gone", before, file, live: true });
   }
 
   #progress(progress) {
@@ -105,7 +106,7 @@ export class Store {
       now.step = { name, done, total, unit, eta_s };
     }
     this.files.set(now.id, now);
-    this.#watch({ type: "put", before, file: now });
+    this.#watch({ type: "put", before, file: now, live: true });
   }
 }
 

