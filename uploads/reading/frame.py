@@ -64,7 +64,7 @@ def _inside(page: dict[str, Any], place: access.Access, who: access.Who) -> dict
 def _catalog() -> dict[str, Any] | None:
     """The scripts' texts in the reader's language; None for English, which they are written in."""
     language = get_language()
-    if language is None or language.startswith("en"):
+    if language.startswith("en"):
         return None
     view = JavaScriptCatalog()
     view.translation = DjangoTranslation(language, domain="djangojs")

@@ -161,7 +161,8 @@ def groups(files: Iterable[dict[str, Any]], *, may_change: bool) -> tuple[list[G
     together: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for file in files:
         together[file["batch"] or f"file:{file['id']}"].append(file)
-    flight, ended = [], []
+    flight: list[Group] = []
+    ended: list[Group] = []
     for key, members in together.items():
         active = any(file["status"] in IN_FLIGHT for file in members)
         (flight if active else ended).append(_group(key, members, active, may_change=may_change))
