@@ -11,11 +11,24 @@ from tests.support.server import Server
 from tests.support.settings import POSTGRES, REDIS
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let threads that are not ours, such as asgiref's, end with their connection open."""
+    if POSTGRES is not None:
+        message = "ignore:.*was deleted while still open:ResourceWarning"
+        config.addinivalue_line("filterwarnings", message)
+
+
 def services() -> dict[str, str]:
     """What a server of the tests finds in its environment: a database of its own, if any."""
     if POSTGRES is None or REDIS is None:
         return {}
     return {"DATABASE_URL": POSTGRES.database(), "REDIS_URL": REDIS.url}
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """A Postgres of this run's own goes as a whole; threads may still hold connections to it."""
+    return POSTGRES is not None
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +33,10 @@ START_SECONDS = 30
 STOP_SECONDS = 20
 PR_SET_PDEATHSIG = 1
 ORDINARY_USER = "nobody"
+
+
+# A process that is to die with its parent dies with the thread that started it: here with the last.
+_spawner = ThreadPoolExecutor(1, "spawner")
 
 
 class _Service:
@@ -50,8 +55,17 @@ class _Service:
 
     def start(self) -> Self:
         """Return when it answers."""
+        process = self._process = _spawner.submit(self._spawn).result()
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            assert process.poll() is None, self._why()
+            assert time.monotonic() < deadline, self._why()
+            time.sleep(0.02)
+        return self
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
         with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 self._command(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -61,12 +75,6 @@ class _Service:
                 preexec_fn=_die_with_parent,
                 **self._identity(),
             )
-        deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
-            assert self._process.poll() is None, self._why()
-            assert time.monotonic() < deadline, self._why()
-            time.sleep(0.02)
-        return self
 
     def stop(self) -> None:
         """End it in order."""

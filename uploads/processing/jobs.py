@@ -16,14 +16,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.utils import timezone
 
 from uploads import storage
 from uploads.errors import NotFound, QuotaReached, TooManyFiles, TooManyUploads, WrongState
 from uploads.models import ENDED, Artifact, Batch, Job, Space, Status, Step, UploadedFile
 from uploads.processing import queue
-from uploads.publishing import doorbell
+from uploads.publishing import doorbell, search
 from uploads.publishing import log as stream
 from uploads.statements import Plus, insert, update
 
@@ -208,8 +208,8 @@ def retry(file_id: uuid.UUID) -> UploadedFile:
 
 def delete(file_id: uuid.UUID) -> None:
     """any → gone; a running job is stopped, content and artifacts are removed."""
-    children = Q(file__parent=file_id)  # their rows change too: they lose their parent
-    list(Job.objects.select_for_update(of=("self", "file")).filter(children).order_by("pk"))
+    children = Job.objects.filter(file__parent=file_id)  # these lose their parent
+    list(children.select_related("file").select_for_update(of=("self", "file")).order_by("pk"))
     _remove(_locked(file_id, with_job=True))
 
 
@@ -236,6 +236,8 @@ class Claimed:
     name: str
     size: int
     sha256: str | None
+    path: str = ""
+    waited_seconds: float = 0.0
 
 
 @dataclass
@@ -288,7 +290,15 @@ def _start(file_id: uuid.UUID, worker: str, now: datetime) -> Claimed:
     file = _move(file_id, Status.QUEUED, **change)
     stream.updated(file, Status.QUEUED)
     return Claimed(
-        file.pk, attempt, file.space_id, file.batch, file.name, file.size or 0, file.sha256
+        file_id=file.pk,
+        attempt=attempt,
+        space_id=file.space_id,
+        batch=file.batch,
+        name=file.name,
+        size=file.size or 0,
+        sha256=file.sha256,
+        path=file.path,
+        waited_seconds=(now - started.queued_at).total_seconds(),
     )
 
 
@@ -316,11 +326,17 @@ def record(claimed: Claimed, steps: Sequence[StepRecord], running: dict[str, Any
     stream.updated(file, file.status)
 
 
-def finish(claimed: Claimed, steps: Sequence[StepRecord], error: dict[str, Any] | None) -> None:
-    """processing → processed, or failed with `error` {code, message, step}. Raises LostLease."""
+def finish(
+    claimed: Claimed, steps: Sequence[StepRecord], error: dict[str, Any] | None, words: str = ""
+) -> None:
+    """processing → processed, or failed with `error` {code, message, step}; `words` are what the
+    search finds it by. Raises LostLease.
+    """
     _release(claimed, Job.State.ENDED)
     _keep(claimed, steps)
-    _end(claimed.file_id, error, **_drawn(claimed, steps))
+    file = _end(claimed.file_id, error, **_drawn(claimed, steps))
+    if words:
+        search.index(file, words)
     if claimed.attempt > 1:
         _forget_old_attempts(claimed.file_id, claimed.attempt)
 
@@ -411,11 +427,12 @@ def _drawn(claimed: Claimed, steps: Sequence[StepRecord]) -> dict[str, Any]:
     return drawn
 
 
-def _end(file_id: uuid.UUID, error: dict[str, Any] | None, **drawn: Any) -> None:
+def _end(file_id: uuid.UUID, error: dict[str, Any] | None, **drawn: Any) -> UploadedFile:
     status = Status.PROCESSED if error is None else Status.FAILED
     ended = {"status": status, "error": error, "step": None, "finished_at": timezone.now()}
     file = _move(file_id, Status.PROCESSING, **ended, **drawn)
     stream.updated(file, Status.PROCESSING)
+    return file
 
 
 def _requeued(file_id: uuid.UUID) -> None:

@@ -40,17 +40,18 @@ def take(limit: int, now: datetime) -> list[uuid.UUID]:
     """Files of up to `limit` queued jobs that are due, locked until the transaction ends; by space,
     so that whoever locks several spaces does it in one order.
     """
-    taken: list[tuple[int, uuid.UUID]] = []
+    taken: dict[uuid.UUID, int] = {}
     loads = _waiting(limit, now)
     while loads and len(taken) < limit:
         turns = _turns(loads, limit - len(taken))
         for space_id in sorted(turns):
-            found = list(_due(space_id, now).values_list("pk", flat=True)[: turns[space_id]])
-            taken += [(space_id, pk) for pk in found]
+            more = _due(space_id, now).exclude(pk__in=list(taken))  # own locks are not passed by
+            found = list(more.values_list("pk", flat=True)[: turns[space_id]])
+            taken |= dict.fromkeys(found, space_id)
             loads[space_id] += len(found)
             if len(found) < turns[space_id]:
                 del loads[space_id]
-    return [pk for _, pk in sorted(taken, key=lambda pair: pair[0])]
+    return sorted(taken, key=taken.__getitem__)
 
 
 def _waiting(limit: int, now: datetime) -> dict[int, int]:

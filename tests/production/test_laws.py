@@ -1,0 +1,33 @@
+"""The same laws on Postgres and Redis as on SQLite and the in-memory layer."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).parent / "laws"
+
+pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.timeout(300)]
+
+
+def run(*paths: str | Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *map(str, paths)],
+        cwd=ROOT,
+        env=os.environ | {"TESTS_ON": "production"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
+
+
+def test_the_stream_keeps_its_laws_on_postgres() -> None:
+    run("tests/publishing")
+
+
+def test_several_processes_write_to_postgres_and_hear_each_other_through_redis() -> None:
+    run(*sorted(HERE.glob("laws_*.py")))
