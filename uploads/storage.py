@@ -30,6 +30,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+HEAD_BYTES = 64 * 1024
 THREADS = 8  # most of them wait for the disk; writing and hashing leave Python's lock
 _pool = ThreadPoolExecutor(THREADS, "storage")
 
@@ -108,6 +109,12 @@ def keep_artifacts(file_id: UUID, attempt: int, step: str, artifacts: Iterable[S
 def as_answer(failure: OSError) -> Exception:
     """What a failed write is to the sender: DiskFull, or the unexpected as it was."""
     return DiskFull() if failure.errno in NO_ROOM else failure
+
+
+def head_of_artifact(file_id: UUID, attempt: int, step: str, name: str) -> str:
+    """The first 64 KiB of an artifact that is text."""
+    with artifact_path(file_id, attempt, step, name).open("rb") as artifact:
+        return artifact.read(HEAD_BYTES).decode("utf-8", "replace")
 
 
 # -- removal --------------------------------------------------------------------------------------

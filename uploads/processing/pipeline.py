@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from project import database
-from uploads import storage
+from uploads import metrics, storage
 from uploads.models import Step
 from uploads.processing import jobs
 from uploads.processing.rates import Rates
@@ -30,7 +30,7 @@ from uploads.processing.sandbox import (
     StepStarted,
     Task,
 )
-from uploads.publishing import doorbell
+from uploads.publishing import doorbell, search
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +76,9 @@ class Pipeline:
                 step.status = Step.State.SKIPPED
                 self._unwritten[step.name] = step
         steps = list(self._unwritten.values())
-        await asyncio.shield(database.write(jobs.finish, self.claimed, steps, self.error))
+        words = await asyncio.to_thread(self._words)
+        await asyncio.shield(database.write(jobs.finish, self.claimed, steps, self.error, words))
+        metrics.job_ended("processed" if self.error is None else "failed")
 
     async def _take_apart(self) -> None:
         task = Task(
@@ -181,6 +183,7 @@ class Pipeline:
         step = self._record_of(name)
         current, self._current = self._current, None
         step.status, step.result, step.error = status, result, error
+        metrics.step_ended(name, error["code"] if error else "done", duration_ms)
         step.finished_at, step.duration_ms = timezone.now(), round(duration_ms)
         step.started_at = step.started_at or step.finished_at
         self._unwritten[name] = step
@@ -211,6 +214,20 @@ class Pipeline:
             await asyncio.shield(database.write(jobs.record, self.claimed, steps, running))
         except jobs.LostLease:
             self.take_away()
+
+    def _words(self) -> str:
+        """What the search will find the file by: its name, and what was read out of it."""
+        texts: list[str] = []
+        for step in self.steps.values():
+            texts += [str(step.result["head"])] if step.result and "head" in step.result else []
+            texts += [
+                storage.head_of_artifact(
+                    self.claimed.file_id, self.claimed.attempt, step.name, name
+                )
+                for name, media_type, _ in step.artifacts
+                if media_type.startswith("text/plain")
+            ]
+        return search.words(self.claimed.name, *texts, path=self.claimed.path)
 
     def _running_json(self) -> dict[str, Any] | None:
         if self._current is None:

@@ -14,7 +14,8 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from project import database
+from project import database, health
+from uploads import metrics
 from uploads.processing import jobs
 from uploads.processing.pipeline import Pipeline
 from uploads.processing.sandbox import Sandbox
@@ -46,6 +47,7 @@ class Runner:
             doorbell.subscribe("wake", lambda _ring: self._due.set()),
             doorbell.subscribe("stop", self._stop),
         ]
+        unsubscribe.append(health.tell("sandbox", self._layers))
         leases = _Leases(self)
         try:
             self.alive = True
@@ -85,6 +87,7 @@ class Runner:
 
     async def _work(self, pipeline: Pipeline) -> None:
         job = pipeline.claimed
+        metrics.job_claimed(job.waited_seconds)
         with structlog.contextvars.bound_contextvars(file=str(job.file_id), attempt=job.attempt):
             try:
                 await pipeline.run()
@@ -114,6 +117,9 @@ class Runner:
             await database.write(jobs.give_back, job)
         except jobs.LostLease:
             log.info("job taken away while stopping")
+
+    def _layers(self) -> dict[str, bool]:
+        return dict(self.sandbox.layers)
 
     def _stop(self, ring: dict[str, Any]) -> None:
         pipeline = self.running.get(uuid.UUID(ring["file"]))

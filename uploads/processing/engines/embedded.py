@@ -14,15 +14,17 @@ from typing import IO
 import structlog
 from django.conf import settings
 
-from project import database
+from project import database, health
 from uploads.processing import jobs, periodic
 from uploads.processing.runner import Runner
 
 log = structlog.get_logger(__name__)
 
 ASK_SECONDS = 2  # for the lock, while another process holds it
+AGAIN_SECONDS = 5  # before a runner that broke is started again
 
 current: Runner | None = None
+_waits_for_lock = False
 
 
 def worker_name() -> str:
@@ -34,15 +36,27 @@ def worker_name() -> str:
 async def service() -> AsyncIterator[None]:
     """Run jobs for as long as the server lives."""
     task = asyncio.get_running_loop().create_task(_serve(), name="embedded engine")
+    unwatch = health.watch("runner", _ailing)
     try:
         yield
     finally:
+        unwatch()
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
 
 
 async def _serve() -> None:
+    """Start anew what breaks: a server that takes files and never processes one helps nobody."""
+    while True:
+        try:
+            await _run()
+        except Exception:
+            log.exception("the runner broke; it is started again")
+        await asyncio.sleep(AGAIN_SECONDS)
+
+
+async def _run() -> None:
     global current
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
     with (settings.DATA_DIR / "runner.lock").open("a") as lock:
@@ -59,11 +73,20 @@ async def _serve() -> None:
             current = None
 
 
+def _ailing() -> str:
+    if _waits_for_lock:
+        return ""  # another process on this DATA_DIR runs the jobs
+    return "" if current is not None and current.alive else "The runner has not started."
+
+
 async def _hold(lock: IO[str]) -> None:
+    global _waits_for_lock
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            _waits_for_lock = True
             await asyncio.sleep(ASK_SECONDS)
         else:
+            _waits_for_lock = False
             return
