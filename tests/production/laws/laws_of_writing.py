@@ -5,7 +5,9 @@ import json
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
@@ -15,8 +17,10 @@ from project.writer import Write, Writer
 from tests.production.laws.conftest import Arrive
 from tests.production.laws.cut import Cut
 from tests.support.services import Postgres
-from uploads.models import Event, Space, UploadedFile
-from uploads.processing import jobs
+from uploads.errors import WrongState
+from uploads.models import Event, Job, Space, UploadedFile
+from uploads.processing import jobs, queue
+from uploads.statements import insert
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,7 +29,7 @@ def deadlocks() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_force_next_flush()")
         cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-        (count,) = cursor.fetchone()
+        count: int = cursor.fetchone()[0]
     return count
 
 
@@ -37,7 +41,7 @@ def receive(coming: jobs.Arrival) -> uuid.UUID:
     return jobs.receive(coming, sha256="00").pk
 
 
-async def all_of(writer: Writer, functions: list[Callable[[], object]]) -> list[object]:
+async def all_of(writer: Writer, functions: Sequence[Callable[[], object]]) -> list[Any]:
     loop = asyncio.get_running_loop()
     writes = [Write(function, loop) for function in functions]
     for write in writes:
@@ -52,7 +56,7 @@ def whole(space: Space) -> bool:
     statuses = Counter(UploadedFile.objects.filter(space=space).values_list("status", flat=True))
     counts = {status: count for status, count in space.counts.items() if count}
     numbers = list(events.values_list("seq", flat=True))
-    return numbers == list(range(1, space.seq + 1)) and counts == dict(statuses)
+    return bool(numbers == list(range(1, space.seq + 1)) and counts == dict(statuses))
 
 
 async def test_processes_that_write_to_the_same_spaces_in_any_order_never_deadlock(
@@ -61,7 +65,7 @@ async def test_processes_that_write_to_the_same_spaces_in_any_order_never_deadlo
     before = await database.read(deadlocks)
 
     def many(order: list[Space]) -> list[Callable[[], object]]:
-        return [lambda space=space: receive(arrival(space)) for space in order * 60]
+        return [partial(receive, arrival(space)) for space in order * 60]
 
     done = await asyncio.gather(
         all_of(writers(), many(spaces)),
@@ -95,14 +99,14 @@ async def test_uploading_a_batch_while_it_is_processed_and_cancelled_never_deadl
         try:
             with transaction.atomic():
                 jobs.cancel(file_id)
-        except jobs.WrongState:
+        except WrongState:
             jobs.delete(file_id)
 
     await asyncio.gather(
-        all_of(writers(), [lambda one=one: receive(one) for one in coming]),
+        all_of(writers(), [partial(receive, one) for one in coming]),
         all_of(writers(), [work] * 60),
         all_of(writers(), [work] * 60),
-        all_of(writers(), [lambda one=one: cancel(one) for one in ids[::3]]),
+        all_of(writers(), [partial(cancel, one) for one in ids[::3]]),
         all_of(writers(), [jobs.sweep] * 20),
     )
     assert await database.read(deadlocks) == before
@@ -141,11 +145,11 @@ def test_a_worker_passes_by_what_another_is_just_taking(
 
     def other() -> None:
         with transaction.atomic():
-            taken.extend(jobs.queue.take(1, second.created_at))
+            taken.extend(queue.take(1, second.created_at))
         connections.close_all()
 
     with transaction.atomic():
-        assert jobs.queue.take(1, second.created_at) == [first.pk]
+        assert queue.take(1, second.created_at) == [first.pk]
         thread = threading.Thread(target=other)
         thread.start()
         thread.join()
@@ -177,7 +181,7 @@ async def test_a_commit_whose_answer_is_lost_is_done_exactly_once(
         return receive(what)
 
     cut.where = where
-    done = await all_of(writer, [lambda what=what: one(what) for what in coming])
+    done = await all_of(writer, [partial(one, what) for what in coming])
     assert done == [what.id for what in coming]
     assert cut.cuts == 1
     assert sorted(rung) == sorted(what.id for what in coming)
@@ -218,7 +222,7 @@ async def test_an_error_of_ones_own_is_told_at_once_and_undoes_nothing_else(
             cursor.execute("SELECT 1 / 0")
 
     def orphan() -> None:
-        jobs.insert([jobs.Job(file_id=uuid.uuid4(), space_id=spaces[0].pk)])  # found at the commit
+        insert([Job(file_id=uuid.uuid4(), space_id=spaces[0].pk)])  # found at the commit
 
     good = [lambda: receive(arrival(spaces[0])) for _ in range(10)]
     done = await all_of(writers(), [*good, wrong, orphan, *good])
