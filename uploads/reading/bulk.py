@@ -1,0 +1,72 @@
+"""The only module that changes many files in one request, a few in each transaction.
+
+So uploads and jobs that wait to be written get their turn in between. Files that can't be changed
+are named with the reason; the others are changed all the same.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from project import database
+from uploads.access import Access
+from uploads.errors import ApiError, NotFound
+from uploads.models import UploadedFile
+from uploads.processing import jobs
+from uploads.reading import listing, whose
+from uploads.reading.listing import Filters
+from uploads.reading.shapes import BULK_FILES, Selection
+
+AT_ONCE = 25  # files in one transaction
+
+Change = Callable[[Access, UploadedFile], None]
+
+
+def retry(_place: Access, file: UploadedFile) -> None:
+    """Process it again."""
+    jobs.retry(file.pk)
+
+
+def cancel(_place: Access, file: UploadedFile) -> None:
+    """Stop it."""
+    jobs.cancel(file.pk)
+
+
+def delete(place: Access, file: UploadedFile) -> None:
+    """Delete it for good."""
+    whose.check_deletable(file, place)
+    jobs.delete(file.pk)
+
+
+async def change(place: Access, selection: Selection, one: Change) -> dict[str, Any]:
+    """Do it to every file of a selection; what became of them (`shapes.Changed`)."""
+    ids, more = await database.read(_chosen, place, selection)
+    refused: list[dict[str, Any]] = []
+    for start in range(0, len(ids), AT_ONCE):
+        refused += await database.write(_change, place, ids[start : start + AT_ONCE], one)
+    return {"changed": len(ids) - len(refused), "refused": refused, "more": more}
+
+
+def _chosen(place: Access, selection: Selection) -> tuple[list[UUID], bool]:
+    if selection.ids is not None:
+        return list(dict.fromkeys(selection.ids)), False
+    filters = Filters(status=tuple(selection.status or ()), batch=selection.batch)
+    page = listing.page(place.space_id, filters, sort="created_at", limit=BULK_FILES)
+    return [file.pk for file in page.files], page.next is not None
+
+
+def _change(place: Access, ids: list[UUID], one: Change) -> list[dict[str, Any]]:
+    """Those of `ids` that could not be changed. In a transaction."""
+    files = UploadedFile.objects.filter(space=place.space_id).in_bulk(ids)
+    refused = []
+    for file_id in ids:
+        try:
+            if file_id not in files:
+                raise NotFound
+            with transaction.atomic():
+                one(place, files[file_id])
+        except ApiError as error:
+            refused.append({"id": str(file_id), **error.as_json()})
+    return refused

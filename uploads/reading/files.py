@@ -1,0 +1,233 @@
+"""`/api/files/`: the list, one file, and what people may do to one."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+from uuid import UUID
+
+from django.db.models import Max
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from ninja import Path, Query, Router
+from pydantic import Field
+
+from project import database
+from uploads import access, storage
+from uploads.access import Access
+from uploads.models import Artifact, Role, Status, Step, UploadedFile
+from uploads.processing import jobs
+from uploads.publishing.events import FileDetail, describe, moment
+from uploads.reading import bulk, doors, downloads, listing, whose
+from uploads.reading.shapes import Changed, FilesPage, ListQuery, Selection
+from uploads.reading.whose import Asker
+
+router = Router(tags=["files"])
+Attempt = Annotated[int | None, Field(ge=0, le=2**31 - 1, description="Without: the newest")]
+
+
+@doors.get(router, "files/", FilesPage, operation_id="listFiles", summary="Files of a space")
+async def list_files(request: HttpRequest, query: Query[ListQuery]) -> HttpResponseBase:
+    """Filtered and sorted, a page at a time, at the same cost however many there are."""
+    place = access.here(request)
+    return doors.answer(await database.read(_page, place, query))
+
+
+def _page(place: Access, query: ListQuery) -> dict[str, Any]:
+    page = listing.page(
+        place.space_id, query.filters(), sort=query.sort, cursor=query.cursor, limit=query.limit
+    )
+    return {"items": [shown(file, place.space_slug) for file in page.files], "next": page.next}
+
+
+def shown(file: UploadedFile, space: str) -> dict[str, Any]:
+    """A file as JSON; while it is received, its stored length is what has come."""
+    body = describe(file, space)
+    if file.status == Status.RECEIVING:
+        try:
+            body["received"] = storage.path(file.pk).stat().st_size
+        except FileNotFoundError:
+            body["received"] = 0
+    return body
+
+
+@doors.get(router, "files/{uuid:file_id}/", FileDetail, operation_id="getFile", summary="One file")
+async def get_file(
+    request: HttpRequest,
+    file_id: Path[UUID],
+    attempt: Query[Attempt] = None,
+) -> HttpResponseBase:
+    """With its steps, their results and artifacts, of one attempt."""
+    return doors.answer(await database.read(_detail, file_id, whose.asker(request), attempt))
+
+
+def _detail(file_id: UUID, asker: Asker, attempt: int | None) -> dict[str, Any]:
+    file, place = asker.find(file_id)
+    return detail(file, place.space_slug, attempt)
+
+
+def detail(file: UploadedFile, space: str, attempt: int | None = None) -> dict[str, Any]:
+    """The JSON of a file by itself (`events.FileDetail`). Sync."""
+    if attempt is None:
+        attempt = Step.objects.filter(file=file).aggregate(newest=Max("attempt"))["newest"]
+    steps = list(Step.objects.filter(file=file, attempt=attempt).order_by("position", "pk"))
+    made = Artifact.objects.filter(step__in=steps).order_by("step__position", "pk")
+    results = {step.name: step.result for step in steps if step.result is not None}
+    artifacts = [_artifact(each) for each in made.select_related("step")]
+    return {
+        **shown(file, space),
+        "steps": [_step(step) for step in steps],
+        "results": results,
+        "artifacts": artifacts,
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "version": step.version,
+        "status": str(step.status),
+        "attempt": step.attempt,
+        "started_at": moment(step.started_at),
+        "finished_at": moment(step.finished_at),
+        "duration_ms": step.duration_ms,
+        "done": step.done,
+        "total": step.total,
+        "unit": step.unit,
+        "error": step.error,
+    }
+
+
+def _artifact(artifact: Artifact) -> dict[str, Any]:
+    step = artifact.step
+    place = f"/api/files/{artifact.file_id}/artifacts/{quote(step.name)}/{quote(artifact.name)}"
+    return {
+        "step": step.name,
+        "name": artifact.name,
+        "media_type": artifact.media_type,
+        "size": artifact.size,
+        "url": f"{place}?attempt={step.attempt}",
+    }
+
+
+@doors.delete(
+    router, "files/{uuid:file_id}/", operation_id="deleteFile", summary="Delete a file for good"
+)
+async def delete_file(request: HttpRequest, file_id: Path[UUID]) -> HttpResponseBase:
+    """With its content, results and artifacts; a job of it that runs is stopped first."""
+    await database.write(_delete, file_id, whose.asker(request))
+    return HttpResponse(status=204)
+
+
+def _delete(file_id: UUID, asker: Asker) -> None:
+    whose.check_deletable(*asker.find(file_id, Role.UPLOADER))
+    jobs.delete(file_id)
+
+
+@doors.post(
+    router,
+    "files/{uuid:file_id}/retry/",
+    FileDetail,
+    operation_id="retryFile",
+    summary="Process a file again",
+)
+async def retry_file(request: HttpRequest, file_id: Path[UUID]) -> HttpResponseBase:
+    """One that has ended; 409 otherwise."""
+    return doors.answer(await database.write(_retry, file_id, whose.asker(request)))
+
+
+def _retry(file_id: UUID, asker: Asker) -> dict[str, Any]:
+    _, place = asker.find(file_id, Role.UPLOADER)
+    return detail(jobs.retry(file_id), place.space_slug)
+
+
+@doors.post(
+    router,
+    "files/{uuid:file_id}/cancel/",
+    FileDetail,
+    operation_id="cancelFile",
+    summary="Stop a file where it is",
+    openapi_extra={"responses": {204: {"description": "It was being received, and is gone"}}},
+)
+async def cancel_file(request: HttpRequest, file_id: Path[UUID]) -> HttpResponseBase:
+    """One in flight; 409 otherwise. What is received stays; an unfinished upload is gone: 204."""
+    body = await database.write(_cancel, file_id, whose.asker(request))
+    return HttpResponse(status=204) if body is None else doors.answer(body)
+
+
+def _cancel(file_id: UUID, asker: Asker) -> dict[str, Any] | None:
+    _, place = asker.find(file_id, Role.UPLOADER)
+    file = jobs.cancel(file_id)
+    return None if file is None else detail(file, place.space_slug)
+
+
+# -- many at once ----------------------------------------------------------------------------------
+
+
+@doors.post(
+    router, "files/retry/", Changed, operation_id="retryFiles", summary="Process many files again"
+)
+async def retry_files(request: HttpRequest, selection: Selection) -> HttpResponseBase:
+    """Those named, or all of a status (`failed`, as a rule), up to a thousand at once."""
+    place = access.here(request, Role.UPLOADER)
+    return doors.answer(await bulk.change(place, selection, bulk.retry))
+
+
+@doors.post(router, "files/cancel/", Changed, operation_id="cancelFiles", summary="Stop many files")
+async def cancel_files(request: HttpRequest, selection: Selection) -> HttpResponseBase:
+    """Those named, or all of a status, up to a thousand at once."""
+    place = access.here(request, Role.UPLOADER)
+    return doors.answer(await bulk.change(place, selection, bulk.cancel))
+
+
+@doors.post(
+    router, "files/delete/", Changed, operation_id="deleteFiles", summary="Delete many files"
+)
+async def delete_files(request: HttpRequest, selection: Selection) -> HttpResponseBase:
+    """Those named, or all of a status, up to a thousand at once."""
+    place = access.here(request, Role.UPLOADER)
+    return doors.answer(await bulk.change(place, selection, bulk.delete))
+
+
+# -- bytes -----------------------------------------------------------------------------------------
+
+BYTES = {
+    "responses": {
+        200: {
+            "description": "The bytes",
+            "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        206: {"description": "The ranges that were asked for"},
+        304: {"description": "What you have is right"},
+        416: {"description": "The range lies outside"},
+    }
+}
+
+
+@doors.get(
+    router,
+    "files/{uuid:file_id}/content/",
+    None,
+    operation_id="getContent",
+    summary="The original",
+    openapi_extra=BYTES,
+)
+async def get_content(request: HttpRequest, file_id: Path[UUID]) -> HttpResponseBase:
+    """As it was uploaded, always as an attachment; ranges and conditions as in RFC 9110."""
+    return await downloads.content(request, file_id)
+
+
+@doors.get(
+    router,
+    "files/{uuid:file_id}/artifacts/{str:step}/{str:name}/",
+    None,
+    operation_id="getArtifact",
+    summary="What a step made",
+    openapi_extra=BYTES,
+)
+async def get_artifact(
+    request: HttpRequest,
+    file_id: Path[UUID],
+    step: Path[str],
+    name: Path[str],
+    attempt: Query[Attempt] = None,
+) -> HttpResponseBase:
+    """Pictures in WebP, PNG and JPEG may be shown in place; all else is an attachment."""
+    return await downloads.artifact(request, file_id, step, name, attempt)

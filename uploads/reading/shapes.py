@@ -1,0 +1,222 @@
+"""The types of what the API takes, and of what it gives beside `publishing.events`.
+
+Both are in the specification; what comes in is validated by them.
+"""
+
+import re
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from uploads.processors.media_types import KINDS
+from uploads.publishing.events import Counts, Cursor, File, Frozen, StatusWord
+from uploads.reading.filters import ORDERS, Filters
+
+PAGE_FILES = 1000  # files on one page, at the most
+PAGE_EVENTS = 1000
+BULK_FILES = 1000  # files that one request changes, at the most
+
+Role = Literal["viewer", "uploader", "manager"]
+Scope = Literal["read", "upload", "manage", "metrics"]
+
+
+def _among(words: Collection[str]) -> Any:
+    """One of a closed list that has its home elsewhere."""
+    pattern = "|".join(re.escape(word) for word in words)
+    return Field(pattern=f"^({pattern})$", json_schema_extra={"enum": list(words)})
+
+
+def _split(values: Any) -> Any:
+    """`a,b` and `a&…=b` alike."""
+    if isinstance(values, str):
+        values = [values]
+    if not isinstance(values, list):
+        return values
+    return [part.strip() for value in values for part in str(value).split(",") if part.strip()]
+
+
+def _aware(at: datetime) -> datetime:
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+Sort = Annotated[str, _among(ORDERS)]
+Kind = Annotated[str, _among(KINDS)]
+Several = BeforeValidator(_split)
+Plain = Field(pattern=r"^[^\x00]*$")  # Postgres holds no NUL
+Key = Annotated[str, Plain, Field(max_length=100)]
+Moment = Annotated[datetime, AfterValidator(_aware)]
+MediaType = Annotated[str, Field(pattern=r"^[\w!#$&^.+-]{1,63}/([\w!#$&^.+-]{1,63}|\*)$")]
+
+
+class ListQuery(BaseModel):
+    """What `GET /api/files/` can be asked. Several values are separated by commas."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    status: Annotated[list[StatusWord], Several] = Field([], max_length=6)
+    kind: Annotated[list[Kind], Several] = Field([], max_length=len(KINDS))
+    media_type: Annotated[list[MediaType], Several] = Field(
+        [], max_length=20, description="`image/png`, or `image/*` for a whole family"
+    )
+    q: Annotated[str, Plain] = Field(
+        "",
+        max_length=200,
+        description="Words of the name (their beginnings suffice) or of the text that was found "
+        "in the file (whole, or four letters and more)",
+    )
+    sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")] | None = None
+    batch: Key | None = None
+    parent: UUID | None = Field(None, description="The file that these were taken from")
+    since: Moment | None = Field(None, description="Created then or later")
+    until: Moment | None = Field(None, description="Created before")
+    min_size: Annotated[int, Field(ge=0, le=2**62)] | None = None
+    max_size: Annotated[int, Field(ge=0, le=2**62)] | None = None
+    sort: Sort = Field("-created_at", description="`-` for descending; without a value: last")
+    cursor: Annotated[str, Field(max_length=2000)] | None = Field(
+        None, description="`next` of the page before"
+    )
+    limit: int = Field(50, ge=1, le=PAGE_FILES)
+
+    def filters(self) -> Filters:
+        """As the list wants them."""
+        return Filters(
+            status=tuple(self.status),
+            kind=tuple(self.kind),
+            media_type=tuple(self.media_type),
+            sha256=self.sha256 and self.sha256.lower(),
+            batch=self.batch,
+            parent=self.parent,
+            q=self.q,
+            since=self.since,
+            until=self.until,
+            at_least=self.min_size,
+            below=None if self.max_size is None else self.max_size + 1,
+        )
+
+
+class EventsQuery(BaseModel):
+    """Where in the stream to read."""
+
+    after: Cursor | None = Field(None, max_length=40, description="Without: the oldest kept")
+    limit: int = Field(500, ge=1, le=PAGE_EVENTS)
+    batch: Key | None = None
+    file: UUID | None = None
+
+
+class FilesPage(Frozen):
+    """Files in order; `next` is the cursor of the page that follows, null after the last.
+
+    A page may hold fewer files than asked for, even none, and still have a `next`.
+    """
+
+    items: list[File]
+    next: str | None
+
+
+class Selection(BaseModel):
+    """Files to change: by their ids, or by their status, perhaps within a batch."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: Annotated[list[UUID], Field(min_length=1, max_length=BULK_FILES)] | None = None
+    status: Annotated[list[StatusWord], Several, Field(min_length=1)] | None = None
+    batch: Key | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.ids is None) == (self.status is None):
+            raise ValueError("either ids or status is needed")
+        if self.ids is not None and self.batch is not None:
+            raise ValueError("batch goes with status, not with ids")
+        return self
+
+
+class Code(Frozen):
+    """What went wrong: a word for programs, a sentence for people."""
+
+    code: str
+    message: str
+
+
+class Refusal(Frozen):
+    """The body of every answer that is not a success."""
+
+    error: Code
+
+
+class RefusedFile(Frozen):
+    """A file that was not changed, and why."""
+
+    id: UUID
+    error: Code
+
+
+class Changed(Frozen):
+    """What became of a selection; `more` says that others are left: ask again."""
+
+    changed: int
+    refused: list[RefusedFile]
+    more: bool
+
+
+class Space(Frozen):
+    """A space that is yours, and your role there. Sizes in bytes; a quota of null is no limit."""
+
+    slug: str
+    name: str
+    role: Role
+    own: bool
+    counts: Counts
+    used_bytes: int
+    quota_bytes: int | None
+
+
+class Spaces(Frozen):
+    """All spaces that you are a member of."""
+
+    items: list[Space]
+
+
+class Ticket(Frozen):
+    """For one `hello` from elsewhere; seconds until it is void."""
+
+    ticket: str
+    expires_in: int
+
+
+class NewToken(BaseModel):
+    """A token to be made; `space` restricts it to one space."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Plain, Field(min_length=1, max_length=100)]
+    space: Annotated[str, Plain, Field(max_length=64)] | None = None
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=4)] = ["read", "upload"]
+    expires_at: Moment | None = Field(None, description="Without: never")
+
+
+class Token(Frozen):
+    """A token as it is listed; its secret is kept nowhere."""
+
+    id: int
+    name: str
+    space: str | None
+    scopes: list[Scope]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class MadeToken(Token):
+    """A new token with its secret, which is shown this once."""
+
+    secret: str
+
+
+class Tokens(Frozen):
+    """All tokens of yours."""
+
+    items: list[Token]
