@@ -1,0 +1,257 @@
+"""The shape of nested data, gathered from its events one by one: schema, keys, depth, and a first
+tree.
+
+JSON, YAML, TOML and XML all become the same events, so no document has to be held as a whole:
+("open", "object" | "array"), ("key", name), ("value", scalar), ("close", None).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from typing import Any
+
+from uploads.processors.bounds import clip, plain_scalar, within
+
+Event = tuple[str, Any]
+
+PATHS = 2000  # different places that are told apart
+KEYS = 200  # different keys of the objects at one place; more are taken together as *
+KEYS_SHOWN = 50
+DEPTH_SHOWN = 8
+PATH_DEPTH = 24  # levels that a path tells apart
+MAX_DEPTH = 1024
+NODES_SHOWN = 1500
+ITEMS_SHOWN = 50  # of one array or object
+TEXT_SHOWN = 200  # characters
+SCHEMA_BUDGET = 64 * 1024  # bytes of JSON
+TREE_BUDGET = 96 * 1024
+EXAMPLE = 80  # characters
+
+
+@dataclass
+class Place:
+    """What was found at one path: how often, of which types, how long the arrays were."""
+
+    count: int = 0
+    types: Counter[str] = field(default_factory=Counter)
+    keys: set[str] = field(default_factory=set)
+    example: Any = None
+    shortest: int | None = None
+    longest: int = 0
+
+
+@dataclass
+class _Open:
+    kind: str
+    path: str
+    node: dict[str, Any] | None
+    key: str = ""
+    items: int = 0
+
+
+class TooDeep(ValueError):
+    """The document is nested deeper than any that people write."""
+
+
+class Survey:
+    """Take every event with `add`; `result` is what they amount to."""
+
+    def __init__(self) -> None:
+        self.values = 0
+        self.depth = 0
+        self.places: dict[str, Place] = {}
+        self.key_counts: Counter[str] = Counter()
+        self._stack: list[_Open] = []
+        self._roots: list[dict[str, Any]] = []
+        self._nodes = 0
+        self._room = TREE_BUDGET
+
+    def add(self, event: str, value: Any) -> None:
+        if event == "key":
+            self._stack[-1].key = str(value)
+            if len(self.key_counts) < PATHS or value in self.key_counts:
+                self.key_counts[str(value)] += 1
+        elif event == "open":
+            self._open(value)
+        elif event == "close":
+            self._close()
+        else:
+            self._value(value)
+
+    def result(self) -> dict[str, Any]:
+        """{top, depth, values, keys [{key, count}], schema [{path, types, …}], tree {…}|null}"""
+        top = self.places.get("$")
+        return {
+            "top": next(iter(top.types)) if top else None,
+            "documents": len(self._roots),
+            "depth": self.depth,
+            "values": self.values,
+            "keys": [
+                {"key": clip(key, TEXT_SHOWN), "count": count}
+                for key, count in self.key_counts.most_common(KEYS_SHOWN)
+            ],
+            "schema": within(self._schema(), SCHEMA_BUDGET),
+            "tree": self._roots[0] if self._roots else None,
+        }
+
+    def _open(self, kind: str) -> None:
+        if len(self._stack) >= MAX_DEPTH:
+            raise TooDeep(f"Nested deeper than {MAX_DEPTH:,} levels.")
+        path, node = self._enter({"type": kind, "size": 0, "children": []}, kind)
+        self._stack.append(_Open(kind, path, node))
+        self.depth = max(self.depth, len(self._stack))
+
+    def _close(self) -> None:
+        closed = self._stack.pop()
+        place = self.places.get(closed.path)
+        if closed.node is not None:
+            closed.node["size"] = closed.items
+        if place is not None and closed.kind == "array":
+            longest, shortest = place.longest, place.shortest
+            place.longest = max(longest, closed.items)
+            place.shortest = closed.items if shortest is None else min(shortest, closed.items)
+
+    def _value(self, value: Any) -> None:
+        kind = kind_of(value)
+        self.values += 1
+        path, _ = self._enter({"type": kind, "value": _short(value)}, kind)
+        place = self.places.get(path)
+        if place is not None and place.example is None and value not in (None, ""):
+            place.example = _short(value, EXAMPLE)
+
+    def _enter(self, node: dict[str, Any], kind: str) -> tuple[str, dict[str, Any] | None]:
+        """Count the place that this value is at, and hang the node into the tree while
+        there is room.
+        """
+        parent = self._stack[-1] if self._stack else None
+        path = self._path(parent)
+        if path in self.places or len(self.places) < PATHS:
+            place = self.places.setdefault(path, Place())
+            place.count += 1
+            place.types[kind] += 1
+        if parent is None:
+            self._roots.append(node)
+            return path, node
+        parent.items += 1
+        return path, node if self._hang(node, parent) else None
+
+    def _hang(self, node: dict[str, Any], parent: _Open) -> bool:
+        deep = len(self._stack) > DEPTH_SHOWN
+        full = self._nodes >= NODES_SHOWN or self._room <= 0 or parent.items > ITEMS_SHOWN
+        if parent.node is None or deep or full:
+            return False
+        if parent.kind != "array":
+            node["key"] = clip(parent.key, TEXT_SHOWN)
+        parent.node["children"].append(node)
+        self._nodes += 1
+        self._room -= 60 + len(str(node.get("key", ""))) * 2 + len(str(node.get("value", ""))) * 2
+        return True
+
+    def _path(self, parent: _Open | None) -> str:
+        if parent is None:
+            return "$"
+        if len(self._stack) > PATH_DEPTH:
+            return "…"
+        if parent.kind == "array":
+            return f"{parent.path}[]"
+        place = self.places.get(parent.path)
+        key = parent.key
+        if place is not None and key not in place.keys:
+            if len(place.keys) >= KEYS:
+                key = "*"
+            place.keys.add(key)
+        return f"{parent.path}.{clip(key, EXAMPLE)}"
+
+    def _schema(self) -> Iterator[dict[str, Any]]:
+        for path, place in self.places.items():
+            parent = self.places.get(path.rpartition(".")[0]) if not path.endswith("]") else None
+            objects = parent.types["object"] if parent else 0
+            row: dict[str, Any] = {
+                "path": path,
+                "types": dict(place.types.most_common(6)),
+                "count": place.count,
+                "share": round(place.count / objects, 4) if objects else None,
+                "example": place.example,
+            }
+            if place.shortest is not None:
+                row["length"] = {"min": place.shortest, "max": place.longest}
+            yield row
+
+
+def events(value: Any) -> Iterator[Event]:
+    """The events of a value that is in memory, without recursion: it may be nested at will."""
+    waiting: list[Iterator[Event | Any]] = [iter((value,))]
+    while waiting:
+        item = next(waiting[-1], None)
+        if item is None:
+            waiting.pop()
+        elif isinstance(item, _Marked):
+            yield item.event
+        else:
+            yield from _entered(_unwrap(item), waiting)
+
+
+class _Marked:
+    def __init__(self, event: str, value: Any) -> None:
+        self.event = (event, value)
+
+
+class _Null:
+    """Stands for None among what waits, where None means that nothing waits."""
+
+
+_NULL = _Null()
+
+
+def _unwrap(item: Any) -> Any:
+    return None if item is _NULL else item
+
+
+def _entered(value: Any, waiting: list[Iterator[Any]]) -> Iterator[Event]:
+    if isinstance(value, dict):
+        yield "open", "object"
+        waiting.append(_members(value))
+    elif isinstance(value, list):
+        yield "open", "array"
+        waiting.append(_items(value))
+    else:
+        yield "value", value
+
+
+def _members(value: dict[Any, Any]) -> Iterator[Any]:
+    for key, item in value.items():
+        yield _Marked("key", key)
+        yield _NULL if item is None else item
+    yield _Marked("close", None)
+
+
+def _items(values: Iterable[Any]) -> Iterator[Any]:
+    for item in values:
+        yield _NULL if item is None else item
+    yield _Marked("close", None)
+
+
+def kind_of(value: Any) -> str:
+    """Our word for the type of a scalar."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "integer"
+    if isinstance(value, (date, datetime, time)):
+        return "moment"
+    return "text" if isinstance(value, str) else "number"
+
+
+def _short(value: Any, characters: int = TEXT_SHOWN) -> Any:
+    if isinstance(value, str):
+        return clip(value, characters)
+    return (
+        plain_scalar(value)
+        if value is None or isinstance(value, (bool, int, float))
+        else str(value)[:characters]
+    )
