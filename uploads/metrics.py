@@ -6,7 +6,9 @@ PROMETHEUS_MULTIPROC_DIR set, every process of a machine counts into files of th
 them answers for all. Labels come from short closed lists, never from users.
 """
 
-from prometheus_client import Counter, Gauge, Histogram
+from django.conf import settings
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.multiprocess import MultiProcessCollector
 
 STEP_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600)
 WAIT_SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600)
@@ -45,3 +47,12 @@ def job_claimed(waited_seconds: float) -> None:
 def job_ended(outcome: str) -> None:
     """A job ended as `outcome`: processed, failed or cancelled."""
     JOBS.labels(outcome).inc()
+
+
+def counted() -> CollectorRegistry:
+    """This process's counts, or those of all processes that share a folder for them."""
+    if not settings.METRICS_DIR:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, settings.METRICS_DIR)  # type: ignore[no-untyped-call]
+    return registry

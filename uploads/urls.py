@@ -1,6 +1,6 @@
 """The domain's addresses."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from uploads.reading import pages, signing
 from uploads.receiving import form_views, tus_views
@@ -16,4 +16,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("uploads/", tus_views.Uploads.as_view(), name="uploads"),
     path("uploads/<uuid:upload_id>/", tus_views.UploadDoor.as_view(), name="upload"),
     path("sign-out/", signing.SignOut.as_view(), name="sign-out"),
+    path("", include("uploads.reading.urls")),
 ]

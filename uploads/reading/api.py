@@ -65,7 +65,15 @@ SPACE = {
 def _finish(operation: dict[str, Any]) -> None:
     operation["responses"] = {str(code): body for code, body in operation["responses"].items()}
     for parameter in operation["parameters"]:
+        parameter["schema"] = _plain(parameter["schema"])
         if parameter["schema"].get("type") == "array":
             parameter |= {"style": "form", "explode": False}
     if not operation["operationId"].endswith(("Token", "Tokens", "Spaces")):
         operation["parameters"] = [*operation["parameters"], SPACE]
+
+
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """Without null: a parameter is there, or it is not."""
+    some = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    rest = {name: value for name, value in schema.items() if name not in {"anyOf", "title"}}
+    return {**some[0], **rest} if len(some) == 1 else rest

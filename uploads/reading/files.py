@@ -1,13 +1,12 @@
 """`/api/files/`: the list, one file, and what people may do to one."""
 
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
 from django.db.models import Max
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Path, Query, Router
-from pydantic import Field
 
 from project import database
 from uploads import access, storage
@@ -16,11 +15,10 @@ from uploads.models import Artifact, Role, Status, Step, UploadedFile
 from uploads.processing import jobs
 from uploads.publishing.events import FileDetail, describe, moment
 from uploads.reading import bulk, doors, downloads, listing, whose
-from uploads.reading.shapes import Changed, FilesPage, ListQuery, Selection
+from uploads.reading.shapes import AttemptQuery, Changed, FilesPage, ListQuery, Selection
 from uploads.reading.whose import Asker
 
 router = Router(tags=["files"])
-Attempt = Annotated[int | None, Field(ge=0, le=2**31 - 1, description="Without: the newest")]
 
 
 @doors.get(router, "files/", FilesPage, operation_id="listFiles", summary="Files of a space")
@@ -50,12 +48,10 @@ def shown(file: UploadedFile, space: str) -> dict[str, Any]:
 
 @doors.get(router, "files/{uuid:file_id}/", FileDetail, operation_id="getFile", summary="One file")
 async def get_file(
-    request: HttpRequest,
-    file_id: Path[UUID],
-    attempt: Query[Attempt] = None,
+    request: HttpRequest, file_id: Path[UUID], query: Query[AttemptQuery]
 ) -> HttpResponseBase:
     """With its steps, their results and artifacts, of one attempt."""
-    return doors.answer(await database.read(_detail, file_id, whose.asker(request), attempt))
+    return doors.answer(await database.read(_detail, file_id, whose.asker(request), query.attempt))
 
 
 def _detail(file_id: UUID, asker: Asker, attempt: int | None) -> dict[str, Any]:
@@ -227,7 +223,7 @@ async def get_artifact(
     file_id: Path[UUID],
     step: Path[str],
     name: Path[str],
-    attempt: Query[Attempt] = None,
+    query: Query[AttemptQuery],
 ) -> HttpResponseBase:
     """Pictures in WebP, PNG and JPEG may be shown in place; all else is an attachment."""
-    return await downloads.artifact(request, file_id, step, name, attempt)
+    return await downloads.artifact(request, file_id, step, name, query.attempt)

@@ -97,6 +97,12 @@ class ListQuery(BaseModel):
         )
 
 
+class AttemptQuery(BaseModel):
+    """Which attempt's steps are meant."""
+
+    attempt: int | None = Field(None, ge=0, le=2**31 - 1, description="Without: the newest")
+
+
 class EventsQuery(BaseModel):
     """Where in the stream to read."""
 

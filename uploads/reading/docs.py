@@ -1,0 +1,151 @@
+"""The specification and its page: `/api/openapi.json`, `/api/docs`.
+
+The page is made of the specification on the server: it needs no script, nothing from elsewhere and
+no exception to the strict Content-Security-Policy.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.template.loader import render_to_string
+from django.utils.translation import override
+from django.views import View
+
+from project.http import POLICY
+from uploads.errors import MethodNotAllowed, table
+from uploads.reading import api
+from uploads.reading.frame import frame
+
+METHODS = ("get", "post", "delete")
+
+
+class Door(View):
+    """A door for GET and HEAD."""
+
+    def http_method_not_allowed(self, request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
+        """As every other door says it."""
+        raise MethodNotAllowed(headers={"Allow": "GET, HEAD"})
+
+
+class OpenApi(Door):
+    """`/api/openapi.json`."""
+
+    async def get(self, request: HttpRequest) -> HttpResponseBase:
+        """OpenAPI 3.1."""
+        return HttpResponse(_specification(), content_type="application/json")
+
+
+@cache
+def _specification() -> bytes:
+    return orjson.dumps(api.openapi(), option=orjson.OPT_NON_STR_KEYS)
+
+
+class Docs(Door):
+    """`/api/docs`."""
+
+    async def get(self, request: HttpRequest) -> HttpResponseBase:
+        """The specification for people."""
+        with override("en"):
+            page = frame("docs", request, "", ("docs",)) | _content()
+        body = render_to_string("docs.html", {"page": page})
+        return HttpResponse(body, headers={"Content-Security-Policy": POLICY})
+
+
+@cache
+def _content() -> dict[str, Any]:
+    specification = api.openapi()
+    return {
+        "about": specification["info"]["description"].split("\n\n"),
+        "groups": list(_groups(specification)),
+        "types": list(_types(specification["components"]["schemas"])),
+        "errors": [
+            {"code": code, "status": error.status, "message": error().message}
+            for code, error in sorted(table().items(), key=lambda item: (item[1].status, item[0]))
+        ],
+    }
+
+
+def _groups(specification: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path, methods in specification["paths"].items():
+        for method in METHODS:
+            if operation := methods.get(method):
+                found.setdefault(operation["tags"][0], []).append(_door(path, method, operation))
+    for name, operations in found.items():
+        yield {"name": name.capitalize(), "doors": operations}
+
+
+def _door(path: str, method: str, operation: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": operation["operationId"],
+        "method": method.upper(),
+        "path": path,
+        "summary": operation["summary"],
+        "about": operation.get("description", ""),
+        "parameters": [_parameter(each) for each in operation["parameters"]],
+        "takes": _body(operation.get("requestBody", {})),
+        "gives": [
+            {"status": status, "about": answer["description"], "type": _body(answer)}
+            for status, answer in operation["responses"].items()
+            if int(status) < HTTPStatus.BAD_REQUEST
+        ],
+    }
+
+
+def _parameter(parameter: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": parameter["name"],
+        "type": type_words(parameter["schema"]),
+        "default": parameter["schema"].get("default"),
+        "required": parameter["required"],
+        "about": parameter.get("description", ""),
+    }
+
+
+def _body(holder: Mapping[str, Any]) -> str:
+    schemas = [media["schema"] for media in holder.get("content", {}).values()]
+    return type_words(schemas[0]) if schemas else ""
+
+
+def _types(schemas: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for name, schema in sorted(schemas.items()):
+        required = schema.get("required", ())
+        fields = [
+            {
+                "name": field,
+                "type": type_words(facts),
+                "required": field in required,
+                "about": facts.get("description", ""),
+            }
+            for field, facts in schema.get("properties", {}).items()
+        ]
+        yield {"name": name, "about": schema.get("description", ""), "fields": fields}
+
+
+def type_words(schema: Mapping[str, Any]) -> str:
+    """A JSON schema in a few words."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    for several in ("anyOf", "oneOf"):
+        if several in schema:
+            return " or ".join(type_words(one) for one in schema[several])
+    if "const" in schema:
+        return f"“{schema['const']}”"
+    if "enum" in schema:
+        return " | ".join(map(str, schema["enum"]))
+    if schema.get("type") == "array":
+        return f"list of {type_words(schema.get('items', {}))}"
+    return _scalar_words(schema)
+
+
+def _scalar_words(schema: Mapping[str, Any]) -> str:
+    words = str(schema.get("format") or schema.get("type", "anything"))
+    least = schema.get("minimum", schema.get("minLength"))
+    most = schema.get("maximum", schema.get("maxLength"))
+    if least is not None and most is not None:
+        return f"{words}, {least} to {most}"
+    return f"{words}, up to {most}" if most is not None else words

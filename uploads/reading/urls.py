@@ -1,0 +1,14 @@
+"""Addresses of the API and of what machines ask the server."""
+
+from django.urls import include, path
+
+from uploads.reading import api, docs, health
+
+urlpatterns = [
+    path("api/openapi.json/", docs.OpenApi.as_view(), name="openapi"),
+    path("api/docs/", docs.Docs.as_view(), name="docs"),
+    path("api/", include((api.urlpatterns, "api"))),
+    path("healthz/", health.Healthz.as_view(), name="healthz"),
+    path("readyz/", health.Readyz.as_view(), name="readyz"),
+    path("metrics/", health.Metrics.as_view(), name="metrics"),
+]
