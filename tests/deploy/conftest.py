@@ -85,19 +85,21 @@ class Installation:
     def ready(self, url: str, *, seconds: float = 30) -> None:
         """Return when the server at `url` says that it can work; fails with the log otherwise."""
         deadline = time.monotonic() + seconds
-        said = 0
-        while said != 200:
-            alive = all(process.poll() is None for process in self.running)
-            if not alive or time.monotonic() > deadline:
-                pytest.fail(Path(self.log.name).read_text()[-5000:])
+        said = "nothing"
+        while all(process.poll() is None for process in self.running):
             try:
-                said = urllib.request.urlopen(f"{url}/readyz").status
+                urllib.request.urlopen(f"{url}/readyz").close()
             except urllib.error.HTTPError as error:
-                said = error.status or 0
-                error.close()
+                with error:
+                    said = error.read().decode()
             except OSError:
-                said = 0
+                said = "nothing"
+            else:
+                return
+            if time.monotonic() > deadline:
+                break
             time.sleep(0.05)
+        pytest.fail(f"/readyz: {said}\n{Path(self.log.name).read_text()[-5000:]}")
 
     def end(self) -> None:
         """Stop what runs, the last one first; what does not stop in time is killed, and fails."""
