@@ -3,10 +3,12 @@ something has changed.
 
 The layer is a doorbell, not the truth: whatever it loses is found again in the stream. Each process
 has one channel in one group. What is rung in a short while goes out as one message. Callbacks run
-on the loop, in the order of the ringing process's commits.
+on the loop, in the order of the ringing process's commits. While the layer is away a process hears
+itself at least; when it is silent for too long, it is left and joined anew.
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections import defaultdict
@@ -16,18 +18,25 @@ from typing import Any, Literal
 
 import structlog
 from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
+from channels.layers import channel_layers, get_channel_layer
 from django.conf import settings
 
+from project import health
+
 log = structlog.get_logger(__name__)
+# it logs a traceback in every second of an outage, which is told here once
+logging.getLogger("channels_redis").setLevel(logging.CRITICAL)
 
 Kind = Literal["event", "progress", "stop", "wake", "revoke"]
 Callback = Callable[[dict[str, Any]], None]
 
 GROUP = "millrace"
 GATHER_SECONDS = 0.002  # rung within this time goes out together
-SILENT_SECONDS = 10  # a round trip through the layer that takes longer counts as degraded
 PULSE_SECONDS = 3
+SILENT_SECONDS = 10  # without its own pulse a process leaves the layer and joins anew
+SETTLE_SECONDS = 6  # after a loss, so that whoever looks at the stream meanwhile looks once more
+SEND_SECONDS = 2  # a layer that takes longer to take a message is away
+REJOIN_SECONDS = 0.5  # between two attempts
 
 _subscribers: dict[str, list[Callback]] = defaultdict(list)
 
@@ -68,7 +77,7 @@ def revoke(
 
 
 def healthy() -> bool:
-    """Whether this process hears its own pulse through the layer."""
+    """Whether this process hears its own pulse through the layer, and has lost nothing lately."""
     return _line is not None and _line.healthy()
 
 
@@ -78,8 +87,9 @@ class _Line:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.layer: Any = get_channel_layer()
-        self.channel = ""
         self.heard_at = time.monotonic()
+        self.lost_at = float("-inf")
+        self._missing = False
         self._lock = threading.Lock()
         self._waiting: list[tuple[str, dict[str, Any]]] = []
         self._due = asyncio.Event()
@@ -92,9 +102,27 @@ class _Line:
             self.loop.call_soon_threadsafe(self._due.set)
 
     def healthy(self) -> bool:
-        return time.monotonic() - self.heard_at < SILENT_SECONDS
+        return not self._silent() and time.monotonic() - self.lost_at > SETTLE_SECONDS
+
+    def _silent(self) -> bool:
+        return time.monotonic() - self.heard_at > SILENT_SECONDS
+
+    def _lose(self, what: str, error: Exception | None = None) -> None:
+        if time.monotonic() - self.lost_at > SETTLE_SECONDS:
+            log.warning("layer away", what=what, error=repr(error) if error else "silence")
+        self.lost_at = time.monotonic()
+        self._missing = True
+
+    def _find(self) -> None:
+        """Something was heard: the layer is there."""
+        self.heard_at = time.monotonic()
+        if self._missing:
+            self._missing = False
+            log.info("layer back")
+            _dispatch([("wake", {})])  # jobs that came meanwhile
 
     async def send(self) -> None:
+        away = False
         while True:
             await self._due.wait()
             self._due.clear()
@@ -102,31 +130,63 @@ class _Line:
                 rings, self._waiting = self._waiting, []
             if not rings:
                 continue
+            if away:  # do not let this process wait for what is likely to fail again
+                _dispatch(rings)
             try:
-                await self.layer.group_send(
-                    GROUP, {"type": "rings", "rings": rings, "from": self.channel}
-                )
+                async with asyncio.timeout(SEND_SECONDS):
+                    await self.layer.group_send(GROUP, {"type": "rings", "rings": rings})
             except Exception as error:  # noqa: BLE001 - whatever the layer raises, it is away
-                log.warning("layer unreachable", error=str(error))
-                _dispatch(
-                    rings
-                )  # this process at least hears itself; the others find it in the stream
+                self._lose("send", error)
+                if not away:
+                    _dispatch(rings)  # the others find it in the stream
+                away = True
+            else:
+                away = False
             await asyncio.sleep(GATHER_SECONDS)
 
     async def listen(self) -> None:
         while True:
+            hearing = self.loop.create_task(self._hear(), name="doorbell hear")
             try:
-                if not self.channel:
-                    self.channel = await self.layer.new_channel()
-                    await self.layer.group_add(GROUP, self.channel)
-                message = await self.layer.receive(self.channel)
-            except Exception as error:  # noqa: BLE001 - whatever the layer raises, it is away
-                log.warning("layer lost", error=str(error))
-                self.channel = ""
-                await asyncio.sleep(1)
-                continue
-            self.heard_at = time.monotonic()
+                await self._until_silent(hearing)
+            finally:
+                hearing.cancel()
+                await asyncio.wait([hearing])
+            if not hearing.cancelled() and (error := hearing.exception()):
+                self._lose("listen", error if isinstance(error, Exception) else None)
+            else:
+                self._lose("listen")
+            await self._leave()
+            await asyncio.sleep(REJOIN_SECONDS)
+
+    async def _until_silent(self, hearing: "asyncio.Task[None]") -> None:
+        """Return when hearing has ended or brings nothing, though this process was not asleep."""
+        self.heard_at = time.monotonic()
+        while not hearing.done():
+            await asyncio.wait([hearing], timeout=PULSE_SECONDS)
+            if self._silent():
+                heard = self.heard_at
+                await asyncio.wait([hearing], timeout=1)
+                if heard == self.heard_at:
+                    return
+
+    async def _hear(self) -> None:
+        channel = await self.layer.new_channel()
+        await self.layer.group_add(GROUP, channel)
+        while True:
+            message = await self.layer.receive(channel)
+            self._find()
             _dispatch(message["rings"])
+
+    async def _leave(self) -> None:
+        """Give up the layer's connections, in whatever state they are, and take new ones."""
+        left, self.layer = self.layer, channel_layers.make_backend("default")
+        channel_layers.set("default", self.layer)
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await left.flush()
+        except Exception as error:  # noqa: BLE001 - it was broken before
+            log.debug("layer left in disorder", error=repr(error))
 
     async def pulse(self) -> None:
         while True:
@@ -155,11 +215,15 @@ def _put(kind: Kind, body: dict[str, Any]) -> None:
 
 def _ring_once(kind: Kind, body: dict[str, Any]) -> None:
     layer: Any = get_channel_layer()
-    message = {"type": "rings", "rings": [(kind, body)], "from": ""}
+
+    async def send() -> None:
+        async with asyncio.timeout(SEND_SECONDS):
+            await layer.group_send(GROUP, {"type": "rings", "rings": [(kind, body)]})
+
     try:
-        async_to_sync(layer.group_send)(GROUP, message)
+        async_to_sync(send)()
     except Exception as error:  # noqa: BLE001 - whatever the layer raises, it is away
-        log.warning("layer unreachable", error=str(error))
+        log.warning("layer away", what="send", error=repr(error))
 
 
 @asynccontextmanager
@@ -171,12 +235,21 @@ async def service() -> AsyncIterator[None]:
         line.loop.create_task(work(), name=f"doorbell {work.__name__}")
         for work in (line.listen, line.send, line.pulse)
     ]
+    unwatch = health.watch("layer", _ailing)
     try:
         yield
     finally:
+        unwatch()
         _line = None
         for task in tasks:
             task.cancel()
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        with suppress(Exception):
+            async with asyncio.timeout(SEND_SECONDS):
+                await line.layer.flush()
+
+
+def _ailing() -> str:
+    return "" if _line is not None and not _line._silent() else "This process hears nobody."

@@ -1,9 +1,11 @@
 """What the laws of Postgres and Redis share: the services, spaces, files that arrive."""
 
+import asyncio
 import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
+import uvloop
 from django.db import connection, connections, transaction
 
 from project import database
@@ -15,6 +17,11 @@ from uploads.models import Space, UploadedFile
 from uploads.processing import jobs
 
 Arrive = Callable[..., UploadedFile]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that the server runs on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")
