@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from uploads.reading import pages, signing
+from uploads.reading import oops, pages, signing
 from uploads.receiving import form_views, tus_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -11,7 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("files/<uuid:file_id>/", pages.OneFile.as_view(), name="file"),
     path("sign-in/", signing.SignIn.as_view(), name="sign-in"),
     path("sign-in/<str:token>/", signing.SignIn.as_view(), name="sign-in-link"),
-    path("upload/", form_views.FormDoor.as_view(), name="form"),
+    path("upload/", form_views.FormDoor.as_view(page=oops.refused), name="form"),
     path("upload/<path:name>/", form_views.PlainDoor.as_view(), name="plain"),
     path("uploads/", tus_views.Uploads.as_view(), name="uploads"),
     path("uploads/<uuid:upload_id>/", tus_views.UploadDoor.as_view(), name="upload"),

@@ -33,7 +33,9 @@ def test_no_script_builds_html_from_strings():
 
 
 def test_every_import_is_in_the_import_map():
-    known = {f"millrace/{path.relative_to(SCRIPTS).with_suffix('')}" for path in SCRIPTS.rglob("*.js")}
+    known = {
+        f"millrace/{path.relative_to(SCRIPTS).with_suffix('')}" for path in SCRIPTS.rglob("*.js")
+    }
     for path in SCRIPTS.rglob("*.js"):
         asked = set(re.findall(r"""from ["'](millrace/[\w/-]+)["']""", path.read_text()))
         assert asked <= known, path
@@ -42,5 +44,7 @@ def test_every_import_is_in_the_import_map():
 def test_pure_modules_stay_pure():
     for name in ("store", "groups", "listing"):
         text = (SCRIPTS / f"{name}.js").read_text()
-        assert not re.search(r"\b(document|window|fetch|setTimeout|WebSocket|Date\.now)\b", text), name
+        assert not re.search(r"\b(document|window|fetch|setTimeout|WebSocket|Date\.now)\b", text), (
+            name
+        )
         assert "import" not in re.sub(r"(?m)^\s*(//|\*|/\*).*", "", text), name

@@ -1,10 +1,13 @@
 """What people see when something goes wrong."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import get_language_from_request, ngettext, override
 from django.utils.translation import gettext as _
 
+from uploads.errors import ApiError
 from uploads.reading.frame import frame, show
 
 
@@ -56,3 +59,15 @@ def bad_csrf(request: HttpRequest, reason: str = "") -> HttpResponse:
         "The page was open for too long, or its cookies are blocked. Go back, reload and try again."
     )
     return _oops(request, HTTPStatus.FORBIDDEN, _("This form is too old"), message)
+
+
+def refused(request: HttpRequest, files: Sequence[tuple[str, ApiError]]) -> HttpResponse:
+    """What the plain form's sender sees where some files were refused: which, and why."""
+    with override(get_language_from_request(request)):
+        title = ngettext("A file was not taken", "Some files were not taken", len(files))
+        context = {
+            "page": frame("refused", request),
+            "title": title,
+            "refused": [{"name": name, "message": error.message} for name, error in files],
+        }
+        return show(request, "refused.html", context, files[0][1].status)

@@ -1,6 +1,7 @@
 """The pages for people who are signed in: the dashboard, the files, one file."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -13,12 +14,12 @@ from django.utils.translation import gettext_lazy
 
 from project import database
 from uploads import access
-from uploads.errors import ApiError, NotFound
+from uploads.errors import ApiError
 from uploads.models import IN_FLIGHT, Role, Space, Status, UploadedFile
 from uploads.processing import jobs
 from uploads.publishing.events import describe
-from uploads.reading import listing, rows, scripts
-from uploads.reading.details import detail
+from uploads.reading import listing, rows, scripts, whose
+from uploads.reading.files import detail
 from uploads.reading.frame import Page, show
 
 SHOWN_IN_FLIGHT = 60  # files in the page itself; the scripts bring the rest
@@ -166,11 +167,8 @@ class OneFile(Page):
 
     def find_place(self, request: HttpRequest, **kwargs: Any) -> access.Access:
         """The file's own space, whatever the address says, where the reader is a member of it."""
-        file = UploadedFile.objects.select_related("space").filter(pk=kwargs["file_id"]).first()
-        if file is None:
-            raise NotFound
-        self.file = file
-        return access.enter(self.who, file.space.slug)
+        self.file, place = whose.Asker(self.who, None).find(kwargs["file_id"])
+        return place
 
     def get(self, request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
         """The page as it is now; its script keeps it so."""
@@ -200,10 +198,10 @@ class OneFile(Page):
     def post(self, request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
         """Retry, cancel or delete, by a form."""
         action = request.POST.get("action", "")
-        if not self.place.may(Role.UPLOADER) or action not in ACTIONS:
+        if action not in ACTIONS:
             return redirect(request.get_full_path())
         try:
-            async_to_sync(database.write)(ACTIONS[action], file_id)
+            async_to_sync(database.write)(_act, self.who, file_id, action)
         except ApiError as error:
             messages.error(request, error.message)
         back = (
@@ -214,4 +212,15 @@ class OneFile(Page):
         return redirect(back)
 
 
-ACTIONS = {"retry": jobs.retry, "cancel": jobs.cancel, "delete": jobs.delete}
+def _act(who: access.Who, file_id: uuid.UUID, action: str) -> None:
+    file, place = whose.Asker(who, None).find(file_id, Role.UPLOADER)
+    if action == "delete":
+        whose.check_deletable(file, place)
+    ACTIONS[action](file_id)
+
+
+ACTIONS: dict[str, Callable[[uuid.UUID], object]] = {
+    "retry": jobs.retry,
+    "cancel": jobs.cancel,
+    "delete": jobs.delete,
+}

@@ -4,20 +4,16 @@ import { ask, boot } from "millrace/boot";
 import { complain, confirm, toast } from "millrace/frame";
 import { gettext, ngettext } from "millrace/words";
 
-const AT_ONCE = 4; // requests
+const AT_ONCE = 1000; // files that one request changes
 const PATHS = { retry: ["POST", "retry/"], cancel: ["POST", "cancel/"], delete: ["DELETE", ""] };
-
-const send = (id, action) => ask(PATHS[action][0], `/api/files/${id}/${PATHS[action][1]}`);
 
 /** Does it to one file; deleting asks first. Resolves to whether it was done. */
 export async function act(file, action) {
   if (!boot.mayUpload) return false;
-  if (action === "delete") {
-    const question = gettext("Delete “%(name)s” and everything that was made from it?", { name: file.name });
-    if (!(await confirm(question, gettext("Delete")))) return false;
-  }
+  if (action === "delete" && !(await confirm(gettext("Delete “%(name)s” and everything that was made from it?", { name: file.name }), gettext("Delete")))) return false;
+  const [method, path] = PATHS[action];
   try {
-    await send(file.id, action);
+    await ask(method, `/api/files/${file.id}/${path}`);
     return true;
   } catch (error) {
     complain(error);
@@ -25,29 +21,39 @@ export async function act(file, action) {
   }
 }
 
-/** Does it to many, a few at a time; says how it went. */
+/** Does it to many and says how it went. Resolves to whether anything was done. */
 export async function actOnAll(ids, action) {
-  if (action === "delete") {
-    const question = ngettext("Delete %(count)s file and everything that was made from it?", "Delete %(count)s files and everything that was made from them?", ids.length);
-    if (!(await confirm(question, gettext("Delete")))) return false;
-  }
-  const waiting = [...ids];
-  let done = 0;
-  let error = null;
-  const work = async () => {
-    while (waiting.length) {
-      try {
-        await send(waiting.pop(), action);
-        done += 1;
-      } catch (refused) {
-        error = refused;
-      }
+  const question = () => ngettext("Delete %(count)s file and everything that was made from it?", "Delete %(count)s files and everything that was made from them?", ids.length);
+  if (action === "delete" && !(await confirm(question(), gettext("Delete")))) return false;
+  const parts = [];
+  for (let at = 0; at < ids.length; at += AT_ONCE) parts.push({ ids: ids.slice(at, at + AT_ONCE) });
+  return change(action, parts);
+}
+
+/** Does it to all files of a batch that have one of these statuses. */
+export function actOnBatch(batch, statuses, action) {
+  return change(action, [{ status: statuses, batch }]);
+}
+
+async function change(action, parts) {
+  let changed = 0;
+  const refused = [];
+  try {
+    for (const body of parts) {
+      let answer;
+      do {
+        answer = await ask("POST", `/api/files/${action}/`, { body });
+        changed += answer.changed;
+        refused.push(...answer.refused);
+      } while (answer.more && answer.changed); // what was changed no longer fits the selection, so the rest comes next
     }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-  if (error && !done) complain(error);
-  else toast(SAY[action](done), { mood: error ? "bad" : "good" });
-  return done > 0;
+  } catch (error) {
+    complain(error);
+    return changed > 0;
+  }
+  if (refused.length && !changed) toast(refused[0].error.message, { mood: "bad" });
+  else toast(SAY[action](changed), { mood: refused.length ? "bad" : "good" });
+  return changed > 0;
 }
 
 const SAY = {

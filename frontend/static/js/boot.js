@@ -33,11 +33,12 @@ export class Refused extends Error {
 }
 
 /** The JSON that the API answers, null where it answers nothing. Throws Refused. */
-export async function ask(method, path, { parameters, signal } = {}) {
+export async function ask(method, path, { parameters, signal, body } = {}) {
   const headers = { Accept: "application/json", ...(method === "GET" ? {} : proof()) };
+  if (body) headers["Content-Type"] = "application/json";
   let answer;
   try {
-    answer = await fetch(address(path, parameters), { method, headers, signal });
+    answer = await fetch(address(path, parameters), { method, headers, signal, body: body && JSON.stringify(body) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refused(0, "offline", "");

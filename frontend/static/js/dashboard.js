@@ -1,6 +1,6 @@
 // The dashboard: wires the stream, the queue of this page and the cards together.
 
-import { act, actOnAll } from "millrace/actions";
+import { act, actOnBatch } from "millrace/actions";
 import { ask, boot } from "millrace/boot";
 import { Card, isAlone } from "millrace/cards";
 import { $, breathe, inFrame, setHidden, setIcon, setPart, setText } from "millrace/dom";
@@ -349,13 +349,8 @@ function doToAll(group, action) {
   const mine = group.entries.filter(({ item }) => item && uploader?.items.has(item.key));
   const verb = action.replace("-all", "");
   for (const { item } of mine) if (verb !== "retry" || item.state === "refused") QUEUE[verb](item);
-  if (verb === "retry") theirs(group, ["failed"], "retry");
-  if (verb === "cancel") theirs(group, ["receiving", "queued", "processing"], "cancel");
-}
-
-function theirs(group, statuses, action) {
-  const ids = group.entries.filter((entry) => entry.id && statuses.includes(entry.status)).map(({ id }) => id);
-  if (ids.length) actOnAll(ids, action);
+  if (verb === "retry" && group.numbers.failed) actOnBatch(group.batch, ["failed"], "retry");
+  if (verb === "cancel" && (group.numbers.receiving || group.numbers.queued || group.numbers.processing)) actOnBatch(group.batch, ["receiving", "queued", "processing"], "cancel");
 }
 
 function rowInFocus() {

@@ -46,7 +46,7 @@ const store = new Store(({ type, before, file: now }) => {
     gone();
     return;
   }
-  const changed = !before || before.status !== now.status || before.attempt !== now.attempt || before.step?.name !== now.step?.name;
+  const changed = ["status", "attempt", "kind", "thumbnail"].some((field) => file[field] !== now[field]) || file.step?.name !== now.step?.name;
   file = { ...file, ...now };
   inFrame(showMoving);
   if (changed) refresh();
@@ -130,12 +130,12 @@ function showTrouble() {
 
 function allFacts() {
   const { identify = {} } = file.results;
-  const expected = identify.extension_matches === false;
+  const expected = identify.extension_matches === false && identify.expected?.length > 0;
   return [
     [gettext("Type"), identify.description ? h("span", { title: file.media_type ?? "" }, identify.description) : file.media_type],
     [gettext("Size"), file.size === null ? null : h("span", { title: gettext("%(n)s bytes", { n: number(file.size) }) }, bytes(file.size))],
     ...moreFacts(file),
-    [gettext("Extension"), expected ? h("span", { class: "warn" }, gettext("“.%(found)s” does not fit the content; usual is .%(usual)s", { found: identify.extension, usual: (identify.expected ?? []).join(", .") })) : null],
+    [gettext("Extension"), expected ? h("span", { class: "warn" }, gettext("“.%(found)s” does not fit the content; usual is .%(usual)s", { found: identify.extension, usual: identify.expected.join(", .") })) : null],
     [gettext("Folder"), file.path ? file.path.slice(0, -file.name.length).replace(/\/$/, "") : null],
     [gettext("Uploaded"), when(file.created_at)],
     [gettext("Finished"), file.finished_at ? when(file.finished_at) : null],

@@ -15,7 +15,7 @@ export function binaryDetails(result) {
   if (result.empty) return [];
   const list = [];
   if (result.entropy_map?.length > 1) {
-    const map = h("div", { class: "entropy", role: "img", "aria-label": gettext("Density from the first byte to the last") },
+    const map = h("div", { class: "bars", role: "img", "aria-label": gettext("Density from the first byte to the last") },
       result.entropy_map.map((entropy) => styled(h("i", { title: gettext("%(n)s bits per byte", { n: decimal(entropy) }) }), { "--part": String(entropy / 8) })));
     list.push(detail(gettext("Density"), map));
   }

@@ -77,7 +77,7 @@ function swatches(palette) {
 
 export function imageFacts(result) {
   return [
-    [gettext("Size"), result.width ? `${number(result.width)} × ${number(result.height)}` : null],
+    [gettext("Dimensions"), result.width ? `${number(result.width)} × ${number(result.height)}` : null],
     [gettext("Megapixels"), result.megapixels ? decimal(result.megapixels) : null],
     [gettext("Colour"), [result.mode, result.bits ? gettext("%(n)s bits", { n: result.bits }) : null, result.profile].filter(Boolean).join(", ")],
     [gettext("Frames"), result.frames > 1 ? number(result.frames) : null],

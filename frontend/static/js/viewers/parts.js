@@ -27,7 +27,7 @@ export function detail(title, ...content) {
   return h("section", { class: "detail card" }, h("h2", {}, title), ...content);
 }
 
-const MISSING = () => h("span", { class: "nothing" }, gettext("nothing"));
+const MISSING = () => h("span", { class: "nothing", title: gettext("empty") }, "–");
 
 /** A value of a cell. */
 export function cell(value) {

@@ -1,0 +1,221 @@
+"""The dashboard: how files go in, what can be done to them on their way, what is shown."""
+
+import re
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.pages.conftest import Visit, send, text_file
+
+pytestmark = pytest.mark.browser
+LARGE = 6 * 1024 * 1024  # bytes; more than goes in one request
+
+
+def large_file(name: str = "large.bin") -> dict:
+    return {"name": name, "mimeType": "application/octet-stream", "buffer": b"\x07" * LARGE}
+
+
+async def slow_down(page: Page) -> None:
+    """Let the network carry 500 kB a second, so that something can be done meanwhile."""
+    session = await page.context.new_cdp_session(page)
+    conditions = {"offline": False, "latency": 1, "downloadThroughput": -1}
+    await session.send(
+        "Network.emulateNetworkConditions", conditions | {"uploadThroughput": 500_000}
+    )
+
+
+async def full_speed(page: Page) -> None:
+    session = await page.context.new_cdp_session(page)
+    conditions = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    await session.send("Network.emulateNetworkConditions", conditions)
+
+
+def row(page: Page, name: str):
+    return page.locator(".row", has_text=name)
+
+
+def word(page: Page, name: str):
+    return row(page, name).locator(".mark-word")
+
+
+async def test_the_first_run_explains_itself_and_offers_samples(visit: Visit):
+    page = await (await visit()).live()
+    await expect(page.get_by_text("Each file is opened in its own sandbox")).to_be_visible()
+    await page.get_by_role("link", name="letter.txt").click()
+    await expect(word(page, "letter.txt")).to_have_text("Processed", timeout=30_000)
+    await expect(page.locator("#first-run")).to_have_count(0)
+
+
+async def test_a_folder_comes_with_its_paths_as_one_thing(visit: Visit, tmp_path):
+    for name in ("a.txt", "deep/er/b.txt", "deep/c.txt"):
+        path = tmp_path / "letters" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    page = await (await visit()).live()
+    async with page.expect_file_chooser() as chooser:
+        await page.get_by_role("button", name="Choose a folder").click()
+    await (await chooser.value).set_files(tmp_path / "letters")
+    await expect(page.locator(".batch-title")).to_have_text("letters · 3 files")
+    await expect(page.locator(".batch-about")).to_contain_text("all processed", timeout=30_000)
+    await expect(row(page, "b.txt").locator(".row-about")).to_contain_text("letters/deep/er")
+
+
+async def test_what_is_dropped_or_pasted_is_sent(visit: Visit):
+    page = await (await visit()).live()
+    for kind, name in (("drop", "dropped.txt"), ("paste", "pasted.txt")):
+        await page.evaluate(
+            """([kind, name]) => {
+                const transfer = new DataTransfer();
+                transfer.items.add(new File(["hello"], name, { type: "text/plain" }));
+                const options = { bubbles: true, cancelable: true };
+                document.body.dispatchEvent(kind === "drop"
+                    ? new DragEvent("drop", { ...options, dataTransfer: transfer })
+                    : new ClipboardEvent("paste", { ...options, clipboardData: transfer }));
+            }""",
+            [kind, name],
+        )
+        await expect(word(page, name)).to_have_text("Processed", timeout=30_000)
+
+
+async def test_a_drag_over_the_page_says_where_it_would_go(visit: Visit):
+    page = await (await visit()).live()
+    drag = """(type) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File(["x"], "x.txt"));
+        document.body.dispatchEvent(
+            new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: transfer }));
+    }"""
+    await page.evaluate(drag, "dragenter")
+    await expect(page.locator("#veil")).to_be_visible()
+    await page.evaluate(drag, "dragleave")
+    await expect(page.locator("#veil")).to_be_hidden()
+
+
+async def test_a_large_file_is_paused_resumed_and_ends(visit: Visit):
+    page = await (await visit()).live()
+    await slow_down(page)
+    await send(page, large_file())
+    await expect(word(page, "large.bin")).to_have_text("Sending")
+    await expect(row(page, "large.bin").locator(".measure")).to_contain_text(re.compile(r"[1-9]"))
+    await row(page, "large.bin").get_by_role("button", name="Pause").click()
+    await expect(word(page, "large.bin")).to_have_text("Paused")
+    await expect(page.locator("#sending-title")).to_contain_text("Paused")
+    await full_speed(page)
+    await row(page, "large.bin").get_by_role("button", name="Resume").click()
+    await expect(word(page, "large.bin")).to_have_text("Processed", timeout=30_000)
+    await expect(page.locator("#sending-title")).to_contain_text("safe to close")
+
+
+async def test_a_file_cancelled_on_its_way_leaves_nothing(visit: Visit):
+    page = await (await visit()).live()
+    await slow_down(page)
+    await send(page, large_file())
+    await expect(page.locator("[data-count=receiving]")).to_have_text("1")
+    await row(page, "large.bin").get_by_role("button", name="Cancel").click()
+    await expect(row(page, "large.bin")).to_have_count(0)
+    await expect(page.locator("[data-count=receiving]")).to_have_text("0")
+
+
+async def test_leaving_while_sending_is_warned_of_and_later_is_safe(visit: Visit):
+    page = await (await visit()).live()
+    await slow_down(page)
+    await send(page, large_file())
+    await expect(page.locator("#sending-title")).to_contain_text("keep this tab open")
+    warned = []
+
+    async def stay(dialog):
+        warned.append(dialog.type)
+        await dialog.dismiss()
+
+    page.on("dialog", stay)
+    await page.close(run_before_unload=True)
+    await expect(word(page, "large.bin")).to_have_text("Sending")
+    assert warned == ["beforeunload"]
+    await full_speed(page)
+    await expect(page.locator("#sending-title")).to_contain_text("safe to close", timeout=30_000)
+
+
+async def test_an_upload_goes_on_after_a_reload_where_it_stopped(visit: Visit, tmp_path):
+    path = tmp_path / "resumed.bin"
+    path.write_bytes(b"\x05" * LARGE)
+    visitor = await visit()
+    page = await visitor.live()
+    page.on("dialog", lambda dialog: dialog.accept())
+    await slow_down(page)
+    await send(page, path)
+    await expect(page.locator("[data-count=receiving]")).to_have_text("1")
+    await expect(row(page, "resumed.bin").locator(".measure")).to_contain_text(re.compile("[2-5]"))
+    await page.reload()
+    await page.locator("#live[data-state=live]").wait_for()
+    await expect(word(page, "resumed.bin")).to_have_text("Receiving")
+    offsets = []
+    page.on(
+        "request",
+        lambda request: (
+            request.method == "PATCH" and offsets.append(int(request.headers["upload-offset"]))
+        ),
+    )
+    await send(page, path)
+    await expect(word(page, "resumed.bin")).to_have_text("Processed", timeout=30_000)
+    await expect(row(page, "resumed.bin")).to_have_count(1)
+    assert offsets[0] > 0
+
+
+async def test_sending_goes_on_by_itself_when_the_network_returns(visit: Visit):
+    visitor = await visit()
+    visitor.expected = ["ERR_INTERNET_DISCONNECTED"]
+    page = await visitor.live()
+    await visitor.context.set_offline(True)
+    await send(page, text_file("patient.txt"))
+    await expect(row(page, "patient.txt").locator(".measure")).to_contain_text("goes on by itself")
+    await visitor.context.set_offline(False)
+    await expect(word(page, "patient.txt")).to_have_text("Processed", timeout=30_000)
+
+
+async def test_a_row_that_ended_can_be_retried_and_deleted(visit: Visit):
+    page = await (await visit()).live()
+    await send(page, text_file("gone.txt"))
+    await expect(word(page, "gone.txt")).to_have_text("Processed", timeout=30_000)
+    await row(page, "gone.txt").get_by_role("button", name="Delete").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await expect(row(page, "gone.txt")).to_have_count(0)
+    await expect(page.locator("[data-count=processed]")).to_have_text("0")
+
+
+async def test_a_broken_file_says_why_and_is_retried_by_keyboard_alone(visit: Visit):
+    page = await (await visit()).live()
+    broken = {"name": "broken.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\nno more"}
+    async with page.expect_file_chooser() as chooser:
+        await page.keyboard.press("u")
+    await (await chooser.value).set_files([broken])
+    await expect(word(page, "broken.png")).to_have_text("Failed", timeout=30_000)
+    await expect(row(page, "broken.png").locator(".measure")).not_to_be_empty()
+    await page.keyboard.press("j")
+    await expect(page.locator(".row-name", has_text="broken.png")).to_be_focused()
+    async with page.expect_response("**/retry/") as answer:
+        await page.keyboard.press("r")
+    assert (await answer.value).status == 200
+    await expect(word(page, "broken.png")).to_have_text("Failed", timeout=30_000)
+
+
+async def test_shortcuts_are_listed_and_the_theme_is_kept(visit: Visit):
+    page = await (await visit(color_scheme="light")).live()
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog")).to_contain_text("Choose files to send")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("t")
+    await page.keyboard.press("t")
+    await page.reload()
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+async def test_a_drop_of_many_stays_a_few_rows(visit: Visit):
+    page = await (await visit()).live()
+    await send(page, *[text_file(f"{number:04}.txt", f"{number}\n") for number in range(300)])
+    await expect(page.locator(".batch-title")).to_have_text("300 files")
+    await page.locator(".batch-fold").click()
+    assert await page.locator(".row").count() < 40
+    await expect(page.locator(".batch-about")).to_contain_text("all processed", timeout=50_000)
+    assert await page.locator(".row").count() < 40
+    await page.locator(".batch-body").evaluate("(body) => { body.scrollTop = body.scrollHeight; }")
+    assert await page.locator(".row").count() < 40

@@ -1,0 +1,132 @@
+"""The page of all files: the view in the address, live rows, choosing many."""
+
+import re
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.pages.conftest import SAMPLES, Visit, Visitor, send, text_file
+from tests.support.server import Server
+
+pytestmark = pytest.mark.browser
+
+
+async def with_files(server: Server, visit: Visit, name: str, *files: str) -> Visitor:
+    """A visitor whose space holds these files, processed; samples by their names."""
+    visitor = await visit(name)
+    with server.client(server.token(name)) as client:
+        for file in files:
+            sample = SAMPLES / file
+            content = sample.read_bytes() if sample.exists() else f"This is {file}.\n".encode()
+            answer = client.put(
+                f"/upload/{file}", content=content, headers={"Accept": "application/json"}
+            )
+            assert answer.status_code == 201, answer.text
+            server.wait_for(client, answer.json()["files"][0]["id"])
+    return visitor
+
+
+def names(page: Page):
+    return page.locator(".lines .line-name")
+
+
+async def test_filters_and_order_are_in_the_address_and_survive_it(server: Server, visit: Visit):
+    visitor = await with_files(server, visit, "filters", "b.txt", "a.txt", "rivers.csv")
+    page = await visitor.live("/files/")
+    await expect(names(page)).to_have_text(["rivers.csv", "a.txt", "b.txt"])
+    await page.get_by_label("Order").select_option(label="Name, A to Z")
+    await expect(names(page)).to_have_text(["a.txt", "b.txt", "rivers.csv"])
+    await page.get_by_label("Kind").select_option(label="Text")
+    await expect(names(page)).to_have_text(["a.txt", "b.txt"])
+    assert re.search(r"kind=text&sort=name", page.url)
+    await page.reload()
+    await expect(names(page)).to_have_text(["a.txt", "b.txt"])
+    await page.go_back()
+    await expect(names(page)).to_have_text(["a.txt", "b.txt", "rivers.csv"])
+
+
+async def test_search_finds_names_and_text_as_one_types(server: Server, visit: Visit):
+    visitor = await with_files(server, visit, "seeker", "letter.txt", "rivers.csv")
+    page = await visitor.live("/files/")
+    await page.keyboard.press("/")
+    await page.keyboard.type("heron")
+    await expect(names(page)).to_have_text(["letter.txt"])
+    await page.get_by_label("Search names and text").fill("nothing like it")
+    await expect(page.get_by_role("heading", name="Nothing fits")).to_be_visible()
+
+
+async def test_new_files_and_endings_appear_in_place(visit: Visit):
+    visitor = await visit()
+    page = await visitor.live("/files/")
+    await expect(page.get_by_role("heading", name="No files yet")).to_be_visible()
+    dashboard = await visitor.live("/")
+    await send(dashboard, text_file("first.txt"), text_file("second.txt"))
+    await expect(names(page)).to_have_count(2)
+    await expect(page.locator(".line .mark-word", has_text="Processed")).to_have_count(
+        2, timeout=30_000
+    )
+    await expect(page.locator("#total")).to_have_text("2")
+
+
+async def test_many_are_chosen_and_deleted(server: Server, visit: Visit):
+    visitor = await with_files(server, visit, "chooser", "a.txt", "b.txt", "c.txt")
+    page = await visitor.live("/files/")
+    await expect(names(page)).to_have_count(3)
+    await page.get_by_label("Select c.txt").check()
+    await page.get_by_label("Select b.txt").click(modifiers=["Shift"])
+    await expect(page.get_by_text("2 selected")).to_be_visible()
+    await (
+        page.get_by_role("region", name="Selected files")
+        .get_by_role("button", name="Delete")
+        .click()
+    )
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await expect(names(page)).to_have_text(["a.txt"])
+
+
+async def test_everything_can_be_done_by_keyboard(server: Server, visit: Visit):
+    visitor = await with_files(server, visit, "typist", "a.txt", "b.txt")
+    page = await visitor.live("/files/")
+    await expect(names(page)).to_have_count(2)
+    await page.keyboard.press("j")
+    await page.keyboard.press("j")
+    await page.keyboard.press("x")
+    await expect(page.get_by_text("1 selected")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_text("1 selected")).to_be_hidden()
+    await page.keyboard.press("k")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="b.txt")).to_be_visible()
+
+
+async def test_the_gallery_shows_the_same_files(server: Server, visit: Visit):
+    visitor = await with_files(server, visit, "painter", "waterwheel.jpg", "letter.txt")
+    page = await visitor.live("/files/")
+    await page.get_by_role("button", name="Gallery").click()
+    await expect(names(page)).to_have_count(2)
+    await expect(page.locator(".line", has_text="waterwheel.jpg").locator("img")).to_be_visible()
+    assert "view=gallery" in page.url
+
+
+async def test_a_long_list_is_fetched_as_one_scrolls_and_holds_few_rows(
+    server: Server, visit: Visit
+):
+    visitor = await visit("archivist")
+    with server.client(server.token("archivist")) as client:
+        for start in range(0, 260, 52):
+            files = [
+                ("file", (f"{number:03}.txt", b"x", "text/plain"))
+                for number in range(start, start + 52)
+            ]
+            answer = client.post("/upload/", files=files, headers={"Accept": "application/json"})
+            assert answer.status_code == 201, answer.text
+    page = await visitor.live("/files/?sort=name")
+    await expect(names(page).first).to_have_text("000.txt")
+    assert await page.locator(".lines .line").count() < 60
+    for _ in range(60):
+        await page.mouse.wheel(0, 600)
+        await page.wait_for_timeout(30)
+        if await page.locator(".line-name", has_text="259.txt").count():
+            break
+    await expect(page.locator(".line-name", has_text="259.txt")).to_be_visible()
+    assert await page.locator(".lines .line").count() < 60
