@@ -21,6 +21,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
+from uploads import metrics
 from uploads.errors import NotFound, RangeNotSatisfiable
 
 CHUNK_BYTES = 256 * 1024  # one read, one send; two of them are in memory for each download
@@ -273,6 +274,7 @@ class _Stream(StreamingHttpResponse):
                     yield head
                 async for chunk in self.content_file.chunks(span.start, span.end):
                     yield chunk
+                    metrics.SENT_BYTES.inc(len(chunk))
             if tail := self.after():
                 yield tail
         finally:

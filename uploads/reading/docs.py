@@ -13,25 +13,16 @@ import orjson
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
 from django.utils.translation import override
-from django.views import View
 
 from project.http import POLICY
-from uploads.errors import MethodNotAllowed, table
-from uploads.reading import api
+from uploads.errors import table
+from uploads.reading import api, doors
 from uploads.reading.frame import frame
 
 METHODS = ("get", "post", "delete")
 
 
-class Door(View):
-    """A door for GET and HEAD."""
-
-    def http_method_not_allowed(self, request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
-        """As every other door says it."""
-        raise MethodNotAllowed(headers={"Allow": "GET, HEAD"})
-
-
-class OpenApi(Door):
+class OpenApi(doors.Door):
     """`/api/openapi.json`."""
 
     async def get(self, request: HttpRequest) -> HttpResponseBase:
@@ -44,7 +35,7 @@ def _specification() -> bytes:
     return orjson.dumps(api.openapi(), option=orjson.OPT_NON_STR_KEYS)
 
 
-class Docs(Door):
+class Docs(doors.Door):
     """`/api/docs`."""
 
     async def get(self, request: HttpRequest) -> HttpResponseBase:

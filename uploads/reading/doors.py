@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import orjson
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern
+from django.views import View
 from ninja import NinjaAPI, Router
 from ninja.errors import HttpError, ValidationError
 
@@ -20,6 +21,14 @@ from uploads.reading.shapes import Refusal
 
 Operation = Callable[..., Awaitable[HttpResponseBase]]
 REFUSALS = (400, 401, 403, 404, 409)
+
+
+class Door(View):
+    """A door for GET and HEAD that no type describes."""
+
+    def http_method_not_allowed(self, request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
+        """As every other door says it."""
+        raise MethodNotAllowed(headers={"Allow": "GET, HEAD"})
 
 
 def answer(body: Any, status: int = HTTPStatus.OK, **headers: str) -> HttpResponse:

@@ -13,7 +13,6 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Count, Min, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
-from django.views import View
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
@@ -30,7 +29,7 @@ PREFIX = "millrace"
 PROXIED = ("x-forwarded-for", "x-real-ip", "forwarded")  # a proxy that others reach us through
 
 
-class Healthz(View):
+class Healthz(doors.Door):
     """Alive: the loop turns."""
 
     public = True
@@ -40,7 +39,7 @@ class Healthz(View):
         return doors.answer({"status": "alive"})
 
 
-class Readyz(View):
+class Readyz(doors.Door):
     """Able to work; what is not well is named."""
 
     public = True
@@ -92,7 +91,7 @@ def _ask() -> None:
         cursor.execute("SELECT 1")
 
 
-class Metrics(View):
+class Metrics(doors.Door):
     """For Prometheus; from this machine itself, or with a token that has the scope `metrics`."""
 
     public = True
