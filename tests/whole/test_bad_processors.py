@@ -51,7 +51,7 @@ def client(server: Server):
     [
         ("raise.txt", "processor_error", "raises", "the sky is falling"),
         ("loop.txt", "time_cap", "loops", "1"),
-        ("eat.txt", "memory_cap", "eats", "400"),
+        ("eat.txt", "memory_cap", "eats", "381 MiB"),
     ],
 )
 def test_it_fails_its_own_file_says_why_and_can_be_retried(

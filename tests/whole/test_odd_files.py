@@ -9,7 +9,7 @@ ODD_NAMES = {
     "a" * 251 + ".txt": "a" * 251 + ".txt",
     "../../etc/passwd": "passwd",
     "quotes\"and'<b>&.txt": "quotes\"and'<b>&.txt",
-    "bidi\u202egpj.exe": "bidi\u202egpj.exe",
+    "bidi\u202egpj.exe": "bidi\ufffdgpj.exe",
     "line\nbreak.txt": None,
     "nul\0byte.txt": None,
 }

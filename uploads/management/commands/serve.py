@@ -3,9 +3,11 @@
 """
 
 import hashlib
+import signal
 import socket
 import sys
 from argparse import ArgumentParser
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -62,12 +64,15 @@ class Command(BaseCommand):
         connection.close()
         server = Server(_config())
         server.link = f"http://127.0.0.1:{settings.PORT}{link}"
-        try:
-            server.run(sockets=[listener])
-        except KeyboardInterrupt:
-            pass  # uvicorn says it again once everything has ended in order
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _ended_in_order)
+        server.run(sockets=[listener])
         if not server.started:
             raise CommandError("the server did not start; the log above says why")
+
+
+def _ended_in_order(_number: int, _frame: FrameType | None) -> None:
+    """uvicorn raises the signal once more after it has ended everything; nothing is left to do."""
 
 
 def _config() -> uvicorn.Config:
