@@ -35,6 +35,8 @@ from uploads.errors import (
     ApiError,
     BadCsrf,
     BadOrigin,
+    BadRequest,
+    BodyTooLarge,
     Forbidden,
     NotFound,
     NotSignedIn,
@@ -399,8 +401,10 @@ class AnswerErrors:
         except (OperationalError, InterfaceError):
             log.exception("database unreachable", path=request.path)
             return answer(request, Unavailable(headers={"Retry-After": "2"}))
-        except (SuspiciousOperation, RequestDataTooBig):
-            return HttpResponse("Bad Request", status=400, content_type="text/plain")
+        except RequestDataTooBig:
+            return answer(request, BodyTooLarge())
+        except SuspiciousOperation:
+            return answer(request, BadRequest())
         except Disconnected:
             raise
         except Exception:
