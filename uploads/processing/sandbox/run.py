@@ -49,7 +49,10 @@ class Surroundings:
     threads: Executor
 
     async def in_thread(self, function: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self.threads, function)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.threads, function)
+        except RuntimeError:  # the sandbox was stopped before its last run was left
+            return await asyncio.to_thread(function)
 
 
 class Run:

@@ -1,0 +1,80 @@
+"""Artifacts are plain files out of a step's own folder, and nothing that looks like one."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.conftest import CAPS, Attack
+from uploads.processing.sandbox import Sandbox, StepDone, Task
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_an_artifact_is_out_of_the_childs_reach_and_goes_with_the_run(
+    sandbox: Sandbox, task: Callable[..., Task]
+) -> None:
+    program = """
+        path = ctx.save("thumbnail.webp", "image/webp"); path.write_bytes(b"RIFF")
+        ctx.save("never written", "text/plain")
+        value = str(path)
+    """
+    async with sandbox.run(task(program)) as run:
+        async for message in run:
+            if isinstance(message, StepDone):
+                (saved,) = message.artifacts
+                assert (saved.name, saved.media_type, saved.size) == (
+                    "thumbnail.webp",
+                    "image/webp",
+                    4,
+                )
+                assert saved.path.read_bytes() == b"RIFF"
+                assert saved.path.is_relative_to(run.folder)
+                assert message.result["value"] != str(saved.path)
+                assert not await asyncio.to_thread(Path(message.result["value"]).exists)
+    assert not run.folder.exists()
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["os.mkdir(path)", "os.mkdir(path, 0)", "os.mkdir(path); open(path / 'inner', 'w').close()"],
+)
+async def test_what_is_no_plain_file_is_refused(attack: Attack, program: str) -> None:
+    outcome = await attack(f"import os\npath = ctx.save('name', 'text/plain')\n{program}")
+    assert outcome.failed.code == "invalid_result"
+    assert "artifact" in outcome.failed.message
+
+
+async def test_a_file_that_nobody_may_read_is_made_readable(
+    sandbox: Sandbox, task: Callable[..., Task]
+) -> None:
+    program = """
+        import os
+        path = ctx.save("closed", "text/plain")
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0))
+    """
+    async with sandbox.run(task(program)) as run:
+        done = [message async for message in run][-1]
+        assert isinstance(done, StepDone)
+        assert done.artifacts[0].path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_artifacts_have_the_disks_cap(attack: Attack) -> None:
+    """Sparse files take no room, but whoever copies them would."""
+    program = f"""
+        import os
+        for name in "ab":
+            with open(ctx.save(name, "text/plain"), "w") as file: file.truncate({CAPS.disk} - 1)
+    """
+    assert (await attack(program)).failed.code == "invalid_result"
+
+
+async def test_a_claimed_artifact_that_is_not_there_is_an_invalid_result(attack: Attack) -> None:
+    line = b'{"is":"done","step":"run-python","result":{},"artifacts":[["a","b/c"]],"ms":1}\n'
+    program = f"""
+        import os
+        pipe = next(n for n in range(3, 4096) if tried(lambda: os.fstat(n)) != "OSError")
+        os.write(pipe, {line!r}); os._exit(0)
+    """
+    assert (await attack(program)).failed.code == "invalid_result"
