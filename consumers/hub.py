@@ -105,8 +105,10 @@ class Hub:
             asyncio.get_running_loop().call_later(LINGER_SECONDS, self._end_if_idle, stream)
 
     def _end_if_idle(self, stream: Stream) -> None:
-        if not stream.users and stream.task is not None:
-            stream.task.cancel()
+        if not stream.users and self.streams.get(stream.space_id) is stream:
+            del self.streams[stream.space_id]  # who comes from here on gets a new one
+            if stream.task is not None:
+                stream.task.cancel()
 
     async def _run(self, stream: Stream) -> None:
         stream.task = asyncio.current_task()

@@ -85,7 +85,10 @@ class EventsConsumer(AsyncConsumer):
 
     async def websocket_connect(self, _message: Any) -> None:
         """Accept, since only then a close code arrives; then see who it is."""
-        await self.base_send({"type": "websocket.accept", "subprotocol": None, "headers": []})
+        try:
+            await self.base_send({"type": "websocket.accept", "subprotocol": None, "headers": []})
+        except OSError:  # gone before it was let in
+            raise StopConsumer from None
         self.hub.admit(self.box, None)
         try:
             who = await self._identify()
