@@ -17,6 +17,7 @@ from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext, iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import get_resolver, set_script_prefix
@@ -150,7 +151,7 @@ class LeanHandler:
         if not streams and request.method not in {"GET", "HEAD", "OPTIONS"}:
             body = await request.stream.whole(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
             if body is None:
-                return HttpResponse("Content Too Large", status=413, content_type="text/plain")
+                raise RequestDataTooBig
             request._stream = io.BytesIO(body)
         response: HttpResponseBase = await match.func(request, *match.args, **match.kwargs)
         return response
@@ -163,7 +164,7 @@ async def send_response(
 
     Where much of the request's `body` was not read, the connection ends with the answer.
     """
-    hang_up = body is not None and _unread(body)
+    hang_up = body is not None and _unread(body, response)
     _complete_headers(response, hang_up=hang_up)
     await send(
         {
@@ -193,10 +194,12 @@ def _complete_headers(response: HttpResponseBase, *, hang_up: bool) -> None:
         response.headers["Connection"] = "close"
 
 
-def _unread(body: Body) -> bool:
+def _unread(body: Body, response: HttpResponseBase) -> bool:
     """Whether more of a body may come than the server should throw away to keep the connection."""
     if body.ended or not body.announced:
         return False
+    if response.get("Connection") == "close":
+        return True
     if body.waits_for_100 and not body.started:
         return True  # nobody can tell whether it still comes
     return body.length is None or body.length - body.read > DISCARD_BYTES

@@ -80,7 +80,6 @@ async def take_small(
     """
     data = b"".join(blocks)
     async with budget.lease(len(data)):
-        storage.check_room(len(data))
         content, sha256 = await in_pool(_store, coming, data, checksum)
     try:
         return await database.write(

@@ -27,6 +27,7 @@ async def create(who: Access, creation: Creation, body: Body) -> tuple[UUID, dic
     if creation.concat == "final":
         await _create_final(coming, creation)
         return coming.id, {}
+    storage.check_room(creation.length or body.length or 0)
     blocks: list[bytes] = []
     if (
         creation.length is not None
@@ -49,7 +50,6 @@ def _check_announced(creation: Creation, body: Body) -> None:
 async def _create_and_go_on(
     coming: Arrival, creation: Creation, body: Body, blocks: list[bytes]
 ) -> dict[str, str]:
-    storage.check_room(coming.size or body.length or 0)
     async with locks.claim(coming.id, new=True) as claim:
         make = rows.create_partial if creation.concat == "partial" else rows.create
         try:

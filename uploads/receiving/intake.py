@@ -22,7 +22,7 @@ from uploads.errors import ApiError, BodyTimeout, DiskFull, Gone, Interrupted, S
 from uploads.receiving.locks import Claim
 
 BLOCK_BYTES = 1024 * 1024  # gathered for one write at the most
-TICK_SECONDS = 0.25
+TICK_SECONDS = 0.15
 SMOOTHING = 0.2  # weight of the newest tick in the speed
 
 
@@ -232,6 +232,7 @@ class Flow:
     def end(self, reason: ApiError) -> None:
         """Stop reading; `run` raises the reason."""
         if self._reason is None and self._deadline is not None:
+            reason.headers["Connection"] = "close"
             self._reason = reason
             self._deadline.reschedule(self._loop.time())
 

@@ -31,6 +31,7 @@ async def take(
     """
     if (length or 0) > settings.UPLOAD_MAX_BYTES:
         raise TooLarge(f"At most {settings.UPLOAD_MAX_BYTES} bytes are taken.")
+    storage.check_room(length or 0)
     coming = arriving.arrival(who, metadata, length)
     if (length or 0) <= arriving.SMALL_BYTES:
         blocks = await arriving.gather(body)
@@ -38,7 +39,6 @@ async def take(
             return await arriving.take_small(coming, blocks)
     else:
         blocks = []
-    storage.check_room(length or 0)
     async with locks.claim(coming.id, new=True) as claim:
         try:
             return await _stream(coming, claim, body, blocks)

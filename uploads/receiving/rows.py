@@ -38,6 +38,9 @@ class Upload:
     size: int | None
     complete: bool
     metadata: str
+    name: str = ""
+    media_type: str | None = None
+    sha256: str | None = None
     batch: str | None = None
     expected_sha256: str | None = None
     concat: Literal["", "partial", "final"] = ""
@@ -68,6 +71,9 @@ def of_file(file: UploadedFile) -> Upload:
         size=file.size,
         complete=file.complete,
         metadata=file.metadata,
+        name=file.name,
+        media_type=file.media_type,
+        sha256=file.sha256,
         batch=file.batch,
         expected_sha256=file.expected_sha256,
         concat="" if file.parts is None else "final",

@@ -27,7 +27,7 @@ from uploads.storage import in_pool
 
 log = structlog.get_logger(__name__)
 
-SWEEP_SECONDS = 60
+SWEEP_SECONDS = 60  # at the most; more often where uploads expire soon
 TOGETHER = 500  # ids asked of the database at once
 
 
@@ -49,7 +49,7 @@ async def _run() -> None:
         await _try(sweep_orphans)
         while True:
             await _try(expire_stale)
-            await asyncio.sleep(SWEEP_SECONDS)
+            await asyncio.sleep(min(SWEEP_SECONDS, max(1, settings.UPLOAD_EXPIRES_SECONDS / 10)))
 
 
 async def _turn(handle: int) -> None:

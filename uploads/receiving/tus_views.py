@@ -32,10 +32,10 @@ from uploads.receiving import arriving, content, creating, locks, rows, tus
 from uploads.receiving.locks import Claim
 from uploads.receiving.rows import Upload
 from uploads.receiving.tus import Append
+from uploads.sending import serve_content
 from uploads.storage import in_pool
 
 Respond = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
-Download = Callable[[HttpRequest, UUID], Awaitable[HttpResponseBase]]
 
 
 class TusHeaders:
@@ -113,9 +113,7 @@ class Uploads(StreamingView):
 
 
 class UploadDoor(StreamingView):
-    """`/uploads/ID`. `download` answers GET; contents are read out above this layer."""
-
-    download: Download | None = None
+    """`/uploads/ID`."""
 
     async def options(self, *_: Any, **__: Any) -> HttpResponse:  # type: ignore[override]
         """What the server can do."""
@@ -160,14 +158,15 @@ class UploadDoor(StreamingView):
 
     async def get(self, request: HttpRequest, upload_id: UUID) -> HttpResponseBase:
         """The content of what was received."""
-        if self.download is None:
-            raise MethodNotAllowed
         upload = await _find(request, upload_id, Role.VIEWER)
         if upload.concat == "partial":
             raise NotFound("A part of an upload can't be downloaded; its final upload can.")
         if not upload.complete:
             raise WrongState("The upload is not complete yet.")
-        return await self.download(request, upload_id)
+        path = storage.path(upload_id)
+        return await serve_content(
+            request, path, upload.name, upload.media_type, digest=upload.sha256
+        )
 
 
 async def _find(request: HttpRequest, upload_id: UUID, need: Role = Role.UPLOADER) -> Upload:

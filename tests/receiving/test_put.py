@@ -1,0 +1,69 @@
+"""PUT /upload/NAME: a plain body is one file, as `curl -T` sends it."""
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.receiving.client import Tus, until
+from tests.support.server import Server
+
+JSON = {"Accept": "application/json"}
+
+
+@pytest.mark.parametrize("size", [0, 10, 300_000, 3_000_000])
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+def test_a_body_is_a_file(tus: Tus, size: int, framing: str) -> None:
+    data = os.urandom(size)
+    body = data if framing == "length" else iter([data[:7], data[7:]])
+    answer = tus.http.put("/upload/a%20name.bin", content=body, headers=JSON)
+    assert answer.status_code == 201, answer.text
+    (file,) = answer.json()["files"]
+    assert (file["name"], file["size"]) == ("a name.bin", size)
+    assert file["sha256"] == hashlib.sha256(data).hexdigest()
+    assert tus.content(f"/uploads/{file['id']}") == data
+
+
+def test_of_a_name_with_folders_the_last_part_is_kept(tus: Tus) -> None:
+    answer = tus.http.put("/upload/a/b%2F..%2Fc.txt", content=b"x", headers=JSON)
+    assert answer.json()["files"][0]["name"] == "c.txt"
+
+
+def test_programs_that_ask_for_nothing_see_the_page_and_the_json(tus: Tus) -> None:
+    answer = tus.http.put("/upload/a.txt?batch=put-1", content=b"x")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/files/?batch=put-1")
+    assert answer.json()["files"][0]["batch"] == "put-1"
+
+
+def test_an_expected_digest_is_checked(tus: Tus) -> None:
+    digest = hashlib.sha256(b"x" * 600_000).hexdigest()
+    url = f"/upload/a.bin?sha256={digest}"
+    assert tus.http.put(url, content=b"x" * 600_000, headers=JSON).status_code == 201
+    answer = tus.http.put(url, content=b"y" * 600_000, headers=JSON)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "digest_mismatch")
+
+
+def test_a_cut_body_leaves_nothing(server: Server, user: Callable[..., Tus]) -> None:
+    tus = user(server)
+    with tus.begin("PUT", "/upload/cut.bin", 9_000_000, {}) as connection:
+        connection.sendall(b"x" * 2_000_000)
+        until(lambda: tus.counts()["receiving"] == 1)
+    until(lambda: sum(tus.counts().values()) == 0)
+
+
+def test_curl_sends_a_file(tus: Tus, tmp_path: Path) -> None:
+    data = os.urandom(2_000_000)
+    (tmp_path / "sent by curl.bin").write_bytes(data)
+    said = subprocess.run(
+        [
+            *("curl", "-sS", "--fail", "-H", f"Authorization: Bearer {tus.token}"),
+            *("-T", f"{tmp_path}/sent by curl.bin"),
+            f"{tus.server.url}/upload/sent%20by%20curl.bin",
+        ],
+        capture_output=True,
+        check=True,
+    ).stdout
+    assert hashlib.sha256(data).hexdigest().encode() in said
