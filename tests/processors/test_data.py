@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ PEOPLE = {
 }
 
 
-def schema(found) -> dict[str, dict]:
+def schema(found) -> dict[str, dict[str, Any]]:
     return {row["path"]: row for row in found["schema"]}
 
 
@@ -72,7 +73,7 @@ def test_large_json_is_read_as_a_stream_with_the_same_result(take, monkeypatch):
 def test_deep_nesting_is_no_danger(take):
     found = take('{"a": ' + "[" * 5000 + "]" * 5000 + "}", "x.json")["data"]
     assert found["valid"] is False
-    deep: list = []
+    deep: list[Any] = []
     for _ in range(900):
         deep = [deep]
     survey = Survey()

@@ -52,50 +52,61 @@ def typed_as(values: pl.Series, kind: ColumnType) -> pl.Series:
     """The strings as values of that type; what isn't one becomes null."""
     import polars as pl
 
-    if kind.name == "integer":
-        return values.str.strip_chars().cast(pl.Int64, strict=False)
-    if kind.name == "number":
-        plain = values.str.strip_chars()
-        if kind.form == "comma":
-            plain = plain.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
-        numbers = plain.cast(pl.Float64, strict=False)
-        return numbers.to_frame("v").select(
-            pl.when(pl.col("v").is_finite()).then(pl.col("v"))
-        )["v"]  # fmt: skip
-    if kind.name == "boolean":
-        return _booleans(values)
-    if kind.name == "date":
-        return values.str.to_date(kind.form, strict=False, cache=False)
-    if kind.name == "datetime":
-        moments = values.str.to_datetime(kind.form, strict=False, cache=False, time_unit="us")
-        return moments.dt.replace_time_zone(None) if _zone(moments) else moments
-    return values
+    if kind == TEXT:
+        return values
+    read = {
+        "integer": _integers,
+        "number": _floats,
+        "boolean": _booleans,
+        "date": _dates,
+        "datetime": _datetimes,
+    }.get(kind.name)
+    if read is None:  # a type that came with the values, such as a list; as text they aren't of it
+        return pl.Series([None] * values.len(), dtype=pl.Null)
+    return read(values, kind.form)
+
+
+def _integers(values: pl.Series, form: str) -> pl.Series:
+    import polars as pl
+
+    return values.str.strip_chars().cast(pl.Int64, strict=False)
+
+
+def _floats(values: pl.Series, form: str) -> pl.Series:
+    import polars as pl
+
+    plain = values.str.strip_chars()
+    if form == "comma":
+        plain = plain.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+    numbers = pl.col("v").cast(pl.Float64, strict=False)
+    chosen = pl.when(numbers.is_finite()).then(numbers)
+    return plain.alias("v").to_frame().select(chosen).to_series()
+
+
+def _dates(values: pl.Series, form: str) -> pl.Series:
+    return values.str.to_date(form or "%Y-%m-%d", strict=False, cache=False)
+
+
+def _datetimes(values: pl.Series, form: str) -> pl.Series:
+    form = form or "%Y-%m-%dT%H:%M:%S%.f"
+    moments = values.str.to_datetime(form, strict=False, cache=False, time_unit="us")
+    zone = getattr(moments.dtype, "time_zone", None)
+    return moments.dt.replace_time_zone(None) if zone else moments
+
+
+def _booleans(values: pl.Series, form: str) -> pl.Series:
+    import polars as pl
+
+    words = pl.col("v").str.to_lowercase()
+    true = pl.when(words.is_in(list(TRUE))).then(statement=True)
+    found = true.when(words.is_in(list(FALSE))).then(statement=False)
+    return values.alias("v").to_frame().select(found).to_series()
 
 
 def without_markers(values: pl.Series) -> pl.Series:
     """The values that are there: neither null nor empty nor one of the words for nothing."""
     values = values.drop_nulls()
     return values.filter((values != "") & ~values.is_in(list(MARKERS)))
-
-
-def _zone(moments: pl.Series) -> bool:
-    return getattr(moments.dtype, "time_zone", None) is not None
-
-
-def _booleans(values: pl.Series) -> pl.Series:
-    import polars as pl
-
-    words = values.str.to_lowercase()
-    return (
-        words.to_frame("v")
-        .select(
-            pl.when(pl.col("v").is_in(list(TRUE)))
-            .then(statement=True)
-            .when(pl.col("v").is_in(list(FALSE)))
-            .then(statement=False)
-        )
-        .to_series()
-    )
 
 
 def _candidates(found: pl.Series) -> list[ColumnType]:

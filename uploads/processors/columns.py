@@ -52,9 +52,15 @@ class Column:
         """Take a chunk: strings that are typed here, or values that have a type already."""
         import polars as pl
 
-        if values.dtype != pl.String:
-            self._add_typed(values)
+        if values.dtype == pl.Null:
+            self.rows += values.len()
+            self.nulls += values.len()
             return
+        if values.dtype != pl.String:
+            if self._fits(values):
+                self._add_typed(values)
+                return
+            values = as_text(values)
         self.rows += values.len()
         filled = values.is_not_null() & (values != "")
         self.nulls += values.len() - int(filled.sum())
@@ -74,13 +80,21 @@ class Column:
         self._distinct.add(present)
         self._count_top(present)
 
+    def _fits(self, values: pl.Series) -> bool:
+        """Whether typed values go on in the column's type; a column of whole numbers may widen."""
+        name = type_name(values.dtype)
+        if self.kind is None:
+            self.kind = ColumnType(name)
+        if {self.kind.name, name} == {"integer", "number"}:
+            self.kind = ColumnType("number")
+            return True
+        return self.kind == ColumnType(name)
+
     def _add_typed(self, values: pl.Series) -> None:
         self.rows += values.len()
         self.nulls += values.null_count()
         present = values.drop_nulls()
-        if self.kind is None:
-            self.kind = ColumnType(type_name(values.dtype))
-        if self.kind.name in (*NUMERIC, *MOMENTS, "boolean"):
+        if self.kind and self.kind.name in (*NUMERIC, *MOMENTS, "boolean"):
             self._numbers.add(as_numbers(present))
         self._distinct.add(present)
         self._count_top(as_text(present))

@@ -36,7 +36,7 @@ def sniff(sample: str, *, whole: bool, tabs: bool = False) -> Dialect:
     delimiter = "\t" if tabs and any("\t" in line for line in lines) else _delimiter(lines, quote)
     rows = split(lines, delimiter, quote)
     width = _usual([len(row) for row in rows])
-    header = _has_header(rows, width)
+    header = has_header(rows, width)
     names = rows[0] if header else []
     width = max(width, len(names))
     return Dialect(delimiter, quote, width, header, tuple(unique_names(names, width)))
@@ -88,7 +88,7 @@ def _usual(widths: list[int]) -> int:
     return Counter(widths).most_common(1)[0][0] if widths else 0
 
 
-def _has_header(rows: list[list[str]], width: int) -> bool:
+def has_header(rows: list[list[str]], width: int) -> bool:
     """Names are distinct words, unlike the values below them."""
     if not rows:
         return False

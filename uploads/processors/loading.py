@@ -12,7 +12,20 @@ from pathlib import Path
 from uploads.processors.registry import REGISTRY
 
 # The order in which a file's steps run, where `after` says nothing else.
-BUILTIN = ("identify", "checksum", "image", "table", "pdf", "data", "text", "binary")
+BUILTIN = (
+    "identify",
+    "checksum",
+    "image",
+    "table",
+    "workbook",
+    "columnar",
+    "json_lines",
+    "database",
+    "pdf",
+    "data",
+    "text",
+    "binary",
+)
 
 ENTRY_POINTS = "millrace.processors"
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from uploads.processors import dialect, encoding
-from uploads.processors.bounds import clip, within
-from uploads.processors.columns import Column
 from uploads.processors.context import Context
+from uploads.processors.profile import PROFILED, Profile
 from uploads.processors.records import Chunk, Reader
 from uploads.processors.registry import processor
 
@@ -17,11 +16,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 SNIFFED = 256 * 1024  # bytes
-PROFILED = 256  # columns; a table may claim any number
-HEAD_ROWS = 100
-CELL = 200  # characters shown of a cell
-HEAD_BUDGET = 96 * 1024  # bytes of JSON
-COLUMNS_BUDGET = 120 * 1024
 
 
 @processor(
@@ -46,9 +40,9 @@ def table(ctx: Context) -> dict[str, Any]:
         tabs=ctx.media_type == "text/tab-separated-values",
     )
     reader = Reader(ctx.path, coding, form)
-    profile = Profile(list(form.names[:PROFILED]))
+    profile = Profile(form.names)
     for chunk in reader.chunks():
-        profile.add(frame(chunk, form), chunk)
+        profile.add(frame(chunk, form), chunk.lines)
         ctx.progress(reader.done, max(reader.done, ctx.size), "bytes")
     ctx.progress(reader.done, reader.done, "bytes")
     return {
@@ -63,7 +57,6 @@ def table(ctx: Context) -> dict[str, Any]:
             {
                 "name": None,
                 **profile.result(),
-                "width": form.width,
                 "errors": reader.problems,
                 "errors_total": reader.wrong,
                 "blank_lines": reader.blank,
@@ -88,39 +81,3 @@ def frame(chunk: Chunk, form: dialect.Dialect) -> pl.DataFrame:
         truncate_ragged_lines=True,
         extra_columns="ignore",
     )
-
-
-class Profile:
-    """The columns of one table and its first rows, gathered chunk by chunk."""
-
-    def __init__(self, names: list[str]) -> None:
-        self.rows = 0
-        self.head: list[list[Any]] = []
-        self._columns = [Column(name) for name in names]
-
-    def add(self, rows: pl.DataFrame, chunk: Chunk | None = None) -> None:
-        """Take a chunk; `chunk` knows on which line each row of it begins."""
-        if len(self.head) < HEAD_ROWS:
-            first = rows.head(HEAD_ROWS - len(self.head))
-            self.head += [[_cell(value) for value in row] for row in first.iter_rows()]
-        for column, values in zip(self._columns, rows.iter_columns(), strict=False):
-            column.add(values, chunk.lines if chunk else None)
-        self.rows += rows.height
-
-    def result(self, share: float = 1.0) -> dict[str, Any]:
-        """{rows, columns, head}; `share`: how much of a result's room it may take."""
-        return {
-            "rows": self.rows,
-            "columns": within(
-                (column.result() for column in self._columns), int(COLUMNS_BUDGET * share)
-            ),
-            "head": within(self.head, int(HEAD_BUDGET * share)),
-        }
-
-
-def _cell(value: Any) -> Any:
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, bytes):
-        return f"{len(value)} bytes"
-    return clip(value if isinstance(value, str) else str(value), CELL)

@@ -1,0 +1,124 @@
+"""The json-lines step: one JSON value a line, shown as a table, with every line that isn't JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uploads.processors import encoding
+from uploads.processors.bounds import clip
+from uploads.processors.context import Context
+from uploads.processors.profile import CHUNK_ROWS, PROFILED, Profile
+from uploads.processors.registry import processor
+
+LONGEST_LINE = 4 * 1024 * 1024  # bytes; a longer line is left out
+ERRORS_KEPT = 100
+SNIFFED_ROWS = 1000  # rows whose keys make the columns; keys that come later have none
+
+
+@processor(
+    name="json-lines",
+    accepts=["application/x-ndjson"],
+    version=1,
+    after=["identify", "checksum"],
+)
+def json_lines(ctx: Context) -> dict[str, Any]:
+    """{format, encoding, later_keys, tables [as of the table step]}
+
+    `later_keys`: how many keys came too late to have a column. Values that aren't objects go into a
+    column `value`; lists and objects inside are shown as JSON text.
+    """
+    lines = Lines(ctx)
+    rows: list[dict[str, Any]] = []
+    profile: Profile | None = None
+    numbers: list[int] = []
+    for number, value in lines.values():
+        rows.append(value if isinstance(value, dict) else {"value": value})
+        numbers.append(number)
+        if len(rows) >= (CHUNK_ROWS if profile else SNIFFED_ROWS):
+            profile = lines.profiled(profile, rows, numbers)
+            rows, numbers = [], []
+    profile = lines.profiled(profile, rows, numbers)
+    ctx.progress(lines.done, lines.done, "bytes")
+    return {
+        "format": "ndjson",
+        "encoding": "utf-8",
+        "later_keys": len(lines.later),
+        "tables": [
+            {
+                "name": None,
+                **profile.result(),
+                "errors": lines.problems,
+                "errors_total": lines.wrong,
+                "blank_lines": lines.blank,
+            }
+        ],
+    }
+
+
+class Lines:
+    """The lines of the file as values, and what was wrong with those that have none."""
+
+    def __init__(self, ctx: Context) -> None:
+        self.ctx = ctx
+        self.done = self.wrong = self.blank = 0
+        self.problems: list[dict[str, Any]] = []
+        self.keys: list[str] = []
+        self.later: set[str] = set()
+
+    def values(self) -> Any:
+        """(line number, value) of each line that is JSON."""
+        import orjson
+
+        mark = encoding.detect(self.ctx.path).mark
+        with self.ctx.path.open("rb") as file:
+            file.seek(mark)
+            self.done = mark
+            number = 0
+            while line := file.readline(LONGEST_LINE):
+                number += 1
+                self.done += len(line)
+                if number % 1000 == 0:
+                    self.ctx.progress(self.done, max(self.done, self.ctx.size), "bytes")
+                if len(line) >= LONGEST_LINE and not line.endswith(b"\n"):
+                    self._skip_rest(file)
+                    self._say(number, f"longer than {LONGEST_LINE // 1024**2} MiB, left out")
+                elif not line.strip():
+                    self.blank += 1
+                else:
+                    try:
+                        yield number, orjson.loads(line)
+                    except orjson.JSONDecodeError as error:
+                        self._say(number, f"{error.msg} (column {error.colno})")
+
+    def _skip_rest(self, file: Any) -> None:
+        while rest := file.readline(LONGEST_LINE):
+            self.done += len(rest)
+            if rest.endswith(b"\n"):
+                return
+
+    def profiled(
+        self, profile: Profile | None, rows: list[dict[str, Any]], numbers: list[int]
+    ) -> Profile:
+        if profile is None:
+            self.keys = list(dict.fromkeys(key for row in rows for key in row))
+            profile = Profile([clip(key, 100) for key in self.keys])
+        known = set(self.keys)
+        for row in rows:
+            if not known.issuperset(row) and len(self.later) < 10_000:
+                self.later |= row.keys() - known
+        columns = self.keys[:PROFILED]
+        profile.add_rows([[_flat(row.get(key)) for key in columns] for row in rows], numbers)
+        return profile
+
+    def _say(self, number: int, problem: str) -> None:
+        self.wrong += 1
+        if len(self.problems) < ERRORS_KEPT:
+            self.problems.append({"line": number, "problem": clip(problem, 200)})
+
+
+def _flat(value: Any) -> Any:
+    if isinstance(value, (dict, list)):
+        import orjson
+
+        return orjson.dumps(value).decode("utf-8", "replace")
+    return value

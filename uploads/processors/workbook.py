@@ -1,0 +1,188 @@
+"""The workbook step: the sheets of Excel and OpenDocument files as tables, with what
+hides in them.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from uploads.processors import dialect, zips
+from uploads.processors.bounds import clip
+from uploads.processors.context import Context
+from uploads.processors.failures import BadFile
+from uploads.processors.profile import CHUNK_ROWS, TABLES, Profile
+from uploads.processors.registry import processor
+
+if TYPE_CHECKING:
+    import python_calamine
+
+CELLS = 20_000_000  # of one sheet: the reader lays them out in a rectangle, at 32 bytes each
+UNPACKED = 1024 * 1024 * 1024  # bytes of one part of the file
+SNIFFED_ROWS = 50
+
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_XLSB = "application/vnd.ms-excel.sheet.binary.macroenabled.12"
+_XLS = "application/vnd.ms-excel"
+_ODS = "application/vnd.oasis.opendocument.spreadsheet"
+FORMATS = {_XLSX: "xlsx", _XLSB: "xlsb", _XLS: "xls", _ODS: "ods"}
+
+
+@processor(name="workbook", accepts=list(FORMATS), version=1, after=["identify", "checksum"])
+def workbook(ctx: Context) -> dict[str, Any]:
+    """{format, sheets, hidden [names], macros, formulas, merged, outside_links, tables [as of the
+    table step, with `name`, `hidden`, `header`]}
+
+    `formulas`, `merged` and `outside_links` are null where the format doesn't tell cheaply.
+    Raises BadFile for a workbook that is broken, locked, or unpacks without end.
+    """
+    if ctx.size == 0:
+        return {"empty": True, "sheets": 0, "tables": []}
+    inside = _inside(ctx)
+    book = _open(ctx)
+    try:
+        sheets = [sheet for sheet in book.sheets_metadata if "Work" in str(sheet.typ)]
+        tables = []
+        for number, sheet in enumerate(sheets, 1):
+            tables.append(_table(book, sheet, inside.boxes, 1 / min(len(sheets), TABLES), number))
+            ctx.progress(number, len(sheets), "sheets")
+    finally:
+        book.close()
+    return {
+        "format": FORMATS[ctx.media_type],
+        "sheets": len(sheets),
+        "hidden": [clip(sheet.name, 100) for sheet in sheets if _is_hidden(sheet)][:100],
+        "macros": inside.macros,
+        "formulas": inside.formulas,
+        "merged": inside.merged,
+        "outside_links": inside.links,
+        "tables": [table for table in tables if table],
+    }
+
+
+def _open(ctx: Context) -> python_calamine.CalamineWorkbook:
+    import python_calamine
+
+    try:
+        return python_calamine.CalamineWorkbook.from_path(str(ctx.path))
+    except python_calamine.PasswordError as error:
+        raise BadFile("The workbook is locked with a password.") from error
+    except (python_calamine.CalamineError, OSError, ValueError) as error:
+        raise BadFile(f"The workbook can't be opened: {zips.said(error)}.") from error
+
+
+def _is_hidden(sheet: python_calamine.SheetMetadata) -> bool:
+    return not str(sheet.visible).endswith(".Visible")
+
+
+def _table(
+    book: python_calamine.CalamineWorkbook,
+    sheet: python_calamine.SheetMetadata,
+    boxes: list[int],
+    share: float,
+    number: int,
+) -> dict[str, Any] | None:
+    import python_calamine
+
+    if number > TABLES:
+        return None
+    found: dict[str, Any] = {"name": clip(sheet.name, 100), "hidden": _is_hidden(sheet)}
+    nothing = {"rows": 0, "width": 0, "columns": [], "head": [], "header": False}
+    if number <= len(boxes) and boxes[number - 1] > CELLS:
+        problem = f"its cells span a rectangle of {boxes[number - 1]:,}; at most {CELLS:,} are read"
+        return found | nothing | _errors(problem)
+    try:
+        content = book.get_sheet_by_name(sheet.name)
+        rows = ([_value(cell) for cell in row] for row in content.iter_rows())
+        return found | _profiled(rows, share)
+    except (python_calamine.CalamineError, OSError, ValueError) as error:
+        return found | nothing | _errors(f"it can't be read: {zips.said(error)}")
+
+
+def _errors(problem: str | None = None) -> dict[str, Any]:
+    errors = [{"line": None, "problem": problem}] if problem else []
+    return {"errors": errors, "errors_total": len(errors), "blank_lines": 0}
+
+
+def _profiled(rows: Iterator[list[Any]], share: float) -> dict[str, Any]:
+    first = list(islice(rows, SNIFFED_ROWS))
+    width = max(map(len, first), default=0)
+    words = [["" if cell is None else str(cell) for cell in row] for row in first]
+    header = dialect.has_header(words, width) and all(
+        cell is None or isinstance(cell, str) for cell in first[0]
+    )
+    profile = Profile(dialect.unique_names(words[0] if header else [], width))
+    profile.add_rows(first[1:] if header else first)
+    while chunk := list(islice(rows, CHUNK_ROWS)):
+        profile.add_rows(chunk)
+    return {**profile.result(share), "header": header, **_errors()}
+
+
+def _value(cell: Any) -> Any:
+    """Empty cells come as empty text, whole days as moments at midnight or the other way round."""
+    if cell == "":
+        return None
+    if isinstance(cell, (time, timedelta)):
+        return str(cell)
+    if isinstance(cell, date) and not isinstance(cell, datetime):
+        return datetime(cell.year, cell.month, cell.day)  # noqa: DTZ001 - sheets have no zones
+    return cell
+
+
+class _Inside:
+    """What is told by the parts of the file, read as a stream before the reader takes
+    them whole.
+    """
+
+    def __init__(self) -> None:
+        self.macros = False
+        self.formulas: int | None = None
+        self.merged: int | None = None
+        self.links: int | None = None
+        self.boxes: list[int] = []  # cells of the rectangle around each sheet
+
+
+def _inside(ctx: Context) -> _Inside:
+    found = _Inside()
+    if ctx.media_type == _XLS:
+        found.macros = b"_\0V\0B\0A\0_\0P\0R\0O\0J\0E\0C\0T" in ctx.path.read_bytes()
+        return found
+    with zips.opened(ctx.path) as archive:
+        names = archive.namelist()
+        found.macros = any("vbaProject" in name or name.startswith("Basic/") for name in names)
+        if ctx.media_type == _XLSX:
+            found.links = sum(name.startswith("xl/externalLinks/external") for name in names)
+            _survey_sheets(archive, names, found)
+        for name in names:
+            if name.endswith((".xml", ".bin")) and not name.startswith("xl/worksheets/"):
+                for _ in zips.blocks(archive, name, UNPACKED):
+                    pass  # counted: a part that unpacks without end stops here
+    return found
+
+
+def _survey_sheets(archive: zipfile.ZipFile, names: list[str], found: _Inside) -> None:
+    """Formulas, merged cells, and the rectangle of each sheet, in the order of their numbers."""
+    found.formulas = found.merged = 0
+    parts = [name for name in names if re.fullmatch(r"xl/worksheets/sheet\d+\.xml", name)]
+    parts.sort(key=lambda name: int(re.sub(r"\D", "", name.rpartition("/")[2])))
+    for name in parts:
+        columns: set[bytes] = set()
+        row = 0
+        for block in zips.blocks(archive, name, UNPACKED):
+            columns.update(re.findall(rb'<c r="([A-Z]{1,3})', block))
+            row = max([row, *map(int, re.findall(rb'<row r="(\d{1,7})"', block))])
+            found.formulas += block.count(b"<f>") + block.count(b"<f ")
+            found.merged += block.count(b"<mergeCell ")
+        found.boxes.append(row * max(map(_column, columns), default=0))
+
+
+def _column(letters: bytes) -> int:
+    """A is 1, Z is 26, AA is 27."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
