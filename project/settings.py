@@ -37,6 +37,9 @@ ENGINE = env.choice(
     "Who runs the jobs: the server itself, or `manage.py worker` machines (Postgres only).",
 )
 
+if ENGINE == "procrastinate" and not (DATABASE_URL and REDIS_URL):
+    raise env.BadValue("ENGINE: procrastinate needs DATABASE_URL (Postgres) and REDIS_URL")
+
 # -- security --------------------------------------------------------------------------------------
 
 DEBUG = env.boolean(
@@ -136,6 +139,9 @@ CONCURRENCY = env.integer("CONCURRENCY", 0, "Files processed at once; 0 for the 
 LEASE_SECONDS = env.number(
     "LEASE_SECONDS", 30, "A worker silent for this long loses its job to another.", least=3
 )
+GRACE_SECONDS = env.number(
+    "GRACE_SECONDS", 10, "Time that a stopping worker's jobs have before they are given back."
+)
 JOB_ATTEMPTS = env.integer(
     "JOB_ATTEMPTS", 3, "Times that a job whose worker died is tried before it fails.", least=1
 )
@@ -198,6 +204,8 @@ INSTALLED_APPS = [
     "project",
     "uploads",
 ]
+if ENGINE == "procrastinate":
+    INSTALLED_APPS.insert(INSTALLED_APPS.index("uploads"), "procrastinate.contrib.django")
 MIDDLEWARE = [
     "servestatic.middleware.ServeStaticMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -269,7 +277,16 @@ if DATABASE_URL:
             "PASSWORD": _conninfo.pop("password", ""),
             "HOST": _conninfo.pop("host", ""),
             "PORT": _conninfo.pop("port", ""),
-            "OPTIONS": dict(_conninfo),
+            # a database host that vanished is noticed within half a minute, not within hours
+            "OPTIONS": {
+                "connect_timeout": 5,
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+                "tcp_user_timeout": 30_000,
+                "application_name": "millrace",
+            }
+            | _conninfo,
             "CONN_HEALTH_CHECKS": True,
             # our few warm threads each keep one connection: project/database.py
             "CONN_MAX_AGE": None,

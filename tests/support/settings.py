@@ -22,6 +22,10 @@ if os.environ.pop("TESTS_ON", "") == "production":
     POSTGRES, REDIS = Postgres().start(), Redis().start()
     atexit.register(POSTGRES.remove)
     atexit.register(REDIS.remove)
-    os.environ |= {"DATABASE_URL": POSTGRES.url("millrace"), "REDIS_URL": REDIS.url}
+    os.environ |= {
+        "DATABASE_URL": POSTGRES.url("millrace"),
+        "REDIS_URL": REDIS.url,
+        "ENGINE": "procrastinate",
+    }
 
 from project.settings import *  # noqa: E402, F403

@@ -22,7 +22,7 @@ from django.utils import timezone
 from uploads import storage
 from uploads.errors import NotFound, QuotaReached, TooManyFiles, TooManyUploads, WrongState
 from uploads.models import ENDED, Artifact, Batch, Job, Space, Status, Step, UploadedFile
-from uploads.processing import queue
+from uploads.processing import nudges, queue
 from uploads.publishing import doorbell, search
 from uploads.publishing import log as stream
 from uploads.statements import Plus, insert, update
@@ -202,7 +202,7 @@ def retry(file_id: uuid.UUID) -> UploadedFile:
     if not changed:
         raise WrongState
     stream.updated(file, before)
-    transaction.on_commit(doorbell.wake)
+    nudges.waiting()
     return file
 
 
@@ -267,7 +267,9 @@ def copy_of(step: StepRecord) -> StepRecord:
 def claim(worker: str, limit: int) -> list[Claimed]:
     """Up to `limit` jobs that are due, in the queue's order."""
     now = timezone.now()
-    return [_start(file_id, worker, now) for file_id in queue.take(limit, now)]
+    files = queue.take(limit, now)
+    nudges.taken(len(files))
+    return [_start(file_id, worker, now) for file_id in files]
 
 
 def _start(file_id: uuid.UUID, worker: str, now: datetime) -> Claimed:
@@ -438,12 +440,12 @@ def _end(file_id: uuid.UUID, error: dict[str, Any] | None, **drawn: Any) -> Uplo
 def _requeued(file_id: uuid.UUID) -> None:
     file = _move(file_id, Status.PROCESSING, status=Status.QUEUED, step=None)
     stream.updated(file, Status.PROCESSING)
-    transaction.on_commit(doorbell.wake)
+    nudges.waiting()
 
 
 def _enqueue(file: UploadedFile, now: datetime) -> None:
     insert([Job(file_id=file.pk, space_id=file.space_id, queued_at=now)])
-    transaction.on_commit(doorbell.wake)
+    nudges.waiting()
 
 
 def _forget_old_attempts(file_id: uuid.UUID, attempt: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from project import database, health
 from uploads import metrics
@@ -30,21 +30,26 @@ RECOVER_SECONDS = 1  # pause after the database could not be asked
 class Runner:
     """One worker: `slots` jobs at once."""
 
-    def __init__(self, worker: str, slots: int) -> None:
+    def __init__(self, worker: str, slots: int, *, poll_seconds: float = POLL_SECONDS) -> None:
         self.worker = worker
         self.slots = slots
+        self.poll_seconds = poll_seconds
         self.sandbox = Sandbox(
             root=settings.DATA_DIR / "work", processors_dir=settings.PROCESSORS_DIR
         )
         self.running: dict[uuid.UUID, Pipeline] = {}
         self.alive = False
         self._due = asyncio.Event()
+        self._looked = asyncio.Event()  # since the last nudge, with a slot to spare
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._resting = False
 
     async def run(self) -> None:
         """Work until cancelled; then give back what runs."""
         await self.sandbox.start()
         unsubscribe = [
-            doorbell.subscribe("wake", lambda _ring: self._due.set()),
+            doorbell.subscribe("wake", self._wake),
             doorbell.subscribe("stop", self._stop),
         ]
         unsubscribe.append(health.tell("sandbox", self._layers))
@@ -60,26 +65,57 @@ class Runner:
             leases.end()
             await self.sandbox.stop()
 
+    async def nudged(self) -> None:
+        """There may be a job to claim. Returns once this worker has a slot to spare and finds
+        nothing more to fill it with; until then, nudges are better brought to others.
+        """
+        self._looked.clear()
+        self._due.set()
+        if not self._resting:
+            await self._looked.wait()
+
+    async def rest(self, seconds: float) -> None:
+        """Claim no more; return when what runs has ended, or when the time is up."""
+        self._resting = True
+        self._due.set()
+        self._looked.set()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            log.info("time is up", jobs=len(self.running))
+
+    def _wake(self, _ring: dict[str, Any]) -> None:
+        self._due.set()
+
     async def _claim_for_ever(self, tasks: asyncio.TaskGroup) -> None:
         while True:
             self._due.clear()
-            free = self.slots - len(self.running)
+            free = 0 if self._resting else self.slots - len(self.running)
             claimed = await self._claim(free) if free else []
             for job in claimed:
+                self._idle.clear()
                 self.running[job.file_id] = pipeline = Pipeline(job, self.sandbox)
                 tasks.create_task(self._work(pipeline), name=f"job {job.file_id}")
-            if len(claimed) == free or not free:
+            if len(claimed) == free:
                 await self._due.wait()  # a slot that gets free says so
                 continue
+            self._looked.set()
             try:
-                async with asyncio.timeout(POLL_SECONDS):
+                async with asyncio.timeout(self.poll_seconds):
                     await self._due.wait()
             except TimeoutError:
                 pass
 
     async def _claim(self, free: int) -> list[jobs.Claimed]:
+        loop = asyncio.get_running_loop()
+        claiming = loop.create_task(database.write(jobs.claim, self.worker, free), name="claim")
         try:
-            return await asyncio.shield(database.write(jobs.claim, self.worker, free))
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            for job in await claiming:  # committed while this worker was told to stop
+                await self._give_back(job)
+            raise
         except Exception:
             log.exception("could not claim")
             await asyncio.sleep(RECOVER_SECONDS)
@@ -97,12 +133,19 @@ class Runner:
             except jobs.LostLease:
                 log.info("job taken away")
                 await pipeline.discard()
+            except (OperationalError, InterfaceError):
+                log.exception("database away; the job's lease will run out")
             except Exception:
                 log.exception("job broke")
                 await self._fail(job)
             finally:
-                del self.running[job.file_id]
-                self._due.set()
+                self._ended(job)
+
+    def _ended(self, job: jobs.Claimed) -> None:
+        del self.running[job.file_id]
+        if not self.running:
+            self._idle.set()
+        self._due.set()
 
     async def _fail(self, job: jobs.Claimed) -> None:
         """Something of ours went wrong: the file fails and says so, and can be retried."""
@@ -117,6 +160,8 @@ class Runner:
             await database.write(jobs.give_back, job)
         except jobs.LostLease:
             log.info("job taken away while stopping")
+        except Exception:
+            log.exception("job could not be given back; its lease will run out")
 
     def _layers(self) -> dict[str, bool]:
         return dict(self.sandbox.layers)

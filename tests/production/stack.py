@@ -1,0 +1,193 @@
+"""Millrace as a company runs it: web processes, workers, Postgres, Redis and nginx, all here.
+
+Every part is a real program that can be killed -9, stopped in order, and started again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import psycopg
+
+from tests.deploy.nginx import Nginx
+from tests.support.server import free_port
+from tests.support.services import Postgres, Redis, eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+STOP_SECONDS = 40
+
+
+class Program:
+    """One of our own programs, in a session of its own."""
+
+    def __init__(self, name: str, command: list[str], environment: dict[str, str], log: Path):
+        self.name = name
+        self.command = [sys.executable, *command]
+        self.environment = environment
+        self.log_path = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> Self:
+        """Start it; it may not be ready yet."""
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command,
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        return self
+
+    def stop(self, seconds: float = STOP_SECONDS) -> int:
+        """SIGTERM; its exit code."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.terminate()
+        try:
+            return process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+
+    def kill9(self) -> None:
+        """All of it, at once."""
+        process, self._process = self._process, None
+        if process is not None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def restart(self) -> Self:
+        """Kill it -9 and start it again."""
+        self.kill9()
+        return self.start()
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+
+class Stack:
+    """`web` processes behind nginx and `workers`, on one Postgres, Redis and DATA_DIR."""
+
+    def __init__(self, folder: Path, *, web: int = 1, workers: int = 1, **environment: str) -> None:
+        self.folder = folder
+        self.data_dir = folder / "data"
+        self.data_dir.mkdir(parents=True)
+        self.postgres = Postgres()
+        self.redis = Redis()
+        self.environment = environment
+        self.port = free_port()
+        self._web_count = web
+        self._worker_count = workers
+        self._ends = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as ends:
+            ends.enter_context(self.postgres)
+            ends.enter_context(self.redis)
+            self.database_url = self.postgres.database()
+            self.manage("migrate", "--verbosity", "0")
+            self.web = [self._web(number) for number in range(self._web_count)]
+            self.workers = [self._worker(number) for number in range(self._worker_count)]
+            for program in [*self.web, *self.workers]:
+                ends.callback(program.kill9)
+                program.start()
+            ports = [int(program.environment["PORT"]) for program in self.web]
+            for program in self.web:
+                eventually(partial(ready, program), f"ready:\n{program.log[-3000:]}", 60)
+            self.nginx = ends.enter_context(
+                Nginx(self.folder / "nginx", port=self.port, upstreams=ports, data=self.data_dir)
+            )
+            self._ends = ends.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ends.close()
+
+    @property
+    def url(self) -> str:
+        """Where nginx serves."""
+        return self.nginx.url
+
+    @property
+    def ws_url(self) -> str:
+        """Where nginx serves, for sockets."""
+        return self.url.replace("http", "ws", 1)
+
+    def env(self) -> dict[str, str]:
+        """What all of our programs find in their environment."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        ours = {
+            "DATA_DIR": str(self.data_dir),
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis.url,
+            "ENGINE": "procrastinate",
+            "SECRET_KEY": "of the tests and of nothing else, and long enough to be one",
+            "ORIGINS": f"http://127.0.0.1:{self.port}",
+            "ACCEL_REDIRECT": "1",
+        }
+        return kept | ours | self.environment
+
+    def manage(self, *arguments: str) -> str:
+        """What a management command prints."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.env(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def token(self, name: str) -> str:
+        """A new API token of a user."""
+        return self.manage("token", name).strip()
+
+    def client(self, token: str) -> httpx.Client:
+        """An HTTP client that carries a token, through nginx."""
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60)
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """What the database says."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            return connection.execute(sql.encode(), values).fetchall()
+
+    def _web(self, number: int) -> Program:
+        port = free_port()
+        command = ["-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "asgi:application"]
+        environment = self.env() | {"PORT": str(port), "WEB_CONCURRENCY": "1"}
+        return Program(f"web{number}", command, environment, self.folder / f"web{number}.log")
+
+    def _worker(self, number: int) -> Program:
+        command = ["manage.py", "worker", "--concurrency", "1"]
+        log = self.folder / f"worker{number}.log"
+        return Program(f"worker{number}", command, self.env(), log)
+
+
+def ready(program: Program) -> bool:
+    """Whether a web process says that it can work."""
+    try:
+        url = f"http://127.0.0.1:{program.environment['PORT']}/readyz"
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,162 @@
+"""Worker machines: nudged at once, stopped without loss, killed without harm."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.production.stack import Stack
+from tests.support.services import eventually
+
+pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.nginx, pytest.mark.timeout(120)]
+
+SLOW = """
+import time
+from uploads.processors import Context, processor
+
+@processor(name="slow", accepts=["text/*"], version=1)
+def slow(ctx: Context) -> dict:
+    seconds = float(ctx.path.read_text().split()[0])
+    for tenth in range(int(seconds * 10)):
+        ctx.progress(tenth, seconds * 10, "tenths")
+        time.sleep(0.1)
+    return {"slept": seconds}
+"""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One web process, three workers, a processor that takes its time."""
+    folder = tmp_path_factory.mktemp("stack")
+    processors = folder / "processors"
+    processors.mkdir()
+    (processors / "slow.py").write_text(SLOW, encoding="utf-8")
+    with Stack(
+        folder,
+        workers=3,
+        PROCESSORS_DIR=str(processors),
+        LEASE_SECONDS="3",
+        GRACE_SECONDS="0.5",
+        LOG_LEVEL="DEBUG",
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(stack: Stack) -> Iterator[httpx.Client]:
+    """Alice, through nginx."""
+    with stack.client(stack.token("alice")) as alice:
+        yield alice
+
+
+def drop(client: httpx.Client, seconds: float) -> str:
+    answer = client.put("/upload/slow.txt", content=f"{seconds} seconds please\n")
+    assert answer.status_code == 201, answer.text
+    file_id: str = answer.json()["files"][0]["id"]
+    return file_id
+
+
+def status(client: httpx.Client, file_id: str) -> str:
+    found: str = client.get(f"/api/files/{file_id}/").json()["status"]
+    return found
+
+
+def runs(client: httpx.Client, file_id: str) -> bool:
+    """Whether the slow step itself runs."""
+    file = client.get(f"/api/files/{file_id}/").json()
+    return any(s["name"] == "slow" and s["status"] == "running" for s in file["steps"])
+
+
+def worker_of(stack: Stack, file_id: str) -> int:
+    ((name,),) = stack.rows("SELECT worker FROM uploads_job WHERE file_id = %s", file_id)
+    return [str(program.pid) for program in stack.workers].index(name.rsplit(" ", 1)[1])
+
+
+def test_a_nudge_brings_a_worker_at_once(stack: Stack, client: httpx.Client) -> None:
+    drop(client, 0)  # whatever a first file costs is paid
+    waits = []
+    for _ in range(5):
+        file_id = drop(client, 0)
+        eventually(lambda: status(client, file_id) == "processed", "a file without work")  # noqa: B023
+        sql = (
+            "SELECT extract(epoch FROM min(step.started_at) - job.queued_at)"
+            " FROM uploads_job job JOIN uploads_step step USING (file_id)"
+            " WHERE file_id = %s GROUP BY job.queued_at"
+        )
+        waits.append(float(stack.rows(sql, file_id)[0][0]))
+    assert min(waits) < 1, waits  # the next poll would come within 5 s
+
+
+def test_many_jobs_are_spread_over_the_workers(stack: Stack, client: httpx.Client) -> None:
+    files = [drop(client, 4) for _ in range(3)]
+    eventually(lambda: all(runs(client, file_id) for file_id in files), "all three at once", 10)
+    assert {worker_of(stack, file_id) for file_id in files} == {0, 1, 2}
+    eventually(lambda: all(status(client, each) == "processed" for each in files), "their end")
+
+
+def test_a_worker_told_to_stop_gives_its_job_back(stack: Stack, client: httpx.Client) -> None:
+    file_id = drop(client, 3)
+    eventually(lambda: runs(client, file_id), "the step's start")
+    first = worker_of(stack, file_id)
+    began = time.monotonic()
+    assert stack.workers[first].stop() == 0
+    assert time.monotonic() - began < 5
+    eventually(lambda: status(client, file_id) == "processed", "its end elsewhere")
+    assert client.get(f"/api/files/{file_id}/").json()["attempt"] == 2
+    ((tries,),) = stack.rows("SELECT tries FROM uploads_job WHERE file_id = %s", file_id)
+    assert tries == 1  # being given back is no failure
+    sql = "SELECT status FROM procrastinate_jobs WHERE status NOT IN ('todo', 'doing')"
+    assert stack.rows(sql) == []
+    stack.workers[first].start()
+
+
+def test_a_killed_workers_job_goes_to_another(stack: Stack, client: httpx.Client) -> None:
+    file_id = drop(client, 3)
+    eventually(lambda: runs(client, file_id), "the step's start")
+    first = worker_of(stack, file_id)
+    stack.workers[first].kill9()
+    eventually(lambda: status(client, file_id) == "processed", "its end elsewhere")
+    file = client.get(f"/api/files/{file_id}/").json()
+    assert file["attempt"] == 2
+    assert {step["attempt"] for step in file["steps"]} == {2}
+    stack.workers[first].start()
+
+
+def test_cancelling_reaches_the_worker_within_a_second(stack: Stack, client: httpx.Client) -> None:
+    file_id = drop(client, 20)
+    eventually(lambda: runs(client, file_id), "the step's start")
+    program = stack.workers[worker_of(stack, file_id)]
+    assert client.post(f"/api/files/{file_id}/cancel/").status_code == 200
+    began = time.monotonic()
+    eventually(lambda: not children_of_sandbox(program.pid), "the child's end", 5)
+    assert time.monotonic() - began < 1
+
+
+def children_of_sandbox(pid: int) -> list[str]:
+    """Processes below a worker's fork server, each of which runs a step."""
+    found = []
+    for server in _children(pid):
+        found += _children(server)
+    return found
+
+
+def _children(pid: int | str) -> list[str]:
+    found: list[str] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        found += path.read_text().split()
+    return found
+
+
+def test_chores_are_done_once_whatever_the_number_of_workers(stack: Stack) -> None:
+    """With a lease of 3 s the sweep comes every second."""
+    line = re.compile(r"chore .*name=sweep|name=sweep .*chore")
+
+    def done() -> int:
+        return sum(len(line.findall(program.log)) for program in stack.workers)
+
+    before, began = done(), time.monotonic()
+    eventually(lambda: done() >= before + 6, "six sweeps")
+    assert time.monotonic() - began > 4  # three workers doing it each would need two seconds

@@ -1,0 +1,36 @@
+"""Tells that a job waits: the runner in the server by the doorbell after the commit; workers on
+machines of their own by a nudge, deferred in the transaction that queues the job.
+
+Either may be lost or doubled without harm: what a worker takes is the queue's decision, and a sweep
+finds what nobody was told of.
+"""
+
+from datetime import datetime
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from uploads.publishing import doorbell
+
+
+def waiting(at: datetime | None = None) -> None:
+    """A job was queued; it is due now, or at a time."""
+    if engine := _engine():
+        engine.nudge(at=at)
+    elif at is None:
+        transaction.on_commit(doorbell.wake)
+
+
+def taken(jobs: int) -> None:
+    """As many jobs were claimed, so nobody needs to be told of them any more."""
+    if jobs and (engine := _engine()):
+        engine.forget(jobs)
+
+
+def _engine() -> Any:
+    """The engine's nudges, imported only where it is the engine."""
+    if settings.ENGINE != "procrastinate":
+        return None
+    return import_module("uploads.processing.engines.procrastinate_nudges")
