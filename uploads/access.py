@@ -19,7 +19,9 @@ from urllib.parse import quote
 import structlog
 from django.conf import settings
 from django.contrib.auth import get_user
+from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.signing import BadSignature, TimestampSigner
 from django.db import InterfaceError, OperationalError
@@ -327,13 +329,13 @@ def _redeem(
     session_key: str | None,
     nonce: str,
 ) -> Who:
-    # a session row is the once-only mark: it exists in every process, and expires by itself
-    key = f"ticket{nonce}"
-    mark = SessionStore(key)
-    if mark.exists(key):
+    # a session row is the once-only mark: every process sees it, and it is swept when it is old
+    _, first = Session.objects.get_or_create(
+        session_key=f"ticket{nonce}",
+        defaults={"expire_date": timezone.now() + timedelta(seconds=2 * TICKET_SECONDS)},
+    )
+    if not first:
         raise NotSignedIn("The ticket was used before.")
-    mark.set_expiry(2 * TICKET_SECONDS)
-    mark.save(must_create=True)
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None or (token_id is not None and not Token.objects.filter(pk=token_id).exists()):
         raise NotSignedIn
@@ -392,24 +394,26 @@ class AnswerErrors:
         self.respond = respond
 
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        refusal: ApiError
         try:
             return await self.respond(request)
-        except ApiError as error:
-            return answer(request, error)
-        except (Http404, Resolver404):
-            return answer(request, NotFound())
-        except (OperationalError, InterfaceError):
-            log.exception("database unreachable", path=request.path)
-            return answer(request, Unavailable(headers={"Retry-After": "2"}))
-        except RequestDataTooBig:
-            return answer(request, BodyTooLarge())
-        except SuspiciousOperation:
-            return answer(request, BadRequest())
         except Disconnected:
             raise
+        except ApiError as error:
+            refusal = error
+        except (Http404, Resolver404):
+            refusal = NotFound()
+        except (OperationalError, InterfaceError):
+            log.exception("database unreachable", path=request.path)
+            refusal = Unavailable(headers={"Retry-After": "2"})
+        except RequestDataTooBig:
+            refusal = BodyTooLarge()
+        except SuspiciousOperation:
+            refusal = BadRequest()
         except Exception:
             log.exception("unexpected", path=request.path, method=request.method)
-            return answer(request, ApiError())
+            refusal = ApiError()
+        return answer(request, refusal)
 
 
 def answer(request: HttpRequest, error: ApiError) -> HttpResponseBase:
@@ -445,3 +449,38 @@ class Identify:
 def _public(request: HttpRequest) -> bool:
     view = resolve(request.path_info).func
     return bool(getattr(getattr(view, "view_class", None), "public", False))
+
+
+class SignedIn(LoginRequiredMiddleware):
+    """Pages' middleware: nobody unknown gets past, but to views that say so.
+
+    Browsers are sent to the sign-in page, programs get 401. A program may read pages with its
+    token; the admin is for sessions alone.
+    """
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view_func: Callable[..., HttpResponseBase],
+        view_args: tuple[Any, ...],
+        view_kwargs: dict[str, Any],
+    ) -> HttpResponseBase | None:
+        """See the class."""
+        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or request.path_info.startswith("/admin/"):
+            return super().process_view(request, view_func, view_args, view_kwargs)
+        try:
+            who = _by_token(digest(secret.strip()))
+        except NotSignedIn as error:
+            return answer(request, error)
+        request.who = who  # type: ignore[attr-defined]
+        request.user = User.objects.get(pk=who.user_id)
+        return None
+
+    def handle_no_permission(  # type: ignore[override]
+        self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
+    ) -> HttpResponseBase:
+        """Programs are told, browsers led."""
+        if "text/html" in request.headers.get("accept", ""):
+            return super().handle_no_permission(request, view_func)
+        return answer(request, NotSignedIn())

@@ -89,8 +89,9 @@ class Page(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Find out who and where; what is not theirs is not there."""
-        user = cast("User", request.user)  # nobody else gets past LoginRequiredMiddleware
-        self.who = access.who_is(user, request.session.session_key)
+        user = cast("User", request.user)  # nobody else gets past access.SignedIn
+        by_token: access.Who | None = getattr(request, "who", None)
+        self.who = by_token or access.who_is(user, request.session.session_key)
         try:
             self.place = self.find_place(request, **kwargs)
         except Forbidden as error:
