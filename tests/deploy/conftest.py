@@ -83,7 +83,7 @@ class Installation:
         return process
 
     def ready(self, url: str, *, seconds: float = 30) -> None:
-        """Return when the server at `url` says that it can work; fails with the log otherwise."""
+        """Return when the server at `url` says that it can work; else fail with what it said."""
         deadline = time.monotonic() + seconds
         said = "nothing"
         while all(process.poll() is None for process in self.running):
@@ -99,7 +99,7 @@ class Installation:
             if time.monotonic() > deadline:
                 break
             time.sleep(0.05)
-        pytest.fail(f"/readyz: {said}\n{Path(self.log.name).read_text()[-5000:]}")
+        pytest.fail(f"/readyz: {said}")
 
     def end(self) -> None:
         """Stop what runs, the last one first; what does not stop in time is killed, and fails."""
@@ -113,6 +113,7 @@ class Installation:
                 process.wait()
                 late.append(process.args)
         self.log.close()
+        sys.stdout.write(Path(self.log.name).read_text()[-10_000:])  # seen when a test fails
         assert not late
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 
+import pytest
 from gunicorn.config import Config
 
 from project.server import GRACEFUL_SECONDS, UVICORN
@@ -37,6 +38,7 @@ def children(pid: int) -> list[int]:
         return [int(each) for each in file.read().split()]
 
 
+@pytest.mark.timeout(240)
 def test_it_serves_and_replaces_a_worker_that_dies_and_ends_cleanly(install, free_port):
     machine = install()
     machine.run("manage.py", "migrate", "--verbosity", "0")
@@ -54,6 +56,8 @@ def test_it_serves_and_replaces_a_worker_that_dies_and_ends_cleanly(install, fre
         assert time.monotonic() < deadline
         time.sleep(0.05)
     machine.ready(url)
+    with answer(f"{url}/sign-in/") as page:
+        assert page.status == 200
     with answer(f"{url}/api/files/") as refused:
         assert refused.status == 401
 

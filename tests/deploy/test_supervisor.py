@@ -2,16 +2,19 @@
 
 import configparser
 import os
-import re
 import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from xmlrpc.client import ServerProxy
 
 import pytest
+from supervisor.xmlrpc import SupervisorTransport
 
 from tests.deploy.conftest import ROOT, Installation
+from tests.support.services import Postgres, Redis
 
 FILE = ROOT / "supervisor.conf"
 
@@ -38,53 +41,68 @@ def programs() -> dict[str, configparser.SectionProxy]:
     }
 
 
+class Control:
+    """What supervisord says of its programs, asked as supervisorctl asks."""
+
+    def __init__(self, socket: Path) -> None:
+        self.transport = SupervisorTransport(None, None, f"unix://{socket}")
+        self.proxy = ServerProxy("http://127.0.0.1", transport=self.transport)
+
+    def running(self) -> dict[str, int]:
+        """The pids of all three, once all three run."""
+        deadline = time.monotonic() + 30
+        while True:
+            facts: Any = self.proxy.supervisor.getAllProcessInfo()
+            self.transport.close()
+            found = {each["name"]: each["pid"] for each in facts if each["statename"] == "RUNNING"}
+            if len(found) == 3:
+                return found
+            assert time.monotonic() < deadline, facts
+            time.sleep(0.1)
+
+
 def test_it_runs_web_and_workers():
     assert set(programs()) == {"web", "worker"}
 
 
-def test_it_waits_longer_than_a_program_takes_to_end(gunicorn_settings):
+def test_it_waits_longer_than_a_program_takes_to_end(gunicorn_settings, settings):
+    takes = max(gunicorn_settings["graceful_timeout"], settings.GRACE_SECONDS)
     for name, program in programs().items():
-        assert int(program["stopwaitsecs"]) > gunicorn_settings["graceful_timeout"], name
+        assert int(program["stopwaitsecs"]) > takes, name
         assert program["stopsignal"] == "TERM", name
 
 
+@pytest.mark.postgres
+@pytest.mark.redis
+@pytest.mark.timeout(240)
 def test_it_starts_them_starts_them_again_and_stops_them(
-    install: Callable[[], Installation], configuration: Path, free_port: int
+    install: Callable[[], Installation],
+    configuration: Path,
+    postgres: Postgres,
+    redis: Redis,
+    free_port: int,
 ):
     machine = install()
+    machine.environment |= {
+        "DATABASE_URL": postgres.database(),
+        "REDIS_URL": redis.url,
+        "ENGINE": "procrastinate",
+    }
     machine.environment["GUNICORN_CMD_ARGS"] = f"--bind 127.0.0.1:{free_port}"
     machine.run("manage.py", "migrate", "--verbosity", "0")
-    machine.run("manage.py", "collectstatic", "--noinput", "--verbosity", "0")
     supervisord = machine.start("-m", "supervisor.supervisord", "-c", str(configuration))
     machine.ready(f"http://127.0.0.1:{free_port}")
 
-    def control(*words: str) -> str:
-        return machine.run("-m", "supervisor.supervisorctl", "-c", str(configuration), *words)
-
-    def running(seconds: float = 30) -> dict[str, int]:
-        """The pids of all three, once all three run."""
-        deadline = time.monotonic() + seconds
-        while True:
-            said = machine_status()
-            found = dict(re.findall(r"^(\S+)\s+RUNNING\s+pid (\d+)", said, re.MULTILINE))
-            if len(found) == 3:
-                return {name: int(pid) for name, pid in found.items()}
-            assert time.monotonic() < deadline, said
-            time.sleep(0.2)
-
-    def machine_status() -> str:
-        try:
-            return control("status")
-        except AssertionError:
-            return ""  # not all run: supervisorctl ends with 3
-
-    before = running()
-    assert set(before) == {"web", "worker:worker_0", "worker:worker_1"}
-    os.kill(before["worker:worker_0"], signal.SIGKILL)
+    control = Control(machine.data_dir / "supervisor.sock")
+    before = control.running()
+    assert set(before) == {"web", "worker_0", "worker_1"}
+    os.kill(before["worker_0"], signal.SIGKILL)
     deadline = time.monotonic() + 30
-    while (after := running())["worker:worker_0"] == before["worker:worker_0"]:
+    while (after := control.running())["worker_0"] == before["worker_0"]:
         assert time.monotonic() < deadline
-    assert after["web"] == before["web"]
+    assert {after[name] == before[name] for name in ("web", "worker_1")} == {True}
+    asked = ("-m", "supervisor.supervisorctl", "-c", str(configuration), "pid", "web")
+    assert machine.run(*asked).strip() == str(after["web"])
 
     supervisord.send_signal(signal.SIGTERM)
     assert supervisord.wait(timeout=45) == 0
