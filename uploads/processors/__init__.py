@@ -16,7 +16,14 @@ from uploads.processors.registry import REGISTRY, Processor, plan, processor
 # installed (av comes with the extra "video") is left out.
 PRELOAD = tuple(
     name
-    for name in ("PIL.Image", "pyvips", "pypdfium2", "lxml.etree", "av")
+    for name in (
+        "PIL.Image",
+        "pyvips",
+        "pypdfium2",
+        "lxml.etree",
+        "av",
+        "uploads.processors.other_archives",  # its library is found by running a program
+    )
     if find_spec(name.partition(".")[0]) is not None
 )
 

@@ -21,6 +21,7 @@ BUILTIN = (
     "columnar",
     "json_lines",
     "database",
+    "archive",
     "pdf",
     "data",
     "text",

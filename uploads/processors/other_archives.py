@@ -1,0 +1,78 @@
+"""Archives that only libarchive opens: 7z, RAR, cpio, ISO images, cabinets, packages and others.
+
+Imported before a child is locked down, since finding the library runs a program.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from uploads.processors.context import Context
+from uploads.processors.failures import BadFile
+from uploads.processors.listing import Entry, Listing
+
+try:
+    import libarchive
+except (ImportError, OSError, AttributeError, TypeError):  # no such library on this machine
+    libarchive = None
+
+
+def read(ctx: Context, listing: Listing) -> dict[str, Any]:
+    """{format, compression, comment, listed}; the entries go into the listing. Raises BadFile."""
+    listing.verified = False
+    if libarchive is None:
+        ctx.progress(ctx.size, ctx.size, "bytes")
+        missing = "Only libarchive opens this, and it isn't installed (Debian: libarchive13)."
+        return {"format": ctx.media_type, "compression": None, "comment": missing, "listed": False}
+    form = compression = None
+    try:
+        with libarchive.file_reader(str(ctx.path)) as archive:
+            for entry in archive:
+                form = form or _words(archive.format_name)
+                listing.add(_entry(entry))
+                done = min(max(archive.bytes_read, 0), ctx.size)
+                ctx.progress(done, ctx.size, "bytes")
+                if listing.full:
+                    break
+            compression = ", ".join(_words(name) for name in archive.filter_names) or None
+    except libarchive.ArchiveError as error:
+        raise BadFile(f"The archive can't be read: {_said(error)}.") from error
+    except (UnicodeDecodeError, ValueError, OverflowError) as error:
+        raise BadFile("The archive has names that can't be read.") from error
+    ctx.progress(ctx.size, ctx.size, "bytes")
+    return {"format": form, "compression": compression, "comment": None, "listed": True}
+
+
+def _entry(entry: Any) -> Entry:
+    kind = "file"
+    if entry.isdir:
+        kind = "directory"
+    elif entry.issym or entry.islnk:
+        kind = "link"
+    elif entry.isdev or entry.isfifo:
+        kind = "device"
+    return Entry(
+        path=str(entry.pathname or "?"),
+        type=kind,
+        size=max(entry.size or 0, 0),
+        modified=_moment(entry.mtime),
+        target=entry.linkname if entry.issym else None,
+        mode=entry.mode,
+    )
+
+
+def _moment(seconds: Any) -> str | None:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    except (OverflowError, ValueError, OSError, TypeError):
+        return None
+
+
+def _words(name: Any) -> str:
+    return name.decode("ascii", "replace") if isinstance(name, bytes) else str(name)
+
+
+def _said(error: Exception) -> str:
+    words = str(getattr(error, "msg", None) or error)
+    return words.partition(" (errno")[0].strip().rstrip(".")[:200] or "its headers are broken"

@@ -1,0 +1,88 @@
+"""The entries of a zip file, each unpacked as a stream to be counted and checked."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from datetime import datetime
+from typing import Any
+
+from uploads.processors import zips
+from uploads.processors.bounds import clip
+from uploads.processors.context import Context
+from uploads.processors.listing import Entry, Listing
+
+LINK_TARGET = 4096  # bytes
+_COMPRESSIONS = {0: "stored", 8: "deflate", 9: "deflate64", 12: "bzip2", 14: "lzma", 93: "zstd"}
+_ENCRYPTED = 0x1
+
+
+def read(ctx: Context, listing: Listing) -> dict[str, Any]:
+    """{format, compression, comment}; the entries go into the listing. Raises BadFile."""
+    with zips.opened(ctx.path) as archive:
+        members = archive.infolist()
+        total = sum(max(member.compress_size, 0) for member in members)
+        done = 0
+        for member in members:
+            if listing.full:
+                break
+            listing.add(_entry(archive, member))
+            if listing.verified and not _is_encrypted(member):
+                _verify(archive, member, listing)
+            done += max(member.compress_size, 0)
+            ctx.progress(done, total, "bytes")
+        ctx.progress(total, total, "bytes")
+        kinds = sorted({_COMPRESSIONS.get(m.compress_type, "unknown") for m in members})
+        return {
+            "format": "zip",
+            "compression": ", ".join(kinds) or None,
+            "comment": clip(archive.comment.decode("utf-8", "replace"), 500) or None,
+        }
+
+
+def _is_encrypted(member: zipfile.ZipInfo) -> bool:
+    return bool(member.flag_bits & _ENCRYPTED)
+
+
+def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Entry:
+    mode = member.external_attr >> 16
+    kind, target = "directory" if member.is_dir() else "file", None
+    if stat.S_ISLNK(mode):
+        kind, target = "link", _target(archive, member)
+    return Entry(
+        path=member.filename,
+        type=kind,
+        size=max(member.file_size, 0),
+        packed=max(member.compress_size, 0),
+        modified=_moment(member),
+        encrypted=_is_encrypted(member),
+        target=target,
+        mode=mode or None,
+    )
+
+
+def _target(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> str:
+    try:
+        with archive.open(member) as content:
+            return content.read(LINK_TARGET).decode("utf-8", "replace")
+    except zips.ERRORS:
+        return "?"
+
+
+def _moment(member: zipfile.ZipInfo) -> str | None:
+    try:
+        return datetime(*member.date_time).isoformat()  # noqa: DTZ001 - zip has no zones
+    except ValueError:
+        return None
+
+
+def _verify(archive: zipfile.ZipFile, member: zipfile.ZipInfo, listing: Listing) -> None:
+    """Unpack the member into nothing; its checksum is compared at its end."""
+    try:
+        with archive.open(member) as content:
+            while block := content.read(zips.BLOCK):
+                if not listing.count(len(block)):
+                    return
+    except zips.ERRORS as error:
+        listing.broken.append(member.filename)
+        listing.warn("broken", member.filename, zips.said(error))
