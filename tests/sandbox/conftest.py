@@ -86,7 +86,7 @@ def task(data: Path) -> Callable[..., Task]:
     def make(program: str, step: str = "run-python", **changes: Any) -> Task:
         path = data / "content" / f"upload{os.urandom(4).hex()}"
         path.write_text(textwrap.dedent(program))
-        options = {"steps": (step,), "caps": CAPS} | changes
+        options: dict[str, Any] = {"steps": (step,), "caps": CAPS} | changes
         return Task("attack", path, "attack.txt", path.stat().st_size, **options)
 
     return make

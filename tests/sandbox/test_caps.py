@@ -1,5 +1,6 @@
 """More of anything than its cap ends a step, names the cap, and touches nothing else."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -54,6 +55,21 @@ async def test_a_processor_gets_the_memory_that_it_asks_for(attack: Attack) -> N
     program = "value = tried(lambda: len(bytearray(200 * 2 ** 20)))"
     assert (await attack(program)).value == f"done: {200 * MIB}"
     assert (await attack(program, "small")).value == "MemoryError"
+
+
+async def test_a_file_larger_than_the_memory_can_be_mapped(
+    sandbox: Sandbox, task: Callable[..., Task]
+) -> None:
+    program = """
+import mmap
+with ctx.path.open("rb") as file:
+    pages = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+value = [len(pages), sum(pages[at] for at in range(0, len(pages), 4096))]
+"""
+    size = 2 * CAPS.memory
+    big = replace(task("", "run-name"), size=size, name=program)
+    os.truncate(big.path, size)  # sparse
+    assert (await take(sandbox.run(big))).value == [size, 0]
 
 
 async def test_time_without_end(attack: Attack) -> None:

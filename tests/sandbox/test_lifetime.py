@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from tests.sandbox.conftest import OWN, descriptors_of, take
 from uploads.processing.sandbox import Run, Sandbox, StepFailed, StepStarted, Task
+from uploads.processing.sandbox.ward import HUNG_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -279,3 +280,19 @@ async def started_sandbox(root: Path) -> AsyncIterator[Sandbox]:
         yield sandbox
     finally:
         await sandbox.stop()
+
+
+async def test_a_fork_server_that_hangs_is_replaced(
+    own_sandbox: Sandbox, task: Callable[..., Task]
+) -> None:
+    hung = own_sandbox.pid
+    assert hung is not None
+    async with own_sandbox.run(task(STUBBORN)) as run:
+        pid = await started(run)
+        os.kill(hung, signal.SIGSTOP)
+        began = time.monotonic()
+        run.cancel()
+    assert time.monotonic() - began < 2 * HUNG_SECONDS
+    assert run.exit.reason == "cancelled"
+    assert gone_within(1, [pid, hung])
+    assert (await take(own_sandbox.run(task("value = 1")))).value == 1

@@ -42,8 +42,7 @@ def send(line): os.write(pipe, line + b"\\n")
         b'{"is": "done", "step": "run-python", "result": {}, "artifacts": []}',
         b'{"is": "done", "step": "other", "result": {}, "artifacts": [], "ms": 1}',
         *(
-            b'{"is": "failed", "step": "run-python", "message": "", "detail": "", "ms": 1, "code": %s}'
-            % code
+            b'{"is":"failed","step":"run-python","message":"","detail":"","ms":1,"code":%s}' % code
             for code in (b'"cancelled"', b'["x"]', b"1", b'"time_cap"')
         ),
         b'{"is": "started", "step": "run-python", "version": 1}',

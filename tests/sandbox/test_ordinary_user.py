@@ -17,11 +17,9 @@ PROJECT = HERE.parents[1]
 MODULES = (
     "test_artifacts",
     "test_caps",
-    "test_endings",
     "test_files",
     "test_layers",
     "test_lifetime",
-    "test_messages",
     "test_network",
     "test_processes",
 )

@@ -54,7 +54,8 @@ async def test_it_cannot_raise_its_own_limits(attack: Attack) -> None:
             limit = getattr(resource, f"RLIMIT_{{name}}")
             before = resource.getrlimit(limit)[1]
             tried(lambda: resource.setrlimit(limit, (-1, -1)))
-            value[name] = before != resource.RLIM_INFINITY and resource.getrlimit(limit)[1] == before
+            after = resource.getrlimit(limit)[1]
+            value[name] = resource.RLIM_INFINITY != before == after
     """
     assert (await attack(program)).value == dict.fromkeys(names, True)
 

@@ -14,26 +14,36 @@ def tried(attempt: Callable[[], Any]) -> str:
         return type(error).__name__
 
 
+def obey(ctx: Context, program: str | None = None) -> dict[str, Any]:
+    names = {"ctx": ctx, "tried": tried}
+    text = ctx.path.read_text() if program is None else program
+    exec(compile(text, "attack", "exec"), names)  # noqa: S102 - that is the point
+    return {"value": names.get("value")}
+
+
 @processor(name="run-python", accepts=["text/x-attack"])
 def run_python(ctx: Context) -> dict[str, Any]:
-    names = {"ctx": ctx, "tried": tried}
-    exec(compile(ctx.path.read_text(), "attack", "exec"), names)  # noqa: S102 - that is the point
-    return {"value": names.get("value")}
+    return obey(ctx)
+
+
+@processor(name="run-name", accepts=["text/x-attack"])
+def run_name(ctx: Context) -> dict[str, Any]:
+    return obey(ctx, ctx.name)
 
 
 @processor(name="with-network", accepts=["text/x-attack"], network=True)
 def with_network(ctx: Context) -> dict[str, Any]:
-    return run_python(ctx)
+    return obey(ctx)
 
 
 @processor(name="takes-its-time", accepts=["text/x-attack"], seconds=0.5)
 def takes_its_time(ctx: Context) -> dict[str, Any]:
-    return run_python(ctx)
+    return obey(ctx)
 
 
 @processor(name="small", accepts=["text/x-attack"], memory=64 * 1024 * 1024)
 def small(ctx: Context) -> dict[str, Any]:
-    return run_python(ctx)
+    return obey(ctx)
 
 
 @processor(name="waits", accepts=["text/x-attack"])

@@ -70,4 +70,4 @@ def _settle(folder: Path) -> None:
 
 def _confinement(mine: Order) -> Confinement:
     read = tuple(Path(path) for path in (mine.path, mine.processors) if path)
-    return Confinement(Path(mine.folder), read, mine.network, mine.caps)
+    return Confinement(Path(mine.folder), read, mine.network, mine.caps, mine.size)

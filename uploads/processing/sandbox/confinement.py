@@ -22,6 +22,7 @@ LAYERS = ("landlock", "seccomp", "no_new_privs", "rlimits", "capabilities")
 OPTIONAL = frozenset({"landlock", "seccomp", "rlimits"})
 
 _OPEN_FILES = 256
+_NICE = 5
 _PROCESSES_TO_SPARE = 4096
 _CPU_SPARE_SECONDS, _CPU_MORE_SECONDS = 60, 5
 # One byte: nothing fits into it, and it is the value at which the kernel starts no core handler
@@ -51,6 +52,7 @@ class Confinement:
     read: tuple[Path, ...] = ()
     network: bool = False
     caps: Caps = field(default_factory=Caps)
+    mapped: int = 0  # bytes of a file that it may map besides
 
 
 def give_up_privileges() -> None:
@@ -121,9 +123,10 @@ def confine(layers: Layers, wanted: Confinement) -> None:
     """For a child, before it touches the file. Raises OSError where a layer fails that worked at
     the start.
     """
+    os.nice(_NICE)  # the server comes first
     _volunteer_to_be_killed()
     if layers.rlimits:
-        _limit(layers, wanted.caps)
+        _limit(layers, wanted)
     if layers.landlock_abi:
         landlock.enforce(
             layers.landlock_abi,
@@ -148,10 +151,10 @@ def _volunteer_to_be_killed() -> None:
         pass  # a /proc that isn't there or can't be written
 
 
-def limits(layers: Layers, caps: Caps) -> dict[int, int]:
-    cpus = len(os.sched_getaffinity(0))
+def limits(layers: Layers, wanted: Confinement) -> dict[int, int]:
+    caps, cpus = wanted.caps, len(os.sched_getaffinity(0))
     return {
-        resource.RLIMIT_AS: layers.held + caps.memory,
+        resource.RLIMIT_AS: layers.held + caps.memory + wanted.mapped,
         resource.RLIMIT_CPU: int(caps.seconds * cpus) * 10 + _CPU_SPARE_SECONDS,
         resource.RLIMIT_FSIZE: caps.disk,
         resource.RLIMIT_NOFILE: _OPEN_FILES,
@@ -162,8 +165,8 @@ def limits(layers: Layers, caps: Caps) -> dict[int, int]:
     }
 
 
-def _limit(layers: Layers, caps: Caps) -> None:
-    for what, most in limits(layers, caps).items():
+def _limit(layers: Layers, wanted: Confinement) -> None:
+    for what, most in limits(layers, wanted).items():
         hard = resource.getrlimit(what)[1]
         value = most if hard == resource.RLIM_INFINITY else min(most, hard)
         # at the soft limit of CPU time comes the signal that tells it from other deaths

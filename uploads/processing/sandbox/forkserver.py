@@ -44,7 +44,7 @@ class ForkServer:
         self._server = server
         self._layers = layers
         self._children: dict[int, Child] = {}  # by process id
-        self._base = watch.memory_of(os.getpid())
+        self._base = watch.memory_in(watch.status_of(os.getpid()))
         self._pid = os.getpid()
         self._looked_at = 0.0
         self._wake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)

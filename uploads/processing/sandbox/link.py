@@ -172,8 +172,14 @@ class Link:
             order.close()
         self._listeners.pop(number).lost("it never began")
 
+    def give_up(self) -> None:
+        """The fork server hangs: end it, with all of its children. Another one is started."""
+        if self._process is not None:
+            log.error("The sandbox's fork server hangs and is ended")
+            self._process.kill()
+
     def _begin(self) -> None:
-        """Raises OSError. The thread that calls this, the loop's, is whose end ends it."""
+        """Raises OSError. It dies with the thread that calls this: the loop's."""
         self._again = None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, contextlib.ExitStack() as unless_started:

@@ -87,6 +87,7 @@ class Run:
         try:
             if self._ward is not None:
                 await self._ward.ended_at_last()
+            self._admit_being_cancelled()
         finally:
             await self._removed(self.folder)
 
@@ -118,8 +119,7 @@ class Run:
                 break
             if self._course.remaining:
                 await self._removed(self._leg_folder())
-        if self._cancelled and self._course.remaining and self.exit.reason == "ok":
-            self._end_with("cancelled", self._course.next_step, "")
+        self._admit_being_cancelled()
 
     def _begin(self, leg: Leg) -> Ward:
         self._legs += 1
@@ -251,6 +251,10 @@ class Run:
         self._step = None
         planned = self._course.failed(step)
         return [*messages, planned] if planned else messages
+
+    def _admit_being_cancelled(self) -> None:
+        if self._cancelled and self._course.remaining and self.exit.reason == "ok":
+            self._end_with("cancelled", self._course.next_step, "")
 
     def _count(self, end: End) -> None:
         self.exit = Exit(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
 import re
 import secrets
@@ -26,6 +27,8 @@ from uploads.processing.sandbox.order import Order
 from uploads.processing.sandbox.run import Run, Surroundings
 from uploads.processing.sandbox.ward import Refused, Ward
 from uploads.processors import Processor
+
+log = logging.getLogger(__name__)
 
 _QUESTION_SECONDS = 20.0
 _THREADS = 4
@@ -63,10 +66,15 @@ class Sandbox:
                 f"{self._root} is where processors may read; keep the data elsewhere"
             )
         await asyncio.get_running_loop().run_in_executor(self._threads, self._settle)
-        await self._link.start()
-        self.landlock_abi = self._link.greeting["landlock_abi"]
-        self.layers = await self._probe()
-        await self.load_processors()
+        try:
+            await self._link.start()
+            self.landlock_abi = self._link.greeting["landlock_abi"]
+            self.layers = await self._probe()
+            await self.load_processors()
+        except BaseException:
+            await self.stop()
+            raise
+        self._complain()
 
     async def stop(self) -> None:
         """End everything that runs, and leave nothing."""
@@ -127,6 +135,14 @@ class Sandbox:
         if not isinstance(answer, wire.Answer):
             raise SandboxError(ward.end.detail if ward.end else "")
         return answer.value
+
+    def _complain(self) -> None:
+        if missing := [layer for layer, there in self.layers.items() if not there]:
+            log.warning("The sandbox lacks %s", ", ".join(missing))
+        if self._link.greeting["threads"] > 1:
+            log.warning("A module that is loaded for all children starts threads: they may hang")
+        for where, what in self.problems.items():
+            log.warning("Own processor %s: %s", where, what)
 
     def _around(self) -> Surroundings:
         return Surroundings(self._link, self.processors, self._processors_dir, self._threads)

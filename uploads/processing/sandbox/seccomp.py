@@ -33,6 +33,7 @@ _REFUSED = _words("""
     fremovexattr removexattrat file_setattr
     setuid setgid setreuid setregid setresuid setresgid setfsuid setfsgid setgroups capset
     personality bpf perf_event_open userfaultfd fanotify_init fanotify_mark lookup_dcookie
+    inotify_init inotify_init1 inotify_add_watch sync syncfs
     keyctl add_key request_key lsm_set_self_attr
     shmget shmat shmctl semget semop semtimedop semctl msgget msgsnd msgrcv msgctl
     mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr

@@ -24,6 +24,7 @@ TAIL_BYTES = 4096  # of which so much is kept
 _QUEUE = 64  # messages that wait for the consumer before the child has to wait, too
 _LAST_PIPE_BYTES = 1024 * 1024  # a pipe holds no more when its writer is dead
 _CONSUMER_SECONDS = 1.0
+HUNG_SECONDS = 5.0  # from a child's death sentence to the fork server's
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class Ward:
         if self.end is None and self._why is None:
             self._why = (reason, detail)
             self._link.kill(self._number)
+            self.allow(HUNG_SECONDS, reason)
 
     async def next(self) -> object | None:
         """What was heard next; None after the end."""
@@ -192,7 +194,9 @@ class Ward:
             self._loop.remove_reader(self._messages)
 
     def _out_of_time(self, seconds: float, then: Reason) -> None:
-        if self._paused:
+        if self._why is not None:
+            self._link.give_up()  # it doesn't do what it is told
+        elif self._paused:
             self.allow(_CONSUMER_SECONDS, then)  # it waits for us
         else:
             self.kill(then, f"it was not done after {seconds:g} s")

@@ -5,8 +5,8 @@ of its folder.
 from __future__ import annotations
 
 import os
-import resource
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,10 +20,6 @@ _WRITTEN_TIMES = 2
 _WRITTEN_SPARE = 64 * MIB
 # Looking at folders takes at most this part of the watcher's time.
 _FOLDER_PART = 10
-_PAGE = resource.getpagesize()
-
-# Of /proc/PID/stat, counted from the first field after the name in brackets.
-_THREADS, _RSS = 17, 21
 
 
 @dataclass
@@ -42,13 +38,12 @@ class Watched:
 
     def _of_process(self) -> Reason | None:
         try:
-            stat = Path(f"/proc/{self.pid}/stat").read_bytes()
+            status = status_of(self.pid)
         except OSError:
             return None  # it has just ended
-        fields = stat[stat.rindex(b")") + 2 :].split()
-        if int(fields[_RSS]) * _PAGE - self.base > self.caps.memory:
+        if memory_in(status) - self.base > self.caps.memory:
             return "memory_cap"
-        if int(fields[_THREADS]) > self.caps.threads:
+        if status.get(b"Threads", 0) > self.caps.threads:
             return "thread_cap"
         return None
 
@@ -127,6 +122,17 @@ def _count_entry(folder: int, entry: os.DirEntry[str], room: _Room, depth: int) 
     _count(inner, room, depth - 1)
 
 
-def memory_of(pid: int) -> int:
-    """Bytes of memory that a process has in use."""
-    return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE
+def status_of(pid: int) -> dict[bytes, int]:
+    """The numbers of /proc/PID/status; sizes in KiB. Raises OSError when it has ended."""
+    numbers = {}
+    for line in Path(f"/proc/{pid}/status").read_bytes().splitlines():
+        name, _, value = line.partition(b":")
+        first = value.split(None, 1)[:1]
+        if first and first[0].isdigit():
+            numbers[name] = int(first[0])
+    return numbers
+
+
+def memory_in(status: Mapping[bytes, int]) -> int:
+    """Bytes in use. Pages of files don't count: those of a big one that is mapped can go."""
+    return (status.get(b"RssAnon", 0) + status.get(b"RssShmem", 0)) * 1024
