@@ -5,9 +5,8 @@ complaint: no error in the console, no report of the Content-Security-Policy.
 from __future__ import annotations
 
 import inspect
-import itertools
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -27,7 +26,13 @@ FLAGS = [
     "--disable-sync",
 ]
 SAMPLES = BASE_DIR / "frontend" / "static" / "samples"
-numbers = itertools.count(1)
+VISITORS = 80  # made in one go, since each command takes a process
+MAKE_VISITORS = f"""
+from uploads import people
+for number in range({VISITORS}):
+    user = people.person(f"visitor{{number}}")
+    print(user.username, people.make_sign_in_link(user), people.make_token(user)[1])
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,16 +57,18 @@ async def browser() -> AsyncIterator[Browser]:
 class Visitor:
     """Somebody with a browser window of their own, signed in (or not) at a server."""
 
-    def __init__(self, server: Server, context: BrowserContext, complaints: list[str]) -> None:
+    def __init__(self, server: Server, context: BrowserContext, token: str) -> None:
         self.server = server
         self.context = context
-        self.complaints = complaints
+        self.token = token
+        self.complaints: list[str] = []
         self.expected: list[str] = []
 
     async def open(self, path: str = "/") -> Page:
         """A new tab with that page in it, once its script has run and the line is live."""
         page = await self.context.new_page()
         page.on("console", self._console)
+        page.on("filechooser", lambda _chooser: None)  # choosers are caught from the start
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         await page.goto(path)
         return page
@@ -88,25 +95,31 @@ class Visitor:
 Visit = Callable[..., Awaitable[Visitor]]
 
 
+@pytest.fixture(scope="session")
+def newcomers(server: Server) -> Iterator[list[str]]:
+    """(name, path of a sign-in link, token) of a new user, taken one by one."""
+    return (
+        line.split() for line in server.manage("shell", "-v0", "-c", MAKE_VISITORS).splitlines()
+    )
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def visit(browser: Browser, server: Server) -> AsyncIterator[Visit]:
-    """Makes visitors: `await visit()` is a new user, signed in by a link."""
+async def visit(
+    browser: Browser, server: Server, newcomers: Iterator[list[str]]
+) -> AsyncIterator[Visit]:
+    """Makes visitors: `await visit()` is a new user, signed in; `signed_in=False` is nobody yet."""
     made: list[Visitor] = []
 
-    async def make(
-        name: str | None = "", at: Server | None = None, width: int = 1280, **options: Any
-    ) -> Visitor:
-        place = at or server
+    async def make(*, signed_in: bool = True, width: int = 1280, **options: Any) -> Visitor:
         context = await browser.new_context(
-            base_url=place.url, viewport={"width": width, "height": 860}, **options
+            base_url=server.url, viewport={"width": width, "height": 860}, **options
         )
         context.set_default_timeout(15_000)
-        visitor = Visitor(place, context, [])
+        _, link, token = next(newcomers) if signed_in else ("", "", "")
+        visitor = Visitor(server, context, token)
         made.append(visitor)
-        if name is not None:
-            link = place.manage("link", name or f"visitor{next(numbers)}").strip()
-            page = await visitor.open(link)
-            await page.close()
+        if signed_in:
+            await context.request.get(link)
         return visitor
 
     yield make

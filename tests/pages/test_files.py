@@ -11,10 +11,10 @@ from tests.support.server import Server
 pytestmark = pytest.mark.browser
 
 
-async def with_files(server: Server, visit: Visit, name: str, *files: str) -> Visitor:
+async def with_files(server: Server, visit: Visit, *files: str) -> Visitor:
     """A visitor whose space holds these files, processed; samples by their names."""
-    visitor = await visit(name)
-    with server.client(server.token(name)) as client:
+    visitor = await visit()
+    with server.client(visitor.token) as client:
         for file in files:
             sample = SAMPLES / file
             content = sample.read_bytes() if sample.exists() else f"This is {file}.\n".encode()
@@ -31,7 +31,7 @@ def names(page: Page):
 
 
 async def test_filters_and_order_are_in_the_address_and_survive_it(server: Server, visit: Visit):
-    visitor = await with_files(server, visit, "filters", "b.txt", "a.txt", "rivers.csv")
+    visitor = await with_files(server, visit, "b.txt", "a.txt", "rivers.csv")
     page = await visitor.live("/files/")
     await expect(names(page)).to_have_text(["rivers.csv", "a.txt", "b.txt"])
     await page.get_by_label("Order").select_option(label="Name, A to Z")
@@ -46,7 +46,7 @@ async def test_filters_and_order_are_in_the_address_and_survive_it(server: Serve
 
 
 async def test_search_finds_names_and_text_as_one_types(server: Server, visit: Visit):
-    visitor = await with_files(server, visit, "seeker", "letter.txt", "rivers.csv")
+    visitor = await with_files(server, visit, "letter.txt", "rivers.csv")
     page = await visitor.live("/files/")
     await page.keyboard.press("/")
     await page.keyboard.type("heron")
@@ -69,7 +69,7 @@ async def test_new_files_and_endings_appear_in_place(visit: Visit):
 
 
 async def test_many_are_chosen_and_deleted(server: Server, visit: Visit):
-    visitor = await with_files(server, visit, "chooser", "a.txt", "b.txt", "c.txt")
+    visitor = await with_files(server, visit, "a.txt", "b.txt", "c.txt")
     page = await visitor.live("/files/")
     await expect(names(page)).to_have_count(3)
     await page.get_by_label("Select c.txt").check()
@@ -85,7 +85,7 @@ async def test_many_are_chosen_and_deleted(server: Server, visit: Visit):
 
 
 async def test_everything_can_be_done_by_keyboard(server: Server, visit: Visit):
-    visitor = await with_files(server, visit, "typist", "a.txt", "b.txt")
+    visitor = await with_files(server, visit, "a.txt", "b.txt")
     page = await visitor.live("/files/")
     await expect(names(page)).to_have_count(2)
     await page.keyboard.press("j")
@@ -100,7 +100,7 @@ async def test_everything_can_be_done_by_keyboard(server: Server, visit: Visit):
 
 
 async def test_the_gallery_shows_the_same_files(server: Server, visit: Visit):
-    visitor = await with_files(server, visit, "painter", "waterwheel.jpg", "letter.txt")
+    visitor = await with_files(server, visit, "waterwheel.jpg", "letter.txt")
     page = await visitor.live("/files/")
     await page.get_by_role("button", name="Gallery").click()
     await expect(names(page)).to_have_count(2)
@@ -111,8 +111,8 @@ async def test_the_gallery_shows_the_same_files(server: Server, visit: Visit):
 async def test_a_long_list_is_fetched_as_one_scrolls_and_holds_few_rows(
     server: Server, visit: Visit
 ):
-    visitor = await visit("archivist")
-    with server.client(server.token("archivist")) as client:
+    visitor = await visit()
+    with server.client(visitor.token) as client:
         for start in range(0, 260, 52):
             files = [
                 ("file", (f"{number:03}.txt", b"x", "text/plain"))

@@ -22,7 +22,7 @@ def set_password(server: Server, name: str) -> None:
 
 async def test_the_link_signs_in_once_and_only_once(server: Server, visit: Visit):
     link = server.manage("link", "once").strip()
-    first, second = await visit(None), await visit(None)
+    first, second = await visit(signed_in=False), await visit(signed_in=False)
     second.expected = ["410"]
     page = await first.open(link)
     await expect(page.get_by_role("link", name="Files", exact=True)).to_be_visible()
@@ -33,7 +33,7 @@ async def test_the_link_signs_in_once_and_only_once(server: Server, visit: Visit
 
 async def test_a_password_leads_where_one_wanted_to_go(server: Server, visit: Visit):
     set_password(server, "grace")
-    visitor = await visit(None)
+    visitor = await visit(signed_in=False)
     page = await visitor.open("/files/?kind=image")
     assert "/sign-in/" in page.url
     await page.get_by_label("User name").fill("grace")

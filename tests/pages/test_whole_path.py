@@ -31,12 +31,11 @@ async def listen(server: Server, token: str) -> dict[str, str]:
 
 
 async def test_five_files_are_seen_going_to_processed_by_everybody(server: Server, visit: Visit):
-    visitor = await visit("miller")
-    token = server.token("miller")
+    visitor = await visit()
     page = await visitor.live("/")
     other = await visitor.live("/files/")
     await expect(page.get_by_role("heading", name="Drop your first files here")).to_be_visible()
-    program = asyncio.create_task(listen(server, token))
+    program = asyncio.create_task(listen(server, visitor.token))
     await page.evaluate("globalThis.neverReloaded = true")
     await other.evaluate("globalThis.neverReloaded = true")
 

@@ -1,0 +1,111 @@
+"""Every page, in both themes, before axe-core; and what screen readers are told."""
+
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.pages.conftest import SAMPLES, Visit, Visitor, send, text_file
+from tests.support.server import Server
+
+pytestmark = pytest.mark.browser
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+BROKEN = b"\x89PNG\r\n\x1a\nno more"
+
+
+async def check(page: Page) -> None:
+    """No violation, in light and in dark."""
+    for theme in ("light", "dark"):
+        await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        await page.evaluate(AXE)
+        found: dict[str, Any] = await page.evaluate("(rules) => axe.run(document, rules)", RULES)
+        said = [
+            f"{theme} {page.url} {violation['id']}: {node['html'][:160]} {node['failureSummary']}"
+            for violation in found["violations"]
+            for node in violation["nodes"][:3]
+        ]
+        assert not said, "\n".join(said)
+
+
+async def filled(server: Server, visit: Visit) -> tuple[Visitor, dict[str, str]]:
+    """A visitor with a file of each kind, one of them failed."""
+    visitor = await visit()
+    ids: dict[str, str] = {}
+    with server.client(visitor.token) as client:
+        contents = {path.name: path.read_bytes() for path in sorted(SAMPLES.iterdir())}
+        for name, content in (contents | {"broken.png": BROKEN}).items():
+            headers = {"Accept": "application/json"}
+            answer = client.put(f"/upload/{name}", content=content, headers=headers)
+            ids[name] = answer.json()["files"][0]["id"]
+        for file_id in ids.values():
+            server.wait_for(client, file_id)
+    return visitor, ids
+
+
+async def test_pages_before_anybody_signed_in_or_sent_anything(visit: Visit):
+    visitor = await visit(signed_in=False)
+    await check(await visitor.open("/sign-in/"))
+    newcomer = await visit()
+    newcomer.expected = ["404"]
+    await check(await newcomer.live("/"))
+    await check(await newcomer.live("/files/"))
+    await check(await newcomer.open("/nothing/here/"))
+
+
+@pytest.mark.timeout(120)
+async def test_pages_with_files_of_every_kind(server: Server, visit: Visit):
+    visitor, ids = await filled(server, visit)
+    dashboard = await visitor.live("/")
+    await expect(dashboard.locator(".row").first).to_be_visible()
+    await check(dashboard)
+    for path in ("/files/", "/files/?view=gallery"):
+        page = await visitor.live(path)
+        await expect(page.locator(".line-name")).to_have_count(len(ids))
+        await check(page)
+    for file_id in ids.values():
+        page = await visitor.live(f"/files/{file_id}/")
+        await page.wait_for_load_state("networkidle")
+        await check(page)
+        await page.close()
+
+
+async def test_dialogs_and_messages(visit: Visit):
+    page = await (await visit()).live("/")
+    await send(page, text_file("a.txt"))
+    await expect(page.locator(".mark-word")).to_have_text("Processed", timeout=30_000)
+    await page.keyboard.press("?")
+    await check(page)
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Delete").click()
+    await check(page)
+
+
+async def test_progress_is_told_politely_and_seldom(visit: Visit):
+    page = await (await visit()).live("/")
+    await page.evaluate(
+        """() => {
+            globalThis.told = [];
+            new MutationObserver(() => told.push(document.getElementById("said").textContent))
+                .observe(document.getElementById("said"), { childList: true });
+        }"""
+    )
+    await send(page, *[text_file(f"{number}.txt") for number in range(20)])
+    await expect(page.locator(".batch-about")).to_contain_text("all processed", timeout=30_000)
+    await page.wait_for_function("told.some((text) => text.includes('20 files processed'))")
+    told = await page.evaluate("told")
+    assert len(told) <= 4, told
+
+
+async def test_nothing_moves_for_those_who_asked_for_rest(visit: Visit):
+    visitor = await visit(reduced_motion="reduce")
+    page = await visitor.live("/")
+    longest = await page.evaluate(
+        """() => Math.max(...[...document.querySelectorAll("*")].map((element) => {
+            const { animationDuration, transitionDuration } = getComputedStyle(element);
+            return Math.max(parseFloat(animationDuration), parseFloat(transitionDuration));
+        }))"""
+    )
+    assert longest <= 0.001

@@ -1,0 +1,132 @@
+"""The page of one file: its preview by kind, its steps, what can be done, and its staying true."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.pages.conftest import SAMPLES, Visit, Visitor
+
+pytestmark = pytest.mark.browser
+
+
+class Owner:
+    """A user with a window and a token."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        self.server = visitor.server
+        self.visitor = visitor
+        self.client = self.server.client(visitor.token)
+
+    def put(self, name: str, content: bytes) -> str:
+        """The id of a new file."""
+        headers = {"Accept": "application/json"}
+        answer = self.client.put(f"/upload/{name}", content=content, headers=headers)
+        assert answer.status_code == 201, answer.text
+        file_id: str = answer.json()["files"][0]["id"]
+        return file_id
+
+    def ended(self, name: str, content: bytes) -> str:
+        """The id of a file, once it has ended."""
+        file_id = self.put(name, content)
+        self.server.wait_for(self.client, file_id)
+        return file_id
+
+    async def open(self, file_id: str) -> Page:
+        return await self.visitor.live(f"/files/{file_id}/")
+
+
+async def owner(visit: Visit) -> Owner:
+    return Owner(await visit())
+
+
+async def test_each_kind_has_its_preview_first(visit: Visit):
+    ada = await owner(visit)
+    shown = {
+        "waterwheel.jpg": ".view-image img",
+        "rivers.csv": ".grid td >> text=Amazon",
+        "handbook.pdf": ".page-large img",
+        "letter.txt": ".lines-of-text >> text=the wheel turns again",
+        "unknown.bin": ".hex >> text=MILLRACE",
+    }
+    ids = {name: ada.put(name, (SAMPLES / name).read_bytes()) for name in shown}
+    for name, selector in shown.items():
+        ada.server.wait_for(ada.client, ids[name])
+        page = await ada.open(ids[name])
+        await expect(page.get_by_role("heading", name=name)).to_be_visible()
+        await expect(page.locator(f"#preview {selector}").first).to_be_visible()
+        await expect(page.locator(".step")).to_have_count(3)
+        await page.close()
+
+
+async def test_a_picture_is_looked_at_closer_by_keyboard(visit: Visit):
+    ada = await owner(visit)
+    page = await ada.open(ada.ended("wheel.jpg", (SAMPLES / "waterwheel.jpg").read_bytes()))
+    await page.locator(".view-image").focus()
+    await page.keyboard.press("+")
+    await expect(page.locator(".view-image.zoomed")).to_be_visible()
+    await page.keyboard.press("0")
+    await expect(page.locator(".view-image.zoomed")).to_have_count(0)
+
+
+async def test_columns_are_profiled_with_histograms_and_frequent_values(visit: Visit):
+    ada = await owner(visit)
+    page = await ada.open(ada.ended("rivers.csv", (SAMPLES / "rivers.csv").read_bytes()))
+    length = page.locator(".column", has_text="length_km")
+    await expect(length.locator(".bars i")).to_have_count(20)
+    await expect(page.locator(".column", has_text="continent").locator(".tops")).to_contain_text(
+        "Asia"
+    )
+
+
+async def test_a_file_is_watched_to_its_end_without_a_reload(visit: Visit):
+    ada = await owner(visit)
+    lines = b"".join(b"%d,%d,word\n" % (number, number * 7) for number in range(400_000))
+    page = await ada.open(ada.put("long.csv", b"a,b,c\n" + lines))
+    await page.evaluate("globalThis.neverReloaded = true")
+    await expect(page.locator("#head .mark-word")).to_have_text("Processed", timeout=50_000)
+    await expect(page.locator("#preview .grid")).to_be_visible()
+    await expect(page.locator("#running")).to_be_hidden()
+    assert await page.evaluate("globalThis.neverReloaded")
+
+
+async def test_a_failure_says_what_happened_what_to_do_and_can_be_retried(visit: Visit):
+    ada = await owner(visit)
+    page = await ada.open(ada.ended("broken.png", b"\x89PNG\r\n\x1a\nno more"))
+    await expect(page.locator("#trouble")).to_contain_text("image")
+    await expect(page.locator("#trouble-advice")).to_contain_text("Send it again")
+    async with page.expect_response("**/retry/"):
+        await page.get_by_role("button", name="Retry").click()
+    await expect(page.locator("#facts")).to_contain_text("Attempt", timeout=30_000)
+    await expect(page.locator("#trouble")).to_be_visible()
+
+
+async def test_a_deleted_file_says_so_in_every_tab(visit: Visit):
+    ada = await owner(visit)
+    file_id = ada.ended("a.txt", b"a")
+    other = await ada.open(file_id)
+    page = await ada.open(file_id)
+    await page.get_by_role("button", name="Delete").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await page.wait_for_url("**/files/")
+    await expect(other.get_by_role("heading", name="This file was deleted")).to_be_visible()
+
+
+async def test_a_strangers_file_is_not_there(visit: Visit):
+    ada = await owner(visit)
+    file_id = ada.put("mine.txt", b"mine")
+    stranger = await visit()
+    stranger.expected = ["404"]
+    page = await stranger.open(f"/files/{file_id}/")
+    await expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+
+
+async def test_odd_names_are_text_and_nothing_else(visit: Visit):
+    ada = await owner(visit)
+    name = '<img src=x onerror=alert(1)>"&\u202egpj.txt'
+    files = {"file": (name, b"hello", "text/plain")}
+    answer = ada.client.post("/upload/", files=files, headers={"Accept": "application/json"})
+    file = answer.json()["files"][0]
+    ada.server.wait_for(ada.client, file["id"])
+    for path in ("/", "/files/", f"/files/{file['id']}/"):
+        page = await ada.visitor.live(path)
+        await expect(page.get_by_text(file["name"]).first).to_be_visible()
+        assert await page.locator("img[src=x]").count() == 0
