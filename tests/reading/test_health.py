@@ -1,0 +1,81 @@
+"""`/healthz`, `/readyz`, `/metrics`: open to whom they should be, and true."""
+
+import time
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.reading.conftest import People
+from tests.support.server import Server
+from tests.support.tus import upload
+
+
+def samples(text: str) -> dict[tuple[str, str], float]:
+    """Every sample by its name and the values of its labels, in the order of their names."""
+    return {
+        (sample.name, ",".join(sample.labels[name] for name in sorted(sample.labels))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_everybody_may_ask_whether_the_server_lives_and_can_work(server: Server) -> None:
+    for path in ("/healthz", "/healthz/"):
+        assert httpx.get(server.url + path).json() == {"status": "alive"}
+    answer = httpx.get(f"{server.url}/readyz")
+    assert answer.status_code == 200
+    body = answer.json()
+    assert (body["status"], body["failing"]) == ("ready", [])
+    assert {"database", "disk", "hub", "layer", "runner"} <= set(body["checks"])
+    assert set(body["checks"].values()) == {"well"}
+    assert body["facts"]["sandbox"]["seccomp"] in {True, False}
+
+
+def test_what_is_not_well_is_named(make_server) -> None:
+    full = make_server(FREE_DISK_BYTES="900000T").start()
+    deadline = time.monotonic() + 20
+    while True:
+        answer = httpx.get(f"{full.url}/readyz/")
+        assert answer.status_code == 503
+        if answer.json()["failing"] == ["disk"]:  # the runner may still be starting
+            break
+        assert time.monotonic() < deadline, answer.text
+        time.sleep(0.05)
+    assert "nearly full" in answer.json()["checks"]["disk"]
+    assert httpx.get(f"{full.url}/healthz/").status_code == 200
+
+
+def test_metrics_count_what_happened(server: Server, people: People) -> None:
+    before = samples(httpx.get(f"{server.url}/metrics").text)
+    file_id = upload(people.alice, "a.txt", b"harvest")
+    server.wait_for(people.alice, file_id)
+    people.alice.get(f"/api/files/{file_id}/content/")
+    after = samples(httpx.get(f"{server.url}/metrics/").text)
+
+    def grown(name: str, labels: str = "") -> float:
+        return after[name, labels] - before.get((name, labels), 0)
+
+    assert grown("millrace_files", "processed") >= 1
+    assert grown("millrace_stored_bytes") >= 7
+    assert grown("millrace_sent_bytes_total") >= 7
+    assert grown("millrace_events_total") >= 2
+    assert grown("millrace_steps_total", "done,checksum") >= 1
+    assert grown("millrace_step_seconds_count", "text") >= 1
+    assert grown("millrace_jobs_total", "processed") >= 1
+    assert after["millrace_queue_depth", ""] >= 0
+    assert after["millrace_well", "runner"] == 1
+
+
+def test_metrics_are_for_this_machine_or_a_token_with_the_scope(
+    server: Server, people: People
+) -> None:
+    url = f"{server.url}/metrics/"
+    assert httpx.get(url).status_code == 200
+    for header in ("X-Forwarded-For", "X-Real-IP", "Forwarded"):
+        proxied = httpx.get(url, headers={header: "127.0.0.1"})
+        assert (proxied.status_code, proxied.json()["error"]["code"]) == (401, "not_signed_in")
+    assert people.alice.get("/metrics/").status_code == 403
+    secret = server.manage("token", people.names["alice"], "--scope", "metrics").strip()
+    with server.client(secret) as scraper:
+        assert scraper.get("/metrics/", headers={"X-Forwarded-For": "10.0.0.1"}).status_code == 200
+        assert scraper.get("/api/files/").status_code == 403
