@@ -25,6 +25,9 @@ BUILTIN = (
     "pdf",
     "data",
     "text",
+    "code",
+    "log",
+    "font",
     "binary",
 )
 

@@ -1,0 +1,100 @@
+"""What is shown of source code and of logs."""
+
+from __future__ import annotations
+
+import pytest
+
+from uploads.processors.code import LANGUAGES
+from uploads.processors.media_types import MEDIA_TYPES
+
+PROGRAM = '''"""A module."""
+import os
+
+# TODO: more of it
+class Cat:
+    def meow(self, times=3):
+        return "meow" * times
+
+API_KEY = "abcdef0123456789"
+'''
+
+
+def test_python_is_coloured_outlined_and_searched(take):
+    taken = take(PROGRAM, "cat.py")
+    found = taken["code"]
+    assert (found["language"], found["lines"], found["coloured"]) == ("Python", 9, True)
+    assert (found["comment_lines"], found["blank_lines"], found["code_lines"]) == (2, 2, 5)
+    assert found["outline"] == [
+        {"line": 5, "kind": "type", "name": "Cat"},
+        {"line": 6, "kind": "function", "name": "meow"},
+    ]
+    assert found["to_do"] == [{"line": 4, "text": "# TODO: more of it"}]
+    assert found["secrets"] == [{"line": 9, "kind": "password or key"}]
+    assert found["tokens"][4][0] == ["keyword", "class"]
+    assert len(found["tokens"]) == 9
+    assert "".join(text for _, text in found["tokens"][6]) == '        return "meow" * times'
+    assert taken["text"]["lines"] == 9
+
+
+def test_markdown_headings_are_its_outline(take):
+    found = take("# One\n\ntext\n\n## Two\n", "a.md")["code"]
+    assert [(row["line"], row["name"]) for row in found["outline"]] == [(1, "# One"), (5, "## Two")]
+
+
+@pytest.mark.parametrize("media_type", LANGUAGES)
+def test_every_language_is_known_and_takes_anything(take, media_type):
+    from uploads.processors.code import Source, _lexer
+
+    source = Source(PROGRAM)
+    source.colour(_lexer(LANGUAGES[media_type]))
+    shown = source.result()["tokens"]
+    assert "\n".join("".join(text for _, text in line) for line in shown) == PROGRAM.rstrip("\n")
+    assert MEDIA_TYPES[media_type].kind in ("code", "text")
+
+
+def test_programs_written_by_programs_are_not_coloured(take):
+    found = take("x=1;" * 10_000, "a.min.js")["code"]
+    assert found["coloured"] is False
+    assert found["lines"] == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("-----BEGIN RSA PRIVATE KEY-----", "private key"),
+        ("aws = AKIAIOSFODNN7EXAMPLE", "AWS access key"),
+        ("url = 'postgres://me:hunter22@db/x'", "password in an address"),
+    ],
+)
+def test_secrets_are_named_and_not_shown(take, line, kind):
+    found = take(f"a = 1\n{line}\n", "a.py")["code"]
+    assert found["secrets"] == [{"line": 2, "kind": kind}]
+
+
+def test_a_log_has_levels_and_a_time_range(take):
+    lines = [f"2024-05-01T12:{minute:02}:00 INFO started {minute}" for minute in range(50)]
+    lines += ["2024-05-01T12:59:30 ERROR it broke", "    at line 3"]
+    found = take("\n".join(lines) + "\n", "app.log")["log"]
+    assert (found["lines"], found["timed"]) == (52, 51)
+    assert found["levels"] == {"info": 50, "error": 1}
+    assert (found["first"], found["last"]) == ("2024-05-01T12:00:00", "2024-05-01T12:59:30")
+    assert sum(part["count"] for part in found["histogram"]) == 51
+    assert found["errors"] == [{"line": 51, "text": "2024-05-01T12:59:30 ERROR it broke"}]
+
+
+@pytest.mark.parametrize(
+    ("line", "first"),
+    [
+        ('1.2.3.4 - - [01/May/2024:12:00:00 +0000] "GET / HTTP/1.1" 404 12', "2024-05-01T12:00:00"),
+        ("May  1 12:00:00 host kernel: error here", "2000-05-01T12:00:00"),
+    ],
+)
+def test_logs_of_other_makes_are_read(take, line, first):
+    found = take(f"{line}\n" * 5)["log"]
+    assert (found["first"], found["timed"]) == (first, 5)
+    assert found["statuses"] == ({"4xx": 5} if "404" in line else {})
+
+
+def test_a_log_of_one_endless_line_and_of_impossible_times(take):
+    found = take(b"2024-99-99T99:99:99 INFO x\n" * 5 + b"y" * 100_000, "a.log")["log"]
+    assert (found["lines"], found["timed"], found["histogram"]) == (6, 0, [])

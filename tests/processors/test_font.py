@@ -1,0 +1,68 @@
+"""What is shown of a font."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from fontTools.ttLib import TTFont
+from PIL import Image
+
+
+def built(flavor: str | None = None) -> bytes:
+    """A font with two letters, both of them boxes."""
+    builder = FontBuilder(1000, isTTF=True)
+    builder.setupGlyphOrder([".notdef", "A", "B"])
+    builder.setupCharacterMap({65: "A", 66: "B"})
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, 0))
+    for point in ((0, 700), (500, 700), (500, 0)):
+        pen.lineTo(point)
+    pen.closePath()
+    box = pen.glyph()
+    builder.setupGlyf({".notdef": box, "A": box, "B": box})
+    builder.setupHorizontalMetrics(dict.fromkeys((".notdef", "A", "B"), (600, 0)))
+    builder.setupHorizontalHeader(ascent=800, descent=-200)
+    builder.setupNameTable({"familyName": "Boxes", "styleName": "Bold Italic", "designer": "Ada"})
+    builder.setupOS2(usWeightClass=700)
+    builder.setupPost()
+    buffer = io.BytesIO()
+    builder.font.flavor = flavor
+    builder.save(buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("flavor", "media_type"), [(None, "font/ttf"), ("woff", "font/woff"), ("woff2", "font/woff2")]
+)
+def test_names_coverage_and_specimen(take, flavor, media_type):
+    taken = take(built(flavor))
+    found = taken["font"]
+    assert taken.media_type == media_type
+    assert (found["family"], found["style"], found["designer"]) == ("Boxes", "Bold Italic", "Ada")
+    assert (found["weight"], found["weight_name"], found["italic"]) == (700, "Bold", True)
+    assert (found["glyphs"], found["characters"], found["units_per_em"]) == (3, 2, 1000)
+    assert found["scripts"] == [{"name": "Latin", "count": 2}]
+    assert found["specimen"] is True
+    picture = Image.open(io.BytesIO(taken.artifact("font", "specimen.webp"))).convert("L")
+    assert min(picture.tobytes()) < 60
+    assert taken.artifact("font", "thumbnail.webp")
+
+
+def test_a_collection_counts_its_faces(take):
+    from fontTools.ttLib import TTCollection
+
+    collection = TTCollection()
+    collection.fonts = [TTFont(io.BytesIO(built())), TTFont(io.BytesIO(built()))]
+    buffer = io.BytesIO()
+    collection.save(buffer)
+    found = take(buffer.getvalue())["font"]
+    assert (found["faces"], found["family"]) == (2, "Boxes")
+
+
+@pytest.mark.parametrize("flavor", [None, "woff", "woff2"])
+def test_broken_fonts_are_bad_files(take, flavor):
+    data = built(flavor)
+    assert take(data[:120]).broken["font"].startswith("The font can't be read")

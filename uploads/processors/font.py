@@ -1,0 +1,193 @@
+"""The font step: names, style, coverage and licence of a font, and a specimen of it."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from uploads.processors import pixels
+from uploads.processors.bounds import clip
+from uploads.processors.context import Context
+from uploads.processors.failures import BadFile
+from uploads.processors.registry import processor
+
+if TYPE_CHECKING:
+    from fontTools.ttLib import TTFont
+    from PIL import ImageFont
+
+MAX_BYTES = 64 * 1024 * 1024
+SPECIMEN = (1200, 520)  # pixels
+THUMBNAIL = 320
+FACES = 64  # of a collection
+NAME = 300  # characters
+
+_NAMES = {
+    0: "copyright",
+    1: "family",
+    2: "style",
+    4: "full_name",
+    5: "version",
+    6: "postscript_name",
+    8: "manufacturer",
+    9: "designer",
+    13: "licence",
+    14: "licence_url",
+    16: "typographic_family",
+    17: "typographic_style",
+}
+_WEIGHTS = {100: "Thin", 200: "Extra light", 300: "Light", 400: "Regular", 500: "Medium",
+            600: "Semibold", 700: "Bold", 800: "Extra bold", 900: "Black"}  # fmt: skip
+_SCRIPTS = (
+    ("Latin", 0x41, 0x24F),
+    ("Greek", 0x370, 0x3FF),
+    ("Cyrillic", 0x400, 0x52F),
+    ("Hebrew", 0x590, 0x5FF),
+    ("Arabic", 0x600, 0x6FF),
+    ("Devanagari", 0x900, 0x97F),
+    ("Thai", 0xE00, 0xE7F),
+    ("Kana", 0x3040, 0x30FF),
+    ("Han", 0x4E00, 0x9FFF),
+    ("Hangul", 0xAC00, 0xD7AF),
+    ("Symbols", 0x2190, 0x27BF),
+    ("Emoji", 0x1F300, 0x1FAFF),
+)
+_LINES = (("Aa Bb Cc Dd Ee Ff Gg", 96), ("The quick brown fox jumps over the lazy dog", 48),
+          ("0123456789 &@?!%€£$ “quotes” (brackets)", 40), ("ÄÖÜ ßéèñ çøå", 40))  # fmt: skip
+
+
+@processor(
+    name="font",
+    accepts=["font/ttf", "font/otf", "font/woff", "font/woff2", "font/collection"],
+    version=1,
+    after=["identify", "checksum"],
+)
+def font(ctx: Context) -> dict[str, Any]:
+    """{faces, family, style, full_name, version, designer, licence, …, weight, italic, fixed_width,
+    variable [{axis, min, default, max}], glyphs, characters, units_per_em, scripts [{name, count}],
+    tables [names], specimen: bool} and specimen.webp, thumbnail.webp
+
+    Raises BadFile for a font that can't be read.
+    """
+    if ctx.size == 0:
+        return {"empty": True, "faces": 0}
+    if ctx.size > MAX_BYTES:
+        raise BadFile(f"The font is larger than {MAX_BYTES // 1024**2} MiB.")
+    ctx.progress(0, ctx.size, "bytes")
+    try:
+        found, plain = _read(ctx)
+    except BadFile:
+        raise
+    except Exception as error:  # fontTools raises whatever broken tables lead to
+        raise BadFile(f"The font can't be read: {_said(error)}.") from error
+    found["specimen"] = _specimen(ctx, plain)
+    ctx.progress(ctx.size, ctx.size, "bytes")
+    return found
+
+
+def _read(ctx: Context) -> tuple[dict[str, Any], bytes]:
+    """What the tables say, and the font without web compression, as the drawing library
+    wants it.
+    """
+    from fontTools.ttLib import TTCollection, TTFont
+
+    content = ctx.path.read_bytes()
+    faces = 1
+    if ctx.media_type == "font/collection":
+        collection = TTCollection(io.BytesIO(content), lazy=True)
+        faces = min(len(collection.fonts), FACES)
+        opened = collection.fonts[0]
+    else:
+        opened = TTFont(io.BytesIO(content), lazy=True)
+    found = {"faces": faces, **_described(opened)}
+    if opened.flavor is None:
+        return found, content
+    opened.flavor = None
+    buffer = io.BytesIO()
+    opened.save(buffer, reorderTables=False)
+    return found, buffer.getvalue()
+
+
+def _described(opened: TTFont) -> dict[str, Any]:
+    characters = set(opened.getBestCmap() or {})
+    os2: Any = opened.get("OS/2")
+    post: Any = opened.get("post")
+    head: Any = opened.get("head")
+    weight = getattr(os2, "usWeightClass", None)
+    names = _names(opened)
+    style = names.get("typographic_style") or names.get("style") or ""
+    return {
+        **names,
+        "family": names.get("typographic_family") or names.get("family"),
+        "style": style or None,
+        "weight": weight,
+        "weight_name": _WEIGHTS.get(weight) if weight else None,
+        "italic": "italic" in style.lower() or "oblique" in style.lower(),
+        "fixed_width": bool(getattr(post, "isFixedPitch", 0)),
+        "variable": _axes(opened),
+        "glyphs": len(opened.getGlyphOrder()),
+        "characters": len(characters),
+        "units_per_em": getattr(head, "unitsPerEm", None),
+        "scripts": [
+            {"name": name, "count": count}
+            for name, first, last in _SCRIPTS
+            if (count := sum(first <= character <= last for character in characters))
+        ],
+        "tables": [str(tag) for tag in opened.keys()][:100],  # noqa: SIM118 - no mapping
+    }
+
+
+def _names(opened: TTFont) -> dict[str, str]:
+    if "name" not in opened:
+        return {}
+    table: Any = opened["name"]
+    found = {}
+    for number, field in _NAMES.items():
+        words = table.getDebugName(number)
+        if words:
+            found[field] = clip(words, NAME)
+    return found
+
+
+def _axes(opened: TTFont) -> list[dict[str, Any]]:
+    if "fvar" not in opened:
+        return []
+    table: Any = opened["fvar"]
+    return [
+        {
+            "axis": axis.axisTag,
+            "min": axis.minValue,
+            "default": axis.defaultValue,
+            "max": axis.maxValue,
+        }
+        for axis in table.axes[:16]
+    ]
+
+
+def _specimen(ctx: Context, plain: bytes) -> bool:
+    """A picture of some words in the font; False where the drawing library can't use it."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    picture = Image.new("RGB", SPECIMEN, "white")
+    draw = ImageDraw.Draw(picture)
+    try:
+        top = 32
+        for words, size in _LINES:
+            draw.text((40, top), words, fill="#1a1a1a", font=_sized(ImageFont, plain, size))
+            top += int(size * 1.35)
+    except (OSError, ValueError, MemoryError):
+        return False
+    specimen = pixels.encode(picture)
+    ctx.save("specimen.webp", "image/webp").write_bytes(specimen.webp)
+    thumbnail = pixels.smaller(specimen.webp, THUMBNAIL)
+    ctx.save("thumbnail.webp", "image/webp").write_bytes(thumbnail.webp)
+    return True
+
+
+def _sized(module: Any, plain: bytes, size: int) -> ImageFont.FreeTypeFont:
+    loaded: ImageFont.FreeTypeFont = module.truetype(io.BytesIO(plain), size)
+    return loaded
+
+
+def _said(error: Exception) -> str:
+    words = str(error).strip().splitlines()
+    return (words[0] if words else type(error).__name__).rstrip(". ")[:200]
