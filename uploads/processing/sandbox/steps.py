@@ -66,21 +66,19 @@ class Reporter:
     def __init__(self, sender: Speaker) -> None:
         self._sender = sender
         self._sent_at = time.monotonic()  # a short step says only how far it came
-        self._held: bytes | None = None
+        self._held: tuple[float, float | None, str] | None = None
 
     def __call__(self, done: float, total: float | None, unit: str) -> None:
-        line = wire.measured(done, total, unit[: wire.UNIT])
+        self._held = (done, total, unit[: wire.UNIT])
         now = time.monotonic()
-        if now - self._sent_at < PROGRESS_SECONDS:
-            self._held = line
-            return
-        self._held, self._sent_at = None, now
-        self._sender.send(line)
+        if now - self._sent_at >= PROGRESS_SECONDS:
+            self._sent_at = now
+            self.flush()
 
     def flush(self) -> None:
-        if self._held is not None:
-            self._sender.send(self._held)
-            self._held = None
+        held, self._held = self._held, None
+        if held is not None:
+            self._sender.send(wire.measured(*held))
 
 
 def obey(order: Order, sender: Speaker) -> None:
