@@ -47,6 +47,8 @@ async def artifact(
 
 def _artifact(file_id: UUID, asker: Asker, step: str, name: str, attempt: int | None) -> Artifact:
     asker.find(file_id)
+    if "\0" in step + name:  # no name has one, and Postgres does not even want to be asked
+        raise NotFound
     made = Artifact.objects.filter(file=file_id, step__name=step, name=name)
     if attempt is not None:
         made = made.filter(step__attempt=attempt)
