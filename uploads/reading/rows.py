@@ -60,6 +60,7 @@ ADVICE: dict[str, str | Promise] = {
     ),
     "time_cap": gettext_lazy("The file needs more time than a step may take (STEP_SECONDS)."),
     "disk_cap": gettext_lazy("The step wrote more than it may (STEP_DISK_BYTES)."),
+    "thread_cap": gettext_lazy("The step started more threads than it may."),
     "output_cap": gettext_lazy("The step returned more than can be kept. Save it as an artifact."),
     "invalid_result": gettext_lazy("The step returned something that is not JSON."),
     "worker_lost": gettext_lazy("The machine that worked on it went away. Trying again is safe."),
