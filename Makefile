@@ -28,7 +28,7 @@ format: development
 
 ## docs     write what the documentation takes from the code, and check its links and commands
 docs: development
-	@env -u PORT -u DATA_DIR $(BIN)/python scripts/reference.py
+	@env -u PORT -u DATA_DIR SECRET_KEY=none $(BIN)/python scripts/reference.py
 	@$(BIN)/python scripts/docs.py
 
 ## audit    ask for known vulnerabilities of the pinned packages (needs the network)
