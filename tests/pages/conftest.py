@@ -61,6 +61,7 @@ class Visitor:
         self.server = server
         self.context = context
         self.token = token
+        self.client = server.client(token)
         self.complaints: list[str] = []
         self.expected: list[str] = []
 
@@ -125,6 +126,7 @@ async def visit(
     yield make
     for visitor in made:
         await visitor.context.close()
+        visitor.client.close()
     for visitor in made:
         assert visitor.unexpected() == []
 

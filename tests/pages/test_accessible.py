@@ -34,14 +34,14 @@ async def filled(server: Server, visit: Visit) -> tuple[Visitor, dict[str, str]]
     """A visitor with a file of each kind, one of them failed."""
     visitor = await visit()
     ids: dict[str, str] = {}
-    with server.client(visitor.token) as client:
-        contents = {path.name: path.read_bytes() for path in sorted(SAMPLES.iterdir())}
-        for name, content in (contents | {"broken.png": BROKEN}).items():
-            headers = {"Accept": "application/json"}
-            answer = client.put(f"/upload/{name}", content=content, headers=headers)
-            ids[name] = answer.json()["files"][0]["id"]
-        for file_id in ids.values():
-            server.wait_for(client, file_id)
+    client = visitor.client
+    contents = {path.name: path.read_bytes() for path in sorted(SAMPLES.iterdir())}
+    for name, content in (contents | {"broken.png": BROKEN}).items():
+        headers = {"Accept": "application/json"}
+        answer = client.put(f"/upload/{name}", content=content, headers=headers)
+        ids[name] = answer.json()["files"][0]["id"]
+    for file_id in ids.values():
+        server.wait_for(client, file_id)
     return visitor, ids
 
 

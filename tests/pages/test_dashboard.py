@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import FilePayload, Page, Request, expect
 
 from tests.pages.conftest import Visit, send, text_file
 
@@ -150,13 +150,13 @@ async def test_an_upload_goes_on_after_a_reload_where_it_stopped(visit: Visit, t
     await page.reload()
     await page.locator("#live[data-state=live]").wait_for()
     await expect(word(page, "resumed.bin")).to_have_text("Receiving")
-    offsets = []
-    page.on(
-        "request",
-        lambda request: (
-            request.method == "PATCH" and offsets.append(int(request.headers["upload-offset"]))
-        ),
-    )
+    offsets: list[int] = []
+
+    def note_offset(request: Request) -> None:
+        if request.method == "PATCH":
+            offsets.append(int(request.headers["upload-offset"]))
+
+    page.on("request", note_offset)
     await send(page, path)
     await expect(row(page, "resumed.bin")).to_have_count(1)  # once the old upload is known again
     await full_speed(page)
@@ -188,7 +188,11 @@ async def test_a_row_that_ended_can_be_retried_and_deleted(visit: Visit):
 
 async def test_a_broken_file_says_why_and_is_retried_by_keyboard_alone(visit: Visit):
     page = await (await visit()).live()
-    broken = {"name": "broken.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\nno more"}
+    broken: FilePayload = {
+        "name": "broken.png",
+        "mimeType": "image/png",
+        "buffer": b"\x89PNG\r\n\x1a\nno more",
+    }
     async with page.expect_file_chooser() as chooser:
         await page.keyboard.press("u")
     await (await chooser.value).set_files([broken])

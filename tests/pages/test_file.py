@@ -14,7 +14,7 @@ class Owner:
     def __init__(self, visitor: Visitor) -> None:
         self.server = visitor.server
         self.visitor = visitor
-        self.client = self.server.client(visitor.token)
+        self.client = visitor.client
 
     def put(self, name: str, content: bytes) -> str:
         """The id of a new file."""

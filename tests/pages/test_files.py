@@ -14,15 +14,15 @@ pytestmark = pytest.mark.browser
 async def with_files(server: Server, visit: Visit, *files: str) -> Visitor:
     """A visitor whose space holds these files, processed; samples by their names."""
     visitor = await visit()
-    with server.client(visitor.token) as client:
-        for file in files:
-            sample = SAMPLES / file
-            content = sample.read_bytes() if sample.exists() else f"This is {file}.\n".encode()
-            answer = client.put(
-                f"/upload/{file}", content=content, headers={"Accept": "application/json"}
-            )
-            assert answer.status_code == 201, answer.text
-            server.wait_for(client, answer.json()["files"][0]["id"])
+    client = visitor.client
+    for file in files:
+        sample = SAMPLES / file
+        content = sample.read_bytes() if sample.exists() else f"This is {file}.\n".encode()
+        answer = client.put(
+            f"/upload/{file}", content=content, headers={"Accept": "application/json"}
+        )
+        assert answer.status_code == 201, answer.text
+        server.wait_for(client, answer.json()["files"][0]["id"])
     return visitor
 
 
@@ -112,14 +112,14 @@ async def test_a_long_list_is_fetched_as_one_scrolls_and_holds_few_rows(
     server: Server, visit: Visit
 ):
     visitor = await visit()
-    with server.client(visitor.token) as client:
-        for start in range(0, 260, 52):
-            files = [
-                ("file", (f"{number:03}.txt", b"x", "text/plain"))
-                for number in range(start, start + 52)
-            ]
-            answer = client.post("/upload/", files=files, headers={"Accept": "application/json"})
-            assert answer.status_code == 201, answer.text
+    client = visitor.client
+    for start in range(0, 260, 52):
+        files = [
+            ("file", (f"{number:03}.txt", b"x", "text/plain"))
+            for number in range(start, start + 52)
+        ]
+        answer = client.post("/upload/", files=files, headers={"Accept": "application/json"})
+        assert answer.status_code == 201, answer.text
     page = await visitor.live("/files/?sort=name")
     await expect(names(page).first).to_have_text("000.txt")
     assert await page.locator(".lines .line").count() < 60

@@ -16,7 +16,7 @@ async def test_the_first_page_is_light(server: Server, visit: Visit):
     visitor = await visit()
     responses: list[Response] = []
     page = await visitor.context.new_page()
-    page.on("response", responses.append)
+    page.on("response", lambda response: responses.append(response))
     await page.goto("/")
     await page.locator("#live[data-state=live]").wait_for()
     weights = {}
@@ -33,7 +33,7 @@ async def test_scripts_and_styles_are_kept_for_ever_and_sent_compressed(
     visitor = await visit()
     responses: list[Response] = []
     page = await visitor.context.new_page()
-    page.on("response", responses.append)
+    page.on("response", lambda response: responses.append(response))
     await page.goto("/")
     await page.locator("#live[data-state=live]").wait_for()
     static = [response for response in responses if "/static/" in response.url]
