@@ -23,6 +23,7 @@ from tests.support.services import Postgres, Redis, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 STOP_SECONDS = 40
+WORKING = "worker started"
 
 
 class Program:
@@ -33,6 +34,7 @@ class Program:
         self.command = [sys.executable, *command]
         self.environment = environment
         self.log_path = log
+        self._began = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -43,6 +45,7 @@ class Program:
     def start(self) -> Self:
         """Start it; it may not be ready yet."""
         with self.log_path.open("ab") as log:
+            self._began = log.tell()
             self._process = subprocess.Popen(
                 self.command,
                 cwd=ROOT,
@@ -82,6 +85,11 @@ class Program:
     def log(self) -> str:
         return self.log_path.read_text(errors="replace")
 
+    def says(self, words: str, seconds: float = 60) -> None:
+        """Return when it has said these words since its last start."""
+        said = lambda: words.encode() in self.log_path.read_bytes()[self._began :]  # noqa: E731
+        eventually(said, f"{self.name} says {words!r}", seconds)
+
 
 class Stack:
     """`web` processes behind nginx and `workers`, on one Postgres, Redis and DATA_DIR."""
@@ -109,6 +117,8 @@ class Stack:
             for program in [*self.web, *self.workers]:
                 ends.callback(program.kill9)
                 program.start()
+            for program in self.workers:
+                program.says(WORKING)
             ports = [int(program.environment["PORT"]) for program in self.web]
             for program in self.web:
                 eventually(partial(ready, program), f"ready:\n{program.log[-3000:]}", 60)

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.production.stack import Stack
+from tests.production.stack import WORKING, Stack
 from tests.support.services import eventually
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.nginx, pytest.mark.timeout(120)]
@@ -110,7 +110,7 @@ def test_a_worker_told_to_stop_gives_its_job_back(stack: Stack, client: httpx.Cl
     assert tries == 1  # being given back is no failure
     sql = "SELECT status FROM procrastinate_jobs WHERE status NOT IN ('todo', 'doing')"
     assert stack.rows(sql) == []
-    stack.workers[first].start()
+    stack.workers[first].start().says(WORKING)
 
 
 def test_a_killed_workers_job_goes_to_another(stack: Stack, client: httpx.Client) -> None:
@@ -122,7 +122,7 @@ def test_a_killed_workers_job_goes_to_another(stack: Stack, client: httpx.Client
     file = client.get(f"/api/files/{file_id}/").json()
     assert file["attempt"] == 2
     assert {step["attempt"] for step in file["steps"]} == {2}
-    stack.workers[first].start()
+    stack.workers[first].start().says(WORKING)
 
 
 def test_cancelling_reaches_the_worker_within_a_second(stack: Stack, client: httpx.Client) -> None:

@@ -202,7 +202,7 @@ def retry(file_id: uuid.UUID) -> UploadedFile:
     if not changed:
         raise WrongState
     stream.updated(file, before)
-    nudges.waiting()
+    nudges.waiting(file_id)
     return file
 
 
@@ -268,7 +268,7 @@ def claim(worker: str, limit: int) -> list[Claimed]:
     """Up to `limit` jobs that are due, in the queue's order."""
     now = timezone.now()
     files = queue.take(limit, now)
-    nudges.taken(len(files))
+    nudges.taken(files)
     return [_start(file_id, worker, now) for file_id in files]
 
 
@@ -440,12 +440,12 @@ def _end(file_id: uuid.UUID, error: dict[str, Any] | None, **drawn: Any) -> Uplo
 def _requeued(file_id: uuid.UUID) -> None:
     file = _move(file_id, Status.PROCESSING, status=Status.QUEUED, step=None)
     stream.updated(file, Status.PROCESSING)
-    nudges.waiting()
+    nudges.waiting(file_id)
 
 
 def _enqueue(file: UploadedFile, now: datetime) -> None:
     insert([Job(file_id=file.pk, space_id=file.space_id, queued_at=now)])
-    nudges.waiting()
+    nudges.waiting(file.pk)
 
 
 def _forget_old_attempts(file_id: uuid.UUID, attempt: int) -> None:

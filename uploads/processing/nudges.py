@@ -5,9 +5,11 @@ Either may be lost or doubled without harm: what a worker takes is the queue's d
 finds what nobody was told of.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from importlib import import_module
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -15,18 +17,18 @@ from django.db import transaction
 from uploads.publishing import doorbell
 
 
-def waiting(at: datetime | None = None) -> None:
-    """A job was queued; it is due now, or at a time."""
+def waiting(file_id: UUID, *, at: datetime | None = None) -> None:
+    """A file's job was queued; it is due now, or at a time."""
     if engine := _engine():
-        engine.nudge(at=at)
+        engine.nudge(file_id, at=at)
     elif at is None:
         transaction.on_commit(doorbell.wake)
 
 
-def taken(jobs: int) -> None:
-    """As many jobs were claimed, so nobody needs to be told of them any more."""
-    if jobs and (engine := _engine()):
-        engine.forget(jobs)
+def taken(file_ids: Sequence[UUID]) -> None:
+    """These jobs were claimed, so nobody needs to be told of them any more."""
+    if file_ids and (engine := _engine()):
+        engine.forget(file_ids)
 
 
 def _engine() -> Any:

@@ -66,7 +66,18 @@ def test_jobs_that_nobody_was_told_of_are_found(spaces: list[Space], arrive: Arr
 def test_jobs_that_are_not_due_wake_nobody(spaces: list[Space], arrive: Arrive) -> None:
     file = arrive(spaces[0])
     Job.objects.filter(pk=file.pk).update(run_after=timezone.now() + timedelta(hours=1))
-    procrastinate_nudges.forget(1)
+    procrastinate_nudges.forget([file.pk])
     assert procrastinate_nudges.repair() == 0
     with transaction.atomic():
         assert jobs.claim("w", 1) == []
+
+
+def test_a_file_that_is_cancelled_and_retried_is_nudged_for_once(
+    spaces: list[Space], arrive: Arrive
+) -> None:
+    file = arrive(spaces[0])
+    for _ in range(2):
+        with transaction.atomic():
+            jobs.cancel(file.pk)
+            jobs.retry(file.pk)
+    assert nudges() == 1

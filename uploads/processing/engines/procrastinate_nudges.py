@@ -3,18 +3,17 @@
 procrastinate brings them to a worker (LISTEN/NOTIFY, or polling where that fails) and sees that
 each reaches one. Which job is done, by whom and how it ends is written in our own rows, behind
 the fence of the attempt, so procrastinate's states are never asked. A nudge is deferred in the
-transaction that queues a job, and goes in the one that claims a job.
+transaction that queues a job, and where no worker has it in hand yet it goes in the one that claims
+the job. Its queueing lock is the file, so each job has one at the most.
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
+from uuid import UUID
 
 from django.db import connection
 from django.utils import timezone
-from procrastinate import App
-from procrastinate.contrib.django.django_connector import DjangoConnector
-from procrastinate.jobs import JobDeferrer
 
 from uploads.models import Job
 
@@ -24,13 +23,16 @@ TASK = "nudge"
 QUEUE = "nudges"
 ENOUGH = 16  # one nudge makes a worker claim until nothing is left; these wake as many workers
 
-_FORGET = """
-    DELETE FROM procrastinate_jobs WHERE id IN (
-        SELECT id FROM procrastinate_jobs WHERE status = 'todo' AND queue_name = %s
-        AND (scheduled_at IS NULL OR scheduled_at <= now())
-        ORDER BY priority DESC, id LIMIT %s FOR UPDATE SKIP LOCKED
+# procrastinate's own function, called without the round trips and the error of its `defer` where
+# the nudge is there already (an error would undo the whole transaction)
+_DEFER = """
+    SELECT procrastinate_defer_jobs_v1(ARRAY[
+        ROW(%s, %s, 0, NULL, %s, '{}', %s)::procrastinate_job_to_defer_v1
+    ]) WHERE NOT EXISTS (
+        SELECT 1 FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = %s
     )
 """
+_FORGET = "DELETE FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY(%s)"
 _KNOWN = """
     SELECT count(*) FROM (
         SELECT 1 FROM procrastinate_jobs WHERE status = 'todo' AND queue_name = %s LIMIT %s
@@ -38,39 +40,28 @@ _KNOWN = """
 """
 
 
-@cache
-def _app() -> App:
-    """Defers on Django's own connection, so in whatever transaction is open there."""
-    return App(connector=DjangoConnector())
-
-
-def _deferrer(at: datetime | None) -> JobDeferrer:
-    return _app().configure_task(TASK, queue=QUEUE, schedule_at=at)
-
-
-def nudge(*, at: datetime | None = None) -> None:
-    """Wake a worker, at once or at a time."""
-    _deferrer(at).defer()
-
-
-def forget(count: int) -> None:
-    """Take back as many nudges as jobs were claimed without them."""
+def nudge(file_id: UUID, *, at: datetime | None = None) -> bool:
+    """Wake a worker for this job, at once or at a time; False where one is called already."""
     with connection.cursor() as cursor:
-        cursor.execute(_FORGET, [QUEUE, count])
+        cursor.execute(_DEFER, [QUEUE, TASK, str(file_id), at, str(file_id)])
+        return bool(cursor.rowcount)
+
+
+def forget(file_ids: Sequence[UUID]) -> None:
+    """These jobs are claimed; a nudge that a worker has in hand stays his."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET, [[str(file_id) for file_id in file_ids]])
 
 
 def repair() -> int:
-    """Nudge for jobs that are due and that nobody was told of; returns how many times.
+    """Nudge for jobs that are due while fewer nudges wait than workers may sleep; how many.
 
-    They come from another engine, from a pause that has ended, or from a worker that died with the
-    nudge in its hand.
+    Nobody was told of jobs of another engine, of a pause that has ended, of a worker that died with
+    the nudge in its hand.
     """
     due = Job.objects.filter(state=Job.State.QUEUED).exclude(run_after__gt=timezone.now())
-    waiting = len(due.values_list("pk")[:ENOUGH])
     with connection.cursor() as cursor:
         cursor.execute(_KNOWN, [QUEUE, ENOUGH])
         known: int = cursor.fetchone()[0]
-    missing = max(0, waiting - known)
-    if missing:
-        _deferrer(None).batch_defer(*({} for _ in range(missing)))
-    return missing
+    files = list(due.values_list("pk", flat=True)[: ENOUGH - known]) if known < ENOUGH else []
+    return sum(nudge(file_id) for file_id in files)
