@@ -22,6 +22,17 @@ PRELOAD = tuple(
         "pypdfium2",
         "lxml.etree",
         "av",
+        "PIL.ImageDraw",
+        "PIL.ImageFont",
+        "PIL.ImageOps",
+        "charset_normalizer",
+        "fontTools.ttLib",
+        "ijson",
+        "pi_heif",
+        "pygments.lexers",
+        "thumbhash",
+        "tomllib",
+        "yaml",
         "uploads.processors.other_archives",  # its library is found by running a program
     )
     if find_spec(name.partition(".")[0]) is not None

@@ -23,6 +23,7 @@ BUILTIN = (
     "database",
     "archive",
     "pdf",
+    "office",
     "data",
     "text",
     "code",

@@ -7,13 +7,15 @@ import warnings
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, TypeVar
 
 from uploads.processors.bounds import bounded
 from uploads.processors.context import Context
 from uploads.processors.failures import InvalidResult
 
 Function = Callable[[Context], "dict[str, Any] | Awaitable[dict[str, Any]]"]
+
+F = TypeVar("F", bound=Function)
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 NAME_CHARACTERS = 40
@@ -67,7 +69,7 @@ def processor(
     version: int = 1,
     after: Iterable[str] = (),
     **options: Any,
-) -> Callable[[Function], Function]:
+) -> Callable[[F], F]:
     """Register a function as a processor.
 
     Options: `memory` (bytes), `seconds` (wall time of the step), `network` (it needs the network),
@@ -75,7 +77,7 @@ def processor(
     Raises ValueError where the declaration makes no sense or the name is taken.
     """
 
-    def register(function: Function) -> Function:
+    def register(function: F) -> F:
         entry = _checked(
             Processor(
                 name=name,
