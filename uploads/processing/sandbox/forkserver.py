@@ -184,6 +184,8 @@ def preload() -> None:
         with contextlib.suppress(ImportError):  # an optional library that isn't installed
             importlib.import_module(module)
     importlib.import_module("asyncio")
+    if (pillow := sys.modules.get("PIL.Image")) is not None:
+        pillow.init()  # it imports its sixty formats at the first file that isn't a common one
     load_builtin()
 
 
