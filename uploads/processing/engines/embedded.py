@@ -21,6 +21,8 @@ from uploads.processing.runner import Runner
 log = structlog.get_logger(__name__)
 
 ASK_SECONDS = 2  # for the lock, while another process holds it
+START_SECONDS = 5  # that the server's start waits for the runner
+LOOK_SECONDS = 0.01
 AGAIN_SECONDS = 5  # before a runner that broke is started again
 
 current: Runner | None = None
@@ -38,12 +40,21 @@ async def service() -> AsyncIterator[None]:
     task = asyncio.get_running_loop().create_task(_serve(), name="embedded engine")
     unwatch = health.watch("runner", _ailing)
     try:
+        await _well_or_late()
         yield
     finally:
         unwatch()
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def _well_or_late() -> None:
+    """A server that says it is ready can work; one whose runner is late serves all the same."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(START_SECONDS):
+            while _ailing():
+                await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _serve() -> None:
