@@ -8,6 +8,7 @@ look dead.
 import asyncio
 import threading
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -24,6 +25,7 @@ from uploads.publishing import doorbell
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 2  # a lost wake-up costs no more than this
+WAITING = 4  # jobs for each slot at the most, most of them waiting for their turn
 RECOVER_SECONDS = 1  # pause after the database could not be asked
 
 
@@ -39,6 +41,7 @@ class Runner:
         )
         self.running: dict[uuid.UUID, Pipeline] = {}
         self.alive = False
+        self.on_start: Callable[[], None] = lambda: None
         self._due = asyncio.Event()
         self._looked = asyncio.Event()  # since the last nudge, with a slot to spare
         self._idle = asyncio.Event()
@@ -56,6 +59,7 @@ class Runner:
         leases = _Leases(self)
         try:
             self.alive = True
+            self.on_start()
             async with asyncio.TaskGroup() as tasks:
                 await self._claim_for_ever(tasks)
         finally:
@@ -91,13 +95,13 @@ class Runner:
     async def _claim_for_ever(self, tasks: asyncio.TaskGroup) -> None:
         while True:
             self._due.clear()
-            free = 0 if self._resting else self.slots - len(self.running)
-            claimed = await self._claim(free) if free else []
+            free = self._free()
+            claimed = await self._claim(free) if free > 0 else []
             for job in claimed:
                 self._idle.clear()
-                self.running[job.file_id] = pipeline = Pipeline(job, self.sandbox)
+                self.running[job.file_id] = pipeline = Pipeline(job, self.sandbox, self._due.set)
                 tasks.create_task(self._work(pipeline), name=f"job {job.file_id}")
-            if len(claimed) == free:
+            if len(claimed) >= free:
                 await self._due.wait()  # a slot that gets free says so
                 continue
             self._looked.set()
@@ -106,6 +110,12 @@ class Runner:
                     await self._due.wait()
             except TimeoutError:
                 pass
+
+    def _free(self) -> int:
+        """Slots for further jobs. A job that waits for its turn needs none, within reason."""
+        if self._resting or len(self.running) >= WAITING * self.slots:
+            return 0
+        return self.slots - sum(not pipeline.waiting for pipeline in self.running.values())
 
     async def _claim(self, free: int) -> list[jobs.Claimed]:
         loop = asyncio.get_running_loop()

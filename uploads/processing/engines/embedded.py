@@ -22,7 +22,6 @@ log = structlog.get_logger(__name__)
 
 ASK_SECONDS = 2  # for the lock, while another process holds it
 START_SECONDS = 5  # that the server's start waits for the runner
-LOOK_SECONDS = 0.01
 AGAIN_SECONDS = 5  # before a runner that broke is started again
 
 current: Runner | None = None
@@ -37,10 +36,11 @@ def worker_name() -> str:
 @asynccontextmanager
 async def service() -> AsyncIterator[None]:
     """Run jobs for as long as the server lives."""
-    task = asyncio.get_running_loop().create_task(_serve(), name="embedded engine")
+    settled = asyncio.Event()
+    task = asyncio.get_running_loop().create_task(_serve(settled), name="embedded engine")
     unwatch = health.watch("runner", _ailing)
     try:
-        await _well_or_late()
+        await _well_or_late(settled)
         yield
     finally:
         unwatch()
@@ -49,33 +49,33 @@ async def service() -> AsyncIterator[None]:
             await task
 
 
-async def _well_or_late() -> None:
+async def _well_or_late(settled: asyncio.Event) -> None:
     """A server that says it is ready can work; one whose runner is late serves all the same."""
     with suppress(TimeoutError):
         async with asyncio.timeout(START_SECONDS):
-            while _ailing():
-                await asyncio.sleep(LOOK_SECONDS)
+            await settled.wait()
 
 
-async def _serve() -> None:
+async def _serve(settled: asyncio.Event) -> None:
     """Start anew what breaks: a server that takes files and never processes one helps nobody."""
     while True:
         try:
-            await _run()
+            await _run(settled)
         except Exception:
             log.exception("the runner broke; it is started again")
         await asyncio.sleep(AGAIN_SECONDS)
 
 
-async def _run() -> None:
+async def _run(settled: asyncio.Event) -> None:
     global current
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
     with (settings.DATA_DIR / "runner.lock").open("a") as lock:
-        await _hold(lock)
+        await _hold(lock, settled)
         taken = await database.write(jobs.take_back, worker_name())
         if taken:
             log.info("took back jobs of the last run", jobs=taken)
         runner = current = Runner(worker_name(), settings.CONCURRENCY or os.cpu_count() or 1)
+        runner.on_start = settled.set
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(periodic.run(), name="periodic")
@@ -90,13 +90,14 @@ def _ailing() -> str:
     return "" if current is not None and current.alive else "The runner has not started."
 
 
-async def _hold(lock: IO[str]) -> None:
+async def _hold(lock: IO[str], settled: asyncio.Event) -> None:
     global _waits_for_lock
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             _waits_for_lock = True
+            settled.set()
             await asyncio.sleep(ASK_SECONDS)
         else:
             _waits_for_lock = False
