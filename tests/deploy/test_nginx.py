@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from project.server import KEEP_ALIVE_SECONDS
-from tests.deploy.nginx import ROOT, Nginx
+from tests.deploy.nginx import ROOT, Nginx, program
 
 pytestmark = pytest.mark.nginx
 
@@ -113,6 +113,25 @@ def test_nginx_finds_nothing_to_say_about_the_file(tmp_path: Path, free_port: in
     said = subprocess.run(it.command("-t"), capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr
     assert "warn" not in said.stderr
+
+
+def test_the_guides_lines_for_tls_are_good(tmp_path: Path, free_port: int):
+    it = Nginx(tmp_path / "nginx", port=free_port, upstreams=[1], data=tmp_path)
+    guide = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    tls, redirect = re.findall(r"```nginx\n(.*?)```", guide, re.DOTALL)
+    key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout privkey.pem"
+    self_signed = f"openssl req -x509 {key} -subj /CN=files.example.org -out fullchain.pem"
+    subprocess.run(self_signed.split(), cwd=tmp_path, check=True, capture_output=True)
+    version = subprocess.run([program(), "-v"], capture_output=True, text=True, check=True).stderr
+    if tuple(int(each) for each in re.findall(r"\d+", version)[:2]) < (1, 25):
+        tls = re.sub(r"listen (.*?);\s+http2 on;", r"listen \1 http2;", tls)  # as it says beside
+    text = it.file.read_text(encoding="utf-8")
+    plain = f"listen 127.0.0.1:{free_port} default_server;"
+    assert plain in text
+    text = text.replace(plain, tls.replace("/etc/ssl/millrace", str(tmp_path)))
+    it.file.write_text(text.rstrip().removesuffix("}") + redirect + "}\n", encoding="utf-8")
+    said = subprocess.run(it.command("-t"), capture_output=True, text=True, check=False)
+    assert "test is successful" in said.stderr, said.stderr
 
 
 async def test_an_upload_reaches_the_application_while_it_is_being_sent(nginx, peer):
