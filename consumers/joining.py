@@ -29,8 +29,7 @@ async def join(stream: Stream, box: Outbox, audience: Audience, after: str | Non
         await joiner.snapshot(reason)
     tail = await joiner.catch_up()
     joiner.attach(tail)
-    if not reason:
-        joiner.show_progress()
+    joiner.show_progress()
 
 
 class _Joiner:
@@ -102,7 +101,7 @@ class _Joiner:
         self.stream.attach(self.box, self.audience)
 
     def show_progress(self) -> None:
-        """What has been measured meanwhile; a snapshot has it already."""
+        """What was measured while the joiner was away, or since its snapshot was taken."""
         measures, space = self.stream.measures, self.stream.space_id
         files = measures.files(space, self.audience)
         while files:

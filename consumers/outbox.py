@@ -21,7 +21,7 @@ from consumers.frames import MOST_ITEMS, Frame, progress
 from consumers.measures import Measures
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-Spawn = Callable[[Coroutine[Any, Any, None]], None]
+Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 PROGRESS_SECONDS = 0.1  # between two progress frames of one subscriber
 STALL_SECONDS = 60  # longest that one frame may take to leave
