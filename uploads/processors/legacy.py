@@ -50,6 +50,8 @@ def ole(ctx: Context, out: Markdown) -> dict[str, Any]:
             properties = opened.get_metadata()
     except Exception as error:  # olefile raises whatever broken sectors lead to
         raise BadFile("The document can't be read: its sectors are damaged.") from error
+    if not names:
+        raise BadFile("The document can't be read: its directory is damaged.")
     fields = {
         "title": properties.title,
         "author": properties.author,

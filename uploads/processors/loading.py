@@ -24,6 +24,7 @@ BUILTIN = (
     "archive",
     "pdf",
     "office",
+    "mail",
     "data",
     "text",
     "code",

@@ -1,0 +1,162 @@
+"""What is shown of messages and mailboxes, and what of them is never shown as it is."""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+
+import pytest
+
+from tests.processors.compounds import outlook_message
+from uploads.processors.hypertext import harmless
+
+
+def message() -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"] = "Ada Lovelace <ada@example.org>"
+    mail["To"] = "bob@example.org, Zoë <zoe@example.org>"
+    mail["Subject"] = "Grüße aus London"
+    mail["Date"] = "Wed, 01 May 2024 12:00:00 +0200"
+    mail["Message-ID"] = "<1@example.org>"
+    mail["Authentication-Results"] = "mx; spf=pass x; dkim=fail y; dmarc=none"
+    mail["Received"] = "from a by b"
+    mail.set_content("Hello,\nthis is the text.\n")
+    mail.add_alternative(
+        '<p onclick="x()">Hello</p><img src="https://tracker.example/p.gif"><script>alert(1)</script>'
+        '<a href="https://example.org/a">a</a><a href="javascript:alert(2)">b</a>'
+        "<style>p{}</style>",
+        subtype="html",
+    )
+    mail.add_attachment(
+        b"a,b\n1,2\n", maintype="text", subtype="csv", filename="Tabelle für dich.csv"
+    )
+    mail.add_attachment(
+        b"%PDF-1.4", maintype="application", subtype="pdf", filename="../../evil.pdf"
+    )
+    return mail
+
+
+def test_headers_text_and_attachments(take):
+    taken = take(bytes(message()), "x.eml")
+    found = taken["mail"]
+    assert (found["format"], found["subject"]) == ("eml", "Grüße aus London")
+    assert found["from"] == [{"name": "Ada Lovelace", "address": "ada@example.org"}]
+    assert found["to"][1] == {"name": "Zoë", "address": "zoe@example.org"}
+    assert found["date"] == "2024-05-01T12:00:00+02:00"
+    assert found["authentication"] == {"spf": "pass", "dkim": "fail", "dmarc": "none"}
+    assert (found["received"], found["message_id"]) == (1, "<1@example.org>")
+    assert found["head"] == "Hello,\nthis is the text."
+    assert found["attachments"] == [
+        {
+            "name": "Tabelle für dich.csv",
+            "media_type": "text/csv",
+            "size": 8,
+            "artifact": "attachment-1.csv",
+        },
+        {
+            "name": "../../evil.pdf",
+            "media_type": "application/pdf",
+            "size": 8,
+            "artifact": "attachment-2.pdf",
+        },
+    ]
+    assert taken.artifact("mail", "attachment-1.csv") == b"a,b\n1,2\n"
+    assert dict(taken.artifacts["mail"])["attachment-1.csv"] == "application/octet-stream"
+    assert taken.artifact("mail", "text.txt").startswith(b"Hello,")
+
+
+def test_the_body_acts_no_more_and_calls_nobody(take):
+    taken = take(bytes(message()), "x.eml")
+    page = taken.artifact("mail", "body.html").decode()
+    assert "Hello" in page
+    for word in ("script", "onclick", "tracker", "javascript", "style", "alert"):
+        assert word not in page
+    assert taken["mail"]["blocked"] == 1
+    assert taken["mail"]["links"] == ["example.org"]
+    assert 'rel="noopener noreferrer nofollow"' in page
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<svg onload="alert(1)"><a xlink:href="javascript:alert(1)">x</a></svg>',
+        '<iframe src="https://x.example"></iframe><form action="https://x.example"><input></form>',
+        '<img src=x onerror=alert(1)><img srcset="https://x.example/a 2x">',
+        '<div style="background:url(https://x.example/b)">x</div><link href=//x.example>',
+        '<meta http-equiv="refresh" content="0;url=https://x.example"><base href="https://x.example">',
+        "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
+    ],
+)
+def test_html_from_strangers_is_made_harmless(html):
+    safe = harmless(html).html
+    for word in (
+        "alert",
+        "x.example",
+        "onerror",
+        "onload",
+        "<iframe",
+        "<form",
+        "<meta",
+        "<base",
+        "url(",
+    ):
+        assert word not in safe
+
+
+def test_a_message_with_html_only_still_has_text(take):
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "a@example.org", "b@example.org", "x"
+    mail.set_content("<p>One</p><p>Two <b>three</b></p><script>no()</script>", subtype="html")
+    found = take(bytes(mail), "x.eml")["mail"]
+    assert found["head"].split() == ["One", "Two", "three"]
+
+
+def test_broken_headers_are_shown_as_they_are(take):
+    content = (
+        b"From: =?x-unknown?Q?abc?= <a@example.org>\nTo: undisclosed-recipients:;\n"
+        b"Subject: =?utf-8?B?%%%?=\nDate: not a date\nContent-Type: text/plain; charset=x-unknown\n"
+        b"\nbody \xff\n"
+    )
+    found = take(content, "x.eml")["mail"]
+    assert found["date"] is None
+    assert found["subject"]
+    assert found["head"].startswith("body")
+
+
+def test_a_message_nested_without_end_is_a_bad_file(take):
+    content = b"From: a@example.org\nTo: b@example.org\nSubject: x\n"
+    part = b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n"
+    nested = content + b"".join(part % (number, number) for number in range(2000))
+    assert "boundaries" in take(nested, "x.eml").broken["mail"]
+    bearable = take(content + b"".join(part % (number, number) for number in range(50)), "x.eml")
+    assert bearable["mail"]["attachments"] == []
+
+
+def test_a_mailbox_lists_its_messages(take):
+    content = b""
+    for _ in range(3):
+        content += b"From ada@example.org Wed May  1 12:00:00 2024\n" + bytes(message()) + b"\n"
+    content += b"From x\nFrom: b@example.org\nTo: a@example.org\nSubject: last\n\nFrom here on\n"
+    taken = take(content, "x.mbox")
+    found = taken["mail"]
+    assert (found["format"], found["messages"]) == ("mbox", 4)
+    assert found["senders"][0] == {"address": "ada@example.org", "count": 3}
+    assert found["shown"][0]["subject"] == "Grüße aus London"
+    assert (found["first"], found["shown"][3]["subject"]) == ("2024-05-01T12:00:00+02:00", "last")
+
+
+def test_an_outlook_message_is_read(take):
+    data = outlook_message("Plans", "Hello Bob", "ada@example.org", ("a.txt", b"attached"))
+    taken = take(data, "x.msg")
+    assert taken.media_type == "application/vnd.ms-outlook"
+    found = taken["mail"]
+    assert (found["format"], found["subject"], found["head"]) == ("msg", "Plans", "Hello Bob")
+    assert found["from"] == [{"name": "", "address": "ada@example.org"}]
+    assert found["to"] == [{"name": "Bob", "address": "bob@example.org"}]
+    assert taken.artifact("mail", "attachment-1.txt") == b"attached"
+
+
+def test_a_broken_outlook_message_is_a_bad_file(take):
+    data = bytearray(outlook_message("Plans", "Hello", "a@example.org", ("a.txt", b"x")))
+    data[1700:] = b"\xee" * (len(data) - 1700)
+    broken = take(bytes(data), "x.msg").broken
+    assert "damaged" in (broken.get("mail") or broken["office"])
