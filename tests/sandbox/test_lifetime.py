@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -192,6 +193,37 @@ async def test_a_run_that_waits_for_a_new_fork_server_can_be_cancelled(
         assert await messages is None
         assert time.monotonic() - began < 1
         assert run.exit.reason == "cancelled"
+
+
+async def test_a_signal_to_the_whole_group_leaves_the_ending_to_the_server(
+    sandbox: Sandbox, task: Callable[..., Task]
+) -> None:
+    """As a service manager sends it to all processes of a service."""
+    assert sandbox.pid is not None
+    async with sandbox.run(task("import time; time.sleep(0.3); value = 'in peace'")) as run:
+        async for message in run:
+            if isinstance(message, StepStarted):
+                for pid in (sandbox.pid, run.pid or 0):
+                    os.kill(pid, signal.SIGTERM)
+                    os.kill(pid, signal.SIGINT)
+        assert run.exit.reason == "ok"
+
+
+async def test_a_server_out_of_descriptors_says_so(
+    sandbox: Sandbox, task: Callable[..., Task]
+) -> None:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    waiting = task("value = 1")
+    opened = descriptors_of("self")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limit[1]))
+    try:
+        outcome = await take(sandbox.run(waiting))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    assert outcome.failed.code == "crashed"
+    assert "Too many open files" in outcome.exit.detail
+    assert descriptors_of("self") == opened
+    assert (await take(sandbox.run(waiting))).value == 1
 
 
 async def test_stopping_ends_what_runs(tmp_path: Path, task: Callable[..., Task]) -> None:

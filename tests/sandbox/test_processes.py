@@ -80,6 +80,8 @@ DANGEROUS = {
     "prctl PR_SET_PDEATHSIG": (157, (1, 0, 0, 0, 0)),
     "prctl PR_SET_DUMPABLE": (157, (4, 0, 0, 0, 0)),
     "ioctl TIOCSTI": (16, (0, 0x5412, 0)),
+    "ioctl FS_IOC_SETFLAGS": (16, (0, 0x40086602, 0)),
+    "inotify_add_watch": (254, (0, 0, 0)),
     "ioctl TIOCSTI with high bits": (16, (0, 0x100005412, 0)),
     "open_by_handle_at": (304, (0, 0, 0)),
     "socket with high bits": (41, (0x100000002, 1, 0)),

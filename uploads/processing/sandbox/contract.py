@@ -4,7 +4,8 @@ ended.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -39,6 +40,9 @@ class Caps:
     files: int = 10_000  # files and folders in the work folder
 
 
+Turn = Callable[[str], AbstractAsyncContextManager[None]]
+
+
 @dataclass(frozen=True)
 class Task:
     """One file to take apart.
@@ -58,6 +62,7 @@ class Task:
     caps: Caps = field(default_factory=Caps)
     network: bool = False  # whether processors that declare the network get it
     own: bool = True  # whether own processors take part in a plan
+    turn: Turn | None = None  # entered around each own processor, by its name
 
 
 @dataclass(frozen=True)

@@ -224,7 +224,9 @@ def main() -> NoReturn:
     if os.getppid() != told["server"]:
         sys.exit(1)  # it died before the line above
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # When a whole group is told to end, the server decides what becomes of its jobs.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     confinement.give_up_privileges()
     layers = confinement.prepare([Path(path) for path in told["readable"]], told["without"])
     preload()

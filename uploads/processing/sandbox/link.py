@@ -166,11 +166,12 @@ class Link:
             return
         if self._socket is not None:
             self._send(_Order(number, json.dumps({"do": "kill", "number": number}).encode()))
-            return
-        for order in [order for order in self._waiting if order.number == number]:
-            self._waiting.remove(order)
-            order.close()
-        self._listeners.pop(number).lost("it never began")
+        else:
+            for order in [order for order in self._waiting if order.number == number]:
+                self._waiting.remove(order)
+                order.close()
+        if not self.ready:  # it has not begun, and if it still should, it won't get far
+            self._listeners.pop(number).lost("it never began")
 
     def give_up(self) -> None:
         """The fork server hangs: end it, with all of its children. Another one is started."""

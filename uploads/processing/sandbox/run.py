@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -106,20 +107,32 @@ class Run:
         return self._ward.pid if self._ward is not None and self._ward.end is None else None
 
     async def _messages(self) -> AsyncIterator[Message]:
-        while self._course.remaining and not self._cancelled:
-            before = self._course.next_step
-            ward = self._begin(self._course.leg())
-            while (heard := await ward.next()) is not None:
-                message = await self._taken_over(heard) if isinstance(heard, _Done) else heard
-                yield message  # type: ignore[misc]  # `_hear` passes on nothing else
+        lost = False
+        while self._goes_on() and not lost:
+            leg = self._course.leg()
+            async with self._turn(leg):
+                if not self._goes_on():  # cancelled while it waited
+                    break
+                before = self._course.next_step
+                ward = self._begin(leg)
+                while (heard := await ward.next()) is not None:
+                    message = await self._taken_over(heard) if isinstance(heard, _Done) else heard
+                    yield message  # type: ignore[misc]  # `_hear` passes on nothing else
             end = ward.end or End("crashed", "")
             for message in self._judge(end, advanced=self._course.next_step != before):
                 yield message
-            if end.lost:
-                break
-            if self._course.remaining:
+            lost = end.lost
+            if self._course.remaining and not lost:
                 await self._removed(self._leg_folder())
         self._admit_being_cancelled()
+
+    def _turn(self, leg: Leg) -> AbstractAsyncContextManager[None]:
+        if self._task.turn is None or not leg.own or not leg.steps:
+            return nullcontext()
+        return self._task.turn(leg.steps[0])
+
+    def _goes_on(self) -> bool:
+        return self._course.remaining and not self._cancelled
 
     def _begin(self, leg: Leg) -> Ward:
         self._legs += 1

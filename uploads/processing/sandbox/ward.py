@@ -72,9 +72,7 @@ class Ward:
         self.end: End | None = None
 
     def start(self, order: Order, *, run_folder: Path) -> None:
-        """Ask for the child. `run_folder` is what is watched for its size. Raises OSError when out
-        of descriptors.
-        """
+        """Ask for the child. `run_folder` is what is watched for its size."""
         opened: list[int] = []
         try:
             opened.append(order.write())
@@ -84,8 +82,10 @@ class Ward:
             self._number = self._link.fork(
                 self, folder=run_folder, caps=order.caps, descriptors=tuple(opened)
             )
+        except OSError as error:  # out of descriptors
+            self.lost(f"no child could be started: {error}")
         except BaseException:
-            self._close()
+            self.lost("its order can't be written")
             raise
         finally:
             for descriptor in opened:
