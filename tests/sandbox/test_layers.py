@@ -1,11 +1,11 @@
 """What is missing is said, and what remains still holds."""
 
-import contextlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.sandbox.conftest import OWN, take
 from tests.sandbox.test_lifetime import gone_within
@@ -14,14 +14,22 @@ from uploads.processing.sandbox.confinement import LAYERS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+Lacking = Callable[..., Awaitable[Sandbox]]
 
-@contextlib.asynccontextmanager
-async def without(root: Path, *layers: str) -> AsyncIterator[Sandbox]:
-    sandbox = Sandbox(root, OWN, without=layers)
-    await sandbox.start()
-    try:
-        yield sandbox
-    finally:
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def lacking(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lacking]:
+    """Gives sandboxes without some layers, each started once."""
+    started: dict[tuple[str, ...], Sandbox] = {}
+
+    async def start(*layers: str) -> Sandbox:
+        if layers not in started:
+            started[layers] = Sandbox(tmp_path_factory.mktemp("work"), OWN, without=layers)
+            await started[layers].start()
+        return started[layers]
+
+    yield start
+    for sandbox in started.values():
         await sandbox.stop()
 
 
@@ -32,10 +40,10 @@ async def test_every_layer_is_there_and_has_been_tried(sandbox: Sandbox) -> None
 
 
 @pytest.mark.parametrize("layer", ["landlock", "seccomp", "rlimits"])
-async def test_a_missing_layer_is_said(tmp_path: Path, layer: str) -> None:
-    async with without(tmp_path, layer) as sandbox:
-        assert dict(sandbox.layers) == {name: name != layer for name in LAYERS}
-        assert not sandbox.complete
+async def test_a_missing_layer_is_said(lacking: Lacking, layer: str) -> None:
+    sandbox = await lacking(layer)
+    assert dict(sandbox.layers) == {name: name != layer for name in LAYERS}
+    assert not sandbox.complete
 
 
 async def test_no_other_layer_can_be_left_out(tmp_path: Path) -> None:
@@ -44,7 +52,7 @@ async def test_no_other_layer_can_be_left_out(tmp_path: Path) -> None:
 
 
 async def test_without_seccomp_files_processes_and_ports_stay_closed(
-    tmp_path: Path, task: Callable[..., Task]
+    lacking: Lacking, task: Callable[..., Task]
 ) -> None:
     program = f"""
         import os, socket, subprocess
@@ -59,15 +67,15 @@ async def test_without_seccomp_files_processes_and_ports_stay_closed(
             tried(lambda: socket.socket(socket.AF_UNIX).connect("\\0millrace")),
         ]
     """
-    async with without(tmp_path / "work", "seccomp") as sandbox:
-        value = (await take(sandbox.run(task(program)))).value
-        refused = 8 if sandbox.landlock_abi >= 6 else 4
+    sandbox = await lacking("seccomp")
+    value = (await take(sandbox.run(task(program)))).value
+    refused = 8 if sandbox.landlock_abi >= 6 else 4
     # nobody listens at that abstract address, so that it is either refused or not found
     assert value[:refused][:7] == ["PermissionError"] * min(refused, 7)
 
 
 async def test_without_seccomp_a_double_fork_is_swept_up(
-    tmp_path: Path, task: Callable[..., Task]
+    lacking: Lacking, task: Callable[..., Task]
 ) -> None:
     program = """
         import os, time
@@ -80,13 +88,12 @@ async def test_without_seccomp_a_double_fork_is_swept_up(
             os._exit(0)
         value = int(os.read(read, 99))
     """
-    async with without(tmp_path / "work", "seccomp") as sandbox:
-        pid = (await take(sandbox.run(task(program)))).value
-        assert gone_within(1, [pid])
+    pid = (await take((await lacking("seccomp")).run(task(program)))).value
+    assert gone_within(1, [pid])
 
 
 async def test_without_landlock_programs_sockets_and_cutting_short_stay_refused(
-    tmp_path: Path, task: Callable[..., Task]
+    lacking: Lacking, tmp_path: Path, task: Callable[..., Task]
 ) -> None:
     other = tmp_path / "other"
     other.write_text("somebody else's")
@@ -102,8 +109,7 @@ async def test_without_landlock_programs_sockets_and_cutting_short_stay_refused(
             tried(lambda: os.kill({os.getpid()}, 0)),
         ]
     """
-    async with without(tmp_path / "work", "landlock") as sandbox:
-        value = (await take(sandbox.run(task(program)))).value
+    value = (await take((await lacking("landlock")).run(task(program)))).value
     assert value == ["PermissionError"] * 7
     assert other.read_text() == "somebody else's"
 
@@ -123,18 +129,18 @@ async def test_without_landlock_programs_sockets_and_cutting_short_stay_refused(
     ],
 )
 async def test_links_are_no_artifacts_even_where_nothing_forbids_them(
-    tmp_path: Path, task: Callable[..., Task], program: str, says: str
+    lacking: Lacking, task: Callable[..., Task], program: str, says: str
 ) -> None:
-    async with without(tmp_path / "work", "landlock", "seccomp") as sandbox:
-        program = f"import os\npath = ctx.save('passwd', 'text/plain')\n{program}"
-        async with sandbox.run(task(program)) as run:
-            last = [message async for message in run][-1]
-            if isinstance(last, StepDone):  # it was seen not to be there
-                assert last.artifacts == ()
-            else:
-                assert isinstance(last, StepFailed)
-                assert says in last.message
-        assert not run.folder.exists()
+    sandbox = await lacking("landlock", "seccomp")
+    program = f"import os\npath = ctx.save('passwd', 'text/plain')\n{program}"
+    async with sandbox.run(task(program)) as run:
+        last = [message async for message in run][-1]
+        if isinstance(last, StepDone):  # it was seen not to be there
+            assert last.artifacts == ()
+        else:
+            assert isinstance(last, StepFailed)
+            assert says in last.message
+    assert not run.folder.exists()
 
 
 async def test_data_among_what_processors_may_read_is_refused() -> None:
