@@ -46,12 +46,17 @@ def words(name: str, *texts: str, path: str = "") -> str:
 
 def index(file: UploadedFile, found: str) -> None:
     """Let `file` be found by what `words` gave; replaces what was known of it. In a transaction."""
-    text = f"{_space_word(file.space_id)} {found}"
+    text = entry_words(file, found)
     key = entry_key(file.created_at, file.pk)
     while not _insert(key, file.pk, text):
         if SearchEntry.objects.filter(file=file.pk).update(words=text):
             return
         key += 1  # another file of the same microsecond has this one
+
+
+def entry_words(file: UploadedFile, found: str) -> str:
+    """What an entry holds: its words, and one for the file's space."""
+    return f"{_space_word(file.space_id)} {found}"
 
 
 def entry_key(created_at: datetime, file_id: UUID) -> int:
