@@ -129,8 +129,12 @@ async def append(
     *,
     before: Sequence[bytes] = (),
     checksum: Checksum | None = None,
-) -> None:
+    last: bool = False,
+) -> Upload:
     """Store a body behind what is there, and finish the upload when it is whole.
+
+    `last`: the body's end is the upload's, however long it was to be. Returns the upload, whose
+    size may be known now.
 
     Raises Disconnected or an ApiError when the body ended early; what came is kept, unless it had a
     checksum. Raises ChecksumMismatch, DigestMismatch, and TooLarge for a body that is longer than
@@ -148,10 +152,14 @@ async def append(
         if content.offset == upload.size and not content.removed():
             await finishing.finish(upload, claim)
         raise
+    if last and upload.size is None and not flow.overrun:
+        await database.write(rows.announce_size, upload, content.offset)
+        upload = replace(upload, size=content.offset)
     if content.offset == upload.size:
         await finishing.finish(upload, claim)
     if flow.overrun:
         raise TooLarge(f"More bytes came than the {most} that can be taken; the rest was dropped.")
+    return upload
 
 
 async def _checked(flow: Flow, body: Source, before: Sequence[bytes], checksum: Checksum) -> None:

@@ -1,7 +1,5 @@
 """Creates uploads: what a POST of tus (or of the draft) asks for, done."""
 
-from uuid import UUID
-
 from django.conf import settings
 
 from project import database
@@ -10,14 +8,13 @@ from uploads import storage
 from uploads.access import Access
 from uploads.errors import ApiError, TooLarge
 from uploads.processing.jobs import Arrival
-from uploads.receiving import arriving, finishing, locks, rows, tus
-from uploads.receiving.content import Content
-from uploads.receiving.rows import Upload
+from uploads.receiving import arriving, finishing, locks, rows
+from uploads.receiving.resuming import Standing, stands
 from uploads.receiving.tus import Creation
 
 
-async def create(who: Access, creation: Creation, body: Body) -> tuple[UUID, dict[str, str]]:
-    """Make an upload and take the bytes that came along: its id, and the answer's headers.
+async def create(who: Access, creation: Creation, body: Body, *, last: bool = False) -> Standing:
+    """Make an upload and take the bytes that came along; `last`: they are all.
 
     Raises as `jobs.create` and `arriving.append` do; where the upload exists all the same, the
     error's headers say where.
@@ -26,20 +23,21 @@ async def create(who: Access, creation: Creation, body: Body) -> tuple[UUID, dic
     _check_announced(creation, body)
     if creation.concat == "final":
         await _create_final(coming, creation)
-        return coming.id, {}
+        return Standing(coming.id, None, None)
     storage.check_room(creation.length or body.length or 0)
     blocks: list[bytes] = []
-    if (
-        creation.length is not None
-        and creation.length <= arriving.SMALL_BYTES
-        and not creation.concat
-    ):
+    if _may_be_small(creation):
         if creation.has_body and body.announced:
             blocks = await arriving.gather(body)
         if sum(map(len, blocks)) == creation.length and (body.ended or not creation.length):
             await arriving.take_small(coming, blocks, creation.checksum)
-            return coming.id, {"Upload-Offset": str(creation.length)}
-    return coming.id, await _create_and_go_on(coming, creation, body, blocks)
+            return Standing(coming.id, creation.length, creation.length)
+    return await _create_and_go_on(coming, creation, body, blocks, last=last)
+
+
+def _may_be_small(creation: Creation) -> bool:
+    length = creation.length
+    return length is not None and length <= arriving.SMALL_BYTES and not creation.concat
 
 
 def _check_announced(creation: Creation, body: Body) -> None:
@@ -48,8 +46,8 @@ def _check_announced(creation: Creation, body: Body) -> None:
 
 
 async def _create_and_go_on(
-    coming: Arrival, creation: Creation, body: Body, blocks: list[bytes]
-) -> dict[str, str]:
+    coming: Arrival, creation: Creation, body: Body, blocks: list[bytes], *, last: bool
+) -> Standing:
     async with locks.claim(coming.id, new=True) as claim:
         make = rows.create_partial if creation.concat == "partial" else rows.create
         try:
@@ -60,24 +58,13 @@ async def _create_and_go_on(
             raise
         if creation.has_body:
             try:
-                await arriving.append(
-                    upload, claim, body, before=blocks, checksum=creation.checksum
+                upload = await arriving.append(
+                    upload, claim, body, before=blocks, checksum=creation.checksum, last=last
                 )
             except ApiError as error:
                 error.headers["Location"] = f"/uploads/{upload.id}"
                 raise
-        headers = offset_headers(upload, claim.content)
-        if not creation.has_body:
-            del headers["Upload-Offset"]
-        return headers
-
-
-def offset_headers(upload: Upload, content: Content) -> dict[str, str]:
-    """Upload-Offset, and Upload-Expires while bytes are missing."""
-    headers = {"Upload-Offset": str(content.offset)}
-    if content.offset != upload.size:
-        headers |= tus.expires(rows.expiry(content.touched()))
-    return headers
+        return stands(upload, claim.content)
 
 
 async def _create_final(coming: Arrival, creation: Creation) -> None:

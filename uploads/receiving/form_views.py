@@ -25,10 +25,10 @@ from uploads.errors import (
 )
 from uploads.models import Role, UploadedFile
 from uploads.publishing.events import describe
-from uploads.receiving import metadata, plain
+from uploads.receiving import draft, draft_doors, metadata, plain
+from uploads.receiving.doors import StreamingView, body_of
 from uploads.receiving.forms import Form, Part
 from uploads.receiving.metadata import Metadata
-from uploads.receiving.tus_views import StreamingView, body_of
 
 TOKEN_FIELD = "csrfmiddlewaretoken"  # noqa: S105 - a field's name
 FILE_FIELD = "file"
@@ -74,7 +74,9 @@ class PlainDoor(StreamingView):
     """`PUT /upload/NAME`, as `curl -T` sends it."""
 
     async def put(self, request: HttpRequest, name: str) -> HttpResponse:
-        """Take the body as one file."""
+        """Take the body as one file, or begin a resumable upload where the draft asks for it."""
+        if draft.spoken("PUT", request.headers):
+            return await draft_doors.create(request, metadata.clean_name(name))
         who = access.here(request, Role.UPLOADER)
         body = body_of(request)
         about = Metadata(
