@@ -77,6 +77,12 @@ class BadRequest(ApiError):
     code, status = "bad_request", 400
 
 
+class InconsistentLength(ApiError):
+    """The request contradicts what is known of the upload's length."""
+
+    code, status = "inconsistent_length", 400
+
+
 class BadName(ApiError):
     """The file's name can't be used: 1 to 255 bytes of UTF-8 are needed."""
 
