@@ -1,6 +1,6 @@
 # The words of Millrace. Each sets up what it needs, once; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format audit docs bench lock clean development
+.PHONY: help run test check format audit docs screenshots bench lock clean development
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
@@ -30,6 +30,11 @@ format: development
 docs: development
 	@env -u PORT -u DATA_DIR SECRET_KEY=none $(BIN)/python scripts/reference.py
 	@$(BIN)/python scripts/docs.py
+
+## screenshots  take the pictures in docs/ anew, of a real server in a real browser
+screenshots: development
+	@scripts/install-system
+	@exec $(BIN)/python -m tests.pages.screenshots
 
 ## audit    ask for known vulnerabilities of the pinned packages (needs the network)
 audit: development

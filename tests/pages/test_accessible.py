@@ -13,6 +13,8 @@ from tests.support.server import Server
 pytestmark = pytest.mark.browser
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+SETTLED = """() => Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {})))
+    .then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))"""
 BROKEN = b"\x89PNG\r\n\x1a\nno more"
 
 
@@ -21,6 +23,7 @@ async def check(page: Page) -> None:
     for theme in ("light", "dark"):
         await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         await page.evaluate(AXE)
+        await page.evaluate(SETTLED)
         found: dict[str, Any] = await page.evaluate("(rules) => axe.run(document, rules)", RULES)
         said = [
             f"{theme} {page.url} {violation['id']}: {node['html'][:160]} {node['failureSummary']}"

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from uploads.models import IN_FLIGHT, Status
 
-OPEN_ROWS = 8  # a batch of more files than this starts folded
+OPEN_ROWS = 8  # a batch of more files than this is folded once it has ended
 
 STATUS_WORDS: dict[str, str | Promise] = {
     Status.RECEIVING: pgettext_lazy("status", "Receiving"),
@@ -152,6 +152,7 @@ class Group:
     status: str = "ended"
     alone: bool = False
     open: bool = True
+    peek: bool = False
 
 
 EMPTY_GROUP = Group("", "", "", ())
@@ -181,7 +182,8 @@ def _group(key: str, files: list[dict[str, Any]], active: bool, *, may_change: b
         rows=[row(file, may_change=may_change) for file in members[:OPEN_ROWS]],
         status="active" if active else "ended",
         alone=len(members) == 1,
-        open=len(members) <= OPEN_ROWS,
+        open=active or len(members) <= OPEN_ROWS,
+        peek=len(members) > OPEN_ROWS,
     )
 
 

@@ -5,7 +5,7 @@ import { createRow, patchRow } from "millrace/row";
 import { VirtualRows } from "millrace/virtual";
 import { bytes, dotted, gettext, left, ngettext, number } from "millrace/words";
 
-const OPEN_ROWS = 8; // a batch of more files than this starts folded (uploads/reading/rows.py)
+const OPEN_ROWS = 8; // a batch of more files than this is folded once it has ended (uploads/reading/rows.py)
 const SETTLE = 700; // ms between two sortings of a large batch
 
 /** The height of a row as the style sheet has it; looked up again when the window changes. */
@@ -48,7 +48,6 @@ export class Card {
       failed: find(".batch-bar .bar-failed"),
       actions: Object.fromEntries([...this.element.querySelectorAll(".batch-head [data-action]")].map((button) => [button.dataset.action, button])),
     };
-    this.open = group.size <= OPEN_ROWS;
     this.chosen = false; // whether somebody has folded or unfolded it
     this.head.fold.onclick = () => {
       this.chosen = true;
@@ -63,7 +62,8 @@ export class Card {
       this.rows.set(group.entries);
       return;
     }
-    if (!this.chosen) this.open = group.size <= OPEN_ROWS;
+    if (!this.chosen) this.open = group.size <= OPEN_ROWS || group.active;
+    this.body.classList.toggle("peek", group.size > OPEN_ROWS && !this.chosen);
     this.#showHead();
     setHidden(this.body, !this.open);
     const expanded = String(this.open);

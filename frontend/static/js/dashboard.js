@@ -12,11 +12,12 @@ import { Line, streamAddress } from "millrace/socket";
 import { Storage } from "millrace/storage";
 import { Store } from "millrace/store";
 import { Uploader } from "millrace/uploader";
-import { bytes, dotted, gettext, left, ngettext, number } from "millrace/words";
+import { bytes, decimal, dotted, gettext, left, ngettext, number } from "millrace/words";
 
 const ENDED_SHOWN = 12; // groups under "just ended"
 const ENDED_KEPT = 30; // groups in memory
 const ASK_AGAIN = 1500; // ms between two questions about one batch
+const SMALL_ON_AVERAGE = 100_000; // bytes; below it files a second say more than bytes a second
 const CLOCK = 20_000; // ms between two looks at "3 min ago"
 
 const groups = new Groups();
@@ -308,13 +309,15 @@ function sendingTitle(state, sum) {
 function sendingAbout(state, sum) {
   if (state === "safe") return dotted(bytes(sum.bytes), gettext("the server goes on by itself"));
   if (state === "stuck") return gettext("%(n)s received", { n: number(sum.sentFiles) });
-  const rest = sum.bytes - sum.sent;
-  return dotted(
-    gettext("%(done)s of %(total)s", { done: bytes(sum.sent), total: bytes(sum.bytes) }),
-    sum.files > 1 ? gettext("%(n)s received", { n: number(sum.sentFiles) }) : "",
-    state === "sending" && sum.speed > 1 ? `${bytes(sum.speed)}/s` : "",
-    state === "sending" && sum.speed > 1 ? left(rest / sum.speed) : "",
-  );
+  const parts = [gettext("%(done)s of %(total)s", { done: bytes(sum.sent), total: bytes(sum.bytes) })];
+  if (sum.files > 1) parts.push(gettext("%(n)s received", { n: number(sum.sentFiles) }));
+  if (state !== "sending") return dotted(...parts);
+  const small = sum.bytes / sum.files < SMALL_ON_AVERAGE;
+  if (small && sum.pace > 0.1) parts.push(gettext("%(n)s files/s", { n: decimal(Math.round(sum.pace * 10) / 10) }));
+  else if (sum.speed > 1) parts.push(`${bytes(sum.speed)}/s`);
+  const files = sum.files - sum.sentFiles - sum.refused;
+  const seconds = small ? files / sum.pace : (sum.bytes - sum.sent) / sum.speed;
+  return dotted(...parts, left(seconds));
 }
 
 // -- what people do -------------------------------------------------------------------------------------------------------------

@@ -66,8 +66,8 @@ export class Uploader {
     this.parallel = FIRST_PARALLEL;
     this.calm = 0;
     this.stopped = false;
-    this.sum = { files: 0, bytes: 0, sent: 0, sentFiles: 0, refused: 0, paused: 0, speed: 0 };
-    this.lastSample = { at: 0, sent: 0 };
+    this.sum = { files: 0, bytes: 0, sent: 0, sentFiles: 0, refused: 0, paused: 0, speed: 0, pace: 0 };
+    this.lastSample = { at: 0, sent: 0, files: 0 };
     this.timer = 0;
     addEventListener("online", () => this.#wake());
     addEventListener("beforeunload", (event) => {
@@ -317,23 +317,25 @@ export class Uploader {
 
   #watchSpeed() {
     if (this.ticking || !this.active.size) return;
-    this.lastSample = { at: performance.now(), sent: this.sum.sent };
+    this.lastSample = { at: performance.now(), sent: this.sum.sent, files: this.sum.sentFiles };
     this.ticking = setInterval(() => {
       const now = performance.now();
       const speed = ((this.sum.sent - this.lastSample.sent) * 1000) / (now - this.lastSample.at);
       this.sum.speed = this.sum.speed ? this.sum.speed * 0.7 + speed * 0.3 : speed;
-      this.lastSample = { at: now, sent: this.sum.sent };
+      const pace = ((this.sum.sentFiles - this.lastSample.files) * 1000) / (now - this.lastSample.at);
+      this.sum.pace = this.sum.pace ? this.sum.pace * 0.8 + pace * 0.2 : pace;
+      this.lastSample = { at: now, sent: this.sum.sent, files: this.sum.sentFiles };
       if (!this.active.size) {
         clearInterval(this.ticking);
         this.ticking = 0;
-        this.sum.speed = 0;
+        this.sum.speed = this.sum.pace = 0;
       }
       this.totals();
     }, SAMPLE);
   }
 
   #forgetSums() {
-    this.sum = { files: 0, bytes: 0, sent: 0, sentFiles: 0, refused: 0, paused: 0, speed: 0 };
+    this.sum = { files: 0, bytes: 0, sent: 0, sentFiles: 0, refused: 0, paused: 0, speed: 0, pace: 0 };
     for (const item of [...this.items.values()]) {
       if (item.state !== "refused") continue;
       this.sum.files += 1;
