@@ -100,6 +100,17 @@ def words(name: str, default: str, meaning: str) -> list[str]:
     return text(name, default, meaning).replace(",", " ").split()
 
 
+def limits(name: str, default: str, meaning: str) -> dict[str, int]:
+    """`WORD=NUMBER` pairs, separated by commas or spaces; each number at least 1."""
+    found = {}
+    for pair in words(name, default, meaning):
+        word, _, number = pair.partition("=")
+        if not number.isdecimal() or not int(number):
+            raise BadValue(f"{name}: {pair!r} is not like name=2")
+        found[word] = int(number)
+    return found
+
+
 def path(name: str, default: str, meaning: str) -> Path:
     """A path, made absolute from the working folder."""
     return Path(text(name, default, meaning)).expanduser().absolute()

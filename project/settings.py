@@ -139,6 +139,17 @@ CONCURRENCY = env.integer("CONCURRENCY", 0, "Files processed at once; 0 for the 
 LEASE_SECONDS = env.number(
     "LEASE_SECONDS", 30, "A worker silent for this long loses its job to another.", least=3
 )
+PROCESSOR_CONCURRENCY = env.limits(
+    "PROCESSOR_CONCURRENCY",
+    "",
+    "Most jobs that are in a processor of your own at once, on all machines: «ocr=2 translate=1».",
+)
+RETRY_SECONDS = env.number(
+    "RETRY_SECONDS",
+    5,
+    "Pause before a job that crashed, or whose outside service was away, is tried again; four "
+    "times as long after each further try.",
+)
 GRACE_SECONDS = env.number(
     "GRACE_SECONDS", 10, "Time that a stopping worker's jobs have before they are given back."
 )

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
 
@@ -296,6 +296,41 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.file_id} #{self.attempt}"
+
+
+class Pause(models.Model):
+    """No new jobs are begun: in a space, or anywhere where none is named. What runs goes on."""
+
+    space = models.OneToOneField(Space, models.CASCADE, null=True, blank=True)
+    by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+    since = models.DateTimeField(default=timezone.now)
+    until = models.DateTimeField(null=True, blank=True)  # until somebody resumes where null
+
+    class Meta:
+        constraints = [
+            # SQL takes nulls for different; there is one pause for everything all the same
+            models.UniqueConstraint(Coalesce("space", 0), name="one_pause_for_each")
+        ]
+
+    def __str__(self) -> str:
+        return f"pause of {self.space or 'everything'}"
+
+
+class Turn(models.Model):
+    """A job's right to run a processor of which only so many may run at once, on all machines."""
+
+    processor = models.CharField(max_length=60)
+    file = models.ForeignKey(UploadedFile, models.CASCADE)
+    attempt = models.IntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["processor", "file"], name="one_turn_at_a_time")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.processor} of {self.file_id} #{self.attempt}"
 
 
 class Step(models.Model):

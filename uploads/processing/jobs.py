@@ -7,6 +7,7 @@ fenced by the attempt that it claimed: a late or doubled message finds no row to
 `LostLease` says so.
 """
 
+import random
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,9 @@ from uploads.publishing import log as stream
 from uploads.statements import Plus, insert, update
 
 THUMBNAIL = "thumbnail.webp"
+PATIENCE_SECONDS = 3600  # the longest pause before another try
+
+_dice = random.Random()  # noqa: S311 - it spreads, and keeps no secret
 
 
 class LostLease(Exception):
@@ -238,6 +242,7 @@ class Claimed:
     sha256: str | None
     path: str = ""
     waited_seconds: float = 0.0
+    tries: int = 1  # this one included
 
 
 @dataclass
@@ -301,6 +306,7 @@ def _start(file_id: uuid.UUID, worker: str, now: datetime) -> Claimed:
         sha256=file.sha256,
         path=file.path,
         waited_seconds=(now - started.queued_at).total_seconds(),
+        tries=started.tries,
     )
 
 
@@ -343,6 +349,29 @@ def finish(
         _forget_old_attempts(claimed.file_id, claimed.attempt)
 
 
+def postpone(
+    claimed: Claimed, steps: Sequence[StepRecord], error: dict[str, Any], words: str = ""
+) -> datetime | None:
+    """processing → queued, for what failed in a way that may pass: tried again after a while, until
+    it was tried often enough; then as `finish`. Returns when, None where it has failed. Raises
+    LostLease.
+    """
+    if claimed.tries >= settings.JOB_ATTEMPTS:
+        finish(claimed, steps, error, words)
+        return None
+    at = timezone.now() + timedelta(seconds=_patience(claimed.tries))
+    _release(claimed, Job.State.QUEUED, run_after=at)
+    _keep(claimed, steps)
+    _requeued(claimed.file_id, at=at, **_drawn(claimed, steps))
+    return at
+
+
+def _patience(tries: int) -> float:
+    """Seconds, four times as many after each try; a little apart, or all come back at once."""
+    seconds: float = min(settings.RETRY_SECONDS * 4 ** (tries - 1), PATIENCE_SECONDS)
+    return seconds * _dice.uniform(0.8, 1.2)
+
+
 def give_back(claimed: Claimed) -> None:
     """processing → queued without counting the try: the worker stops. Raises LostLease."""
     _release(claimed, Job.State.QUEUED, tries=Plus(-1))
@@ -377,6 +406,12 @@ def _sweep(jobs: Any) -> int:
             message = f"The worker died {job.tries} times while it processed this file."
             _end(job.pk, {"code": "worker_lost", "message": message, "step": step})
     return len(lost)
+
+
+def stands(claimed: Claimed) -> bool:
+    """Whether the file has ended with this very attempt, so that what it saved must stay."""
+    ended = UploadedFile.objects.filter(status__in=(Status.PROCESSED, Status.FAILED))
+    return ended.filter(pk=claimed.file_id, attempt=claimed.attempt).exists()
 
 
 def _release(claimed: Claimed, state: str, **changes: Any) -> None:
@@ -437,10 +472,10 @@ def _end(file_id: uuid.UUID, error: dict[str, Any] | None, **drawn: Any) -> Uplo
     return file
 
 
-def _requeued(file_id: uuid.UUID) -> None:
-    file = _move(file_id, Status.PROCESSING, status=Status.QUEUED, step=None)
+def _requeued(file_id: uuid.UUID, *, at: datetime | None = None, **drawn: Any) -> None:
+    file = _move(file_id, Status.PROCESSING, status=Status.QUEUED, step=None, **drawn)
     stream.updated(file, Status.PROCESSING)
-    nudges.waiting(file_id)
+    nudges.waiting(file_id, at=at)
 
 
 def _enqueue(file: UploadedFile, now: datetime) -> None:

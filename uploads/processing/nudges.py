@@ -16,6 +16,8 @@ from django.db import transaction
 
 from uploads.publishing import doorbell
 
+ENOUGH = 16  # a nudge makes a worker claim until nothing is left; so many wake as many workers
+
 
 def waiting(file_id: UUID, *, at: datetime | None = None) -> None:
     """A file's job was queued; it is due now, or at a time."""

@@ -16,11 +16,12 @@ from django.utils import timezone
 
 from project import database
 from uploads.models import Event, Space
-from uploads.processing import jobs
+from uploads.processing import jobs, queue
 from uploads.publishing import log as stream
 
 log = structlog.get_logger(__name__)
 
+PAUSES_SECONDS = 5
 PRUNE_SECONDS = 60
 SESSIONS_SECONDS = 600
 
@@ -39,6 +40,11 @@ async def sweep() -> int:
     return await database.write(jobs.sweep)
 
 
+async def end_pauses() -> int:
+    """Go on with what a pause held whose time is over."""
+    return await database.write(queue.end_pauses)
+
+
 async def prune() -> int:
     """Drop old events, space by space so that no lock is held for long."""
     return sum(
@@ -55,6 +61,7 @@ def chores() -> list[Chore]:
     """All of them."""
     return [
         Chore("sweep", settings.LEASE_SECONDS / 3, sweep),
+        Chore("pauses", PAUSES_SECONDS, end_pauses),
         Chore("prune", PRUNE_SECONDS, prune),
         Chore("sessions", SESSIONS_SECONDS, forget_sessions),
     ]

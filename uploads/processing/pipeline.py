@@ -6,17 +6,19 @@ ones ride along with the next write.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from project import database
 from uploads import metrics, storage
 from uploads.models import Step
-from uploads.processing import jobs
+from uploads.processing import jobs, turns
 from uploads.processing.rates import Rates
 from uploads.processing.sandbox import (
     Caps,
@@ -35,6 +37,9 @@ from uploads.publishing import doorbell, search
 log = structlog.get_logger(__name__)
 
 SHORT_SECONDS = 0.1
+TURN_SECONDS = 0.5  # between two looks whether it is this job's turn
+AWAY_SECONDS = 300  # that finished work waits for a database that is away
+OUTSIDE = {"processor_error", "time_cap"}  # what a service that is away looks like
 PROGRESS_SECONDS = 0.1  # between two measures of one file
 
 _rates = Rates()
@@ -43,11 +48,17 @@ _rates = Rates()
 class Pipeline:
     """One job under way."""
 
-    def __init__(self, claimed: jobs.Claimed, sandbox: Sandbox) -> None:
+    def __init__(
+        self, claimed: jobs.Claimed, sandbox: Sandbox, on_waiting: Callable[[], object] = bool
+    ) -> None:
+        """`on_waiting` is called when it waits for its turn, and needs no slot meanwhile."""
         self.claimed = claimed
         self.sandbox = sandbox
-        self.taken_away = False
+        self.waiting = False
         self.error: dict[str, Any] | None = None
+        self._on_waiting = on_waiting
+        self._taken_away = asyncio.Event()
+        self._may_pass = True  # whatever failed
         self.steps: dict[str, jobs.StepRecord] = {}
         self.kind: str | None = None
         self._run: Run | None = None
@@ -55,14 +66,21 @@ class Pipeline:
         self._unwritten: dict[str, jobs.StepRecord] = {}
         self._writes: set[asyncio.Task[None]] = set()
 
+    @property
+    def taken_away(self) -> bool:
+        """Whether the job is no longer ours."""
+        return self._taken_away.is_set()
+
     def take_away(self) -> None:
         """The job is no longer ours: stop at once."""
-        self.taken_away = True
+        self._taken_away.set()
         if self._run is not None:
             self._run.cancel()
 
     async def discard(self) -> None:
-        """Remove what this attempt saved."""
+        """Remove what this attempt saved, unless it is the result after all."""
+        if await database.read(jobs.stands, self.claimed):
+            return
         await asyncio.to_thread(storage.remove_attempt, self.claimed.file_id, self.claimed.attempt)
 
     async def run(self) -> None:
@@ -75,10 +93,26 @@ class Pipeline:
             if step.status == Step.State.WAITING:
                 step.status = Step.State.SKIPPED
                 self._unwritten[step.name] = step
-        steps = list(self._unwritten.values())
         words = await asyncio.to_thread(self._words)
-        await asyncio.shield(database.write(jobs.finish, self.claimed, steps, self.error, words))
-        metrics.job_ended("processed" if self.error is None else "failed")
+        metrics.job_ended(await self._ended(list(self._unwritten.values()), words))
+
+    async def _ended(self, steps: Sequence[jobs.StepRecord], words: str) -> str:
+        """Write the end down, whenever the database is there; how it ended."""
+        deadline = time.monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                return await asyncio.shield(database.write(self._end_job, steps, words))
+            except (OperationalError, InterfaceError):
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(1)
+
+    def _end_job(self, steps: Sequence[jobs.StepRecord], words: str) -> str:
+        if self.error is None or not self._may_pass:
+            jobs.finish(self.claimed, steps, self.error, words)
+            return "processed" if self.error is None else "failed"
+        again = jobs.postpone(self.claimed, steps, self.error, words)
+        return "failed" if again is None else "postponed"
 
     async def _take_apart(self) -> None:
         task = Task(
@@ -92,6 +126,7 @@ class Pipeline:
                 disk=settings.STEP_DISK_BYTES,
             ),
             network=True,
+            turn=self._turn,
         )
         async with self.sandbox.run(task) as run:
             self._run = run
@@ -102,6 +137,33 @@ class Pipeline:
                     await self._take(message)
             finally:
                 self._run = None
+
+    @asynccontextmanager
+    async def _turn(self, processor: str) -> AsyncIterator[None]:
+        """Wait until this job may run a processor of which only so many run at once."""
+        most = settings.PROCESSOR_CONCURRENCY.get(processor)
+        if most is None:
+            yield
+            return
+        await self._wait_for_turn(processor, most)
+        try:
+            yield
+        finally:
+            if not self.taken_away:  # then the attempt is over, and its turn with it
+                await asyncio.shield(database.write(turns.leave, processor, self.claimed))
+
+    async def _wait_for_turn(self, processor: str, most: int) -> None:
+        while not self.taken_away and not await database.write(
+            turns.take, processor, most, self.claimed
+        ):
+            self.waiting = True
+            self._on_waiting()
+            try:
+                async with asyncio.timeout(TURN_SECONDS):
+                    await self._taken_away.wait()
+            except TimeoutError:
+                pass
+        self.waiting = False
 
     # -- messages ----------------------------------------------------------------------------------
 
@@ -123,7 +185,14 @@ class Pipeline:
                 failure = {"code": message.code, "message": message.message}
                 self._end(message.step, Step.State.FAILED, message.duration_ms, error=failure)
                 self.error = self.error or {**failure, "step": message.step}
+                self._may_pass = self._may_pass and self._passes(message)
                 log.info("step failed", step=message.step, code=message.code, detail=message.detail)
+
+    def _passes(self, failure: StepFailed) -> bool:
+        """Whether trying again may help: a crash, or an outside service that was not there."""
+        processor = self.sandbox.processors.get(failure.step)
+        outside = processor is not None and processor.network
+        return failure.code == "crashed" or (outside and failure.code in OUTSIDE)
 
     def _record_of(self, name: str, version: int = 1) -> jobs.StepRecord:
         if name not in self.steps:

@@ -1,9 +1,10 @@
-"""What is to be done next, and whether: the only module that knows the queue's order.
+"""What is to be done next, and whether: the only module that knows the queue's order and pauses.
 
 Spaces take turns, the one with the least running first, so that one's ten thousand files do not
 starve another's one. Within a space the higher priority comes first, then the older. A space whose
 queue is paused is passed over; what runs there goes on. The same statements serve SQLite and
-Postgres, where workers pass by what another is just taking.
+Postgres, where workers pass by what another is just taking. All functions are plain, to be called
+inside a transaction (`database.write`) or by `database.read`.
 """
 
 import heapq
@@ -13,8 +14,11 @@ from datetime import datetime
 
 from django.db import connection
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
-from uploads.models import Job
+from uploads.errors import NotFound
+from uploads.models import Job, Pause
+from uploads.processing import nudges
 
 # Spaces with something due: from one to the next by the index of what waits, however many files
 # and spaces there are.
@@ -31,6 +35,9 @@ _WAITING = """
     WHERE EXISTS (SELECT 1 FROM uploads_job job
                   WHERE job.space_id = space.id AND job.state = 'queued'
                   AND (job.run_after IS NULL OR job.run_after <= %s))
+    AND NOT EXISTS (SELECT 1 FROM uploads_pause pause
+                    WHERE (pause.space_id IS NULL OR pause.space_id = space.id)
+                    AND (pause.until IS NULL OR pause.until > %s))
     ORDER BY space.processing, space.id
     LIMIT %s
 """
@@ -57,7 +64,8 @@ def take(limit: int, now: datetime) -> list[uuid.UUID]:
 def _waiting(limit: int, now: datetime) -> dict[int, int]:
     """How much runs in each space that waits, the first `limit` of them."""
     with connection.cursor() as cursor:
-        cursor.execute(_WAITING, [connection.ops.adapt_datetimefield_value(now), limit])
+        moment = connection.ops.adapt_datetimefield_value(now)
+        cursor.execute(_WAITING, [moment, moment, limit])
         return dict(cursor.fetchall())
 
 
@@ -77,3 +85,69 @@ def _due(space_id: int, now: datetime) -> QuerySet[Job]:
     queued = Job.objects.filter(space=space_id, state=Job.State.QUEUED)
     due = queued.filter(Q(run_after=None) | Q(run_after__lte=now))
     return due.select_for_update(skip_locked=True).order_by("-priority", "queued_at")
+
+
+# -- what people say -------------------------------------------------------------------------------
+
+
+def place(file_id: uuid.UUID) -> int | None:
+    """How many of its space's queued jobs come before this one; None when it is not queued."""
+    job = Job.objects.filter(pk=file_id, state=Job.State.QUEUED).first()
+    if job is None:
+        return None
+    higher = Q(priority__gt=job.priority)
+    older = Q(priority=job.priority, queued_at__lt=job.queued_at)
+    return Job.objects.filter(higher | older, space=job.space_id, state=Job.State.QUEUED).count()
+
+
+def prioritise(file_id: uuid.UUID, priority: int) -> None:
+    """Higher comes first within its space; it holds for later attempts too. Raises NotFound."""
+    if not Job.objects.filter(pk=file_id).update(priority=priority):
+        raise NotFound
+
+
+def pause(
+    space_id: int | None, *, by: int | None = None, reason: str = "", until: datetime | None = None
+) -> Pause:
+    """Begin no new jobs: in a space, or anywhere where None; until then, or until it is resumed. A
+    pause that is there already is replaced.
+    """
+    Pause.objects.filter(_of(space_id)).delete()
+    return Pause.objects.create(space_id=space_id, by_id=by, reason=reason[:500], until=until)
+
+
+def resume(space_id: int | None) -> bool:
+    """End the pause of a space, or of everything; False when there was none."""
+    gone, _ = Pause.objects.filter(_of(space_id)).delete()
+    _wake(space_id)
+    return bool(gone)
+
+
+def _of(space_id: int | None) -> Q:
+    return Q(space__isnull=True) if space_id is None else Q(space=space_id)
+
+
+def pauses(space_id: int | None = None) -> list[Pause]:
+    """The pauses that hold now: of one space, that of everything included, or all there are."""
+    now = timezone.now()
+    found = Pause.objects.filter(Q(until=None) | Q(until__gt=now)).select_related("space", "by")
+    if space_id is not None:
+        found = found.filter(Q(space=None) | Q(space=space_id))
+    return list(found.order_by("since"))
+
+
+def end_pauses() -> int:
+    """Forget the pauses whose time is over, and go on with what waited; how many."""
+    over = list(Pause.objects.filter(until__lte=timezone.now()).values_list("pk", "space"))
+    for pk, space_id in over:
+        Pause.objects.filter(pk=pk).delete()
+        _wake(space_id)
+    return len(over)
+
+
+def _wake(space_id: int | None) -> None:
+    queued = Job.objects.filter(state=Job.State.QUEUED)
+    if space_id is not None:
+        queued = queued.filter(space=space_id)
+    for file_id in queued.values_list("pk", flat=True)[: nudges.ENOUGH]:
+        nudges.waiting(file_id)

@@ -16,12 +16,12 @@ from django.db import connection
 from django.utils import timezone
 
 from uploads.models import Job
+from uploads.processing.nudges import ENOUGH
 
 logging.getLogger("procrastinate").setLevel(logging.WARNING)  # it tells of every nudge
 
 TASK = "nudge"
 QUEUE = "nudges"
-ENOUGH = 16  # one nudge makes a worker claim until nothing is left; these wake as many workers
 
 # procrastinate's own function, called without the round trips and the error of its `defer` where
 # the nudge is there already (an error would undo the whole transaction)
