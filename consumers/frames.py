@@ -48,9 +48,10 @@ class Frame:
     from, if it is one.
     """
 
-    __slots__ = ("_sse", "_websocket", "cursor", "size", "text")
+    __slots__ = ("_sse", "_websocket", "cursor", "kind", "size", "text")
 
-    def __init__(self, text: str, cursor: str | None = None) -> None:
+    def __init__(self, kind: str, text: str, cursor: str | None = None) -> None:
+        self.kind = kind
         self.text = text
         self.cursor = cursor
         self.size = len(text)
@@ -74,7 +75,7 @@ class Frame:
         return self._sse
 
 
-READY = Frame('{"type":"ready"}')
+READY = Frame("ready", '{"type":"ready"}')
 
 
 def dumps(value: Any) -> str:
@@ -109,7 +110,9 @@ def _events(epoch: str, seq: int, entries: list[Entry], counts: str) -> Frame:
     cursor = cursor_of(epoch, seq)
     payloads = ",".join([one.payload for one in entries])
     return Frame(
-        f'{{"type":"events","cursor":"{cursor}","events":[{payloads}],"counts":{counts}}}', cursor
+        "events",
+        f'{{"type":"events","cursor":"{cursor}","events":[{payloads}],"counts":{counts}}}',
+        cursor,
     )
 
 
@@ -121,6 +124,7 @@ def snapshot(cursor: str, files: Iterable[str], counts: str, reason: str) -> lis
     parts = list(_parts((file, len(file.encode())) for file in files)) or [[]]
     return [
         Frame(
+            "snapshot",
             f'{{"type":"snapshot","cursor":"{cursor}","files":[{",".join(part)}],"counts":{counts},'
             f'"reason":"{reason}","last":{"true" if number == len(parts) else "false"}}}',
             cursor if number == len(parts) else None,
@@ -131,13 +135,13 @@ def snapshot(cursor: str, files: Iterable[str], counts: str, reason: str) -> lis
 
 def progress(measures: list[str]) -> Frame:
     """A frame of measures that are JSON already."""
-    return Frame(f'{{"type":"progress","files":[{",".join(measures)}]}}')
+    return Frame("progress", f'{{"type":"progress","files":[{",".join(measures)}]}}')
 
 
 def position(epoch: str, seq: int) -> Frame:
     """Where the stream stands."""
     cursor = cursor_of(epoch, seq)
-    return Frame(f'{{"type":"position","cursor":"{cursor}"}}', cursor)
+    return Frame("position", f'{{"type":"position","cursor":"{cursor}"}}', cursor)
 
 
 def _parts(pieces: Iterable[tuple[T, int]]) -> Iterator[list[T]]:

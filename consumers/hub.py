@@ -197,13 +197,16 @@ class Hub:
         for task in self._running:
             task.cancel()
 
-    def facts(self) -> dict[str, int | bool]:
+    def ailing(self) -> str:
+        """Why it can't serve subscribers, "" while it can."""
+        return "The server is stopping." if self.leaving else ""
+
+    def facts(self) -> dict[str, int]:
         """What it does, in numbers."""
         return {
             "subscribers": self.subscribers,
             "streams": len(self.streams),
             "measured_files": len(self.measures),
-            "delivery_degraded": not doorbell.healthy(),
         }
 
 
@@ -215,11 +218,6 @@ def current() -> Hub:
     if _hub is None:
         raise RuntimeError("the hub is not running")
     return _hub
-
-
-def running() -> bool:
-    """Whether there is a hub (for /readyz)."""
-    return _hub is not None and not _hub.leaving
 
 
 @asynccontextmanager
@@ -234,6 +232,7 @@ async def service() -> AsyncIterator[Hub]:
             doorbell.subscribe("progress", hub.hear_progress),
             doorbell.subscribe("revoke", hub.revoke),
             stopping.subscribe(hub.farewell),
+            health.watch("hub", hub.ailing),
             health.tell("hub", hub.facts),
         ]
         try:

@@ -19,6 +19,7 @@ from django.conf import settings
 
 from consumers.frames import MOST_ITEMS, Frame, progress
 from consumers.measures import Measures
+from uploads import metrics
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
@@ -145,6 +146,8 @@ class Outbox:
         """Drop what waits and say goodbye, as soon as the socket takes it."""
         if self.ending:
             return
+        if code == Close.TOO_SLOW:
+            metrics.SLOW.inc()
         self._closing = code
         self._owed = _NOTHING
         self.bytes = 0
@@ -165,6 +168,7 @@ class Outbox:
         try:
             async with asyncio.timeout(STALL_SECONDS):
                 await self._send(getattr(frame, self.kind))
+            metrics.FRAMES.labels(frame.kind).inc()
         except TimeoutError:
             self.close(Close.TOO_SLOW)
             raise Closed from None

@@ -21,7 +21,7 @@ from consumers.doors import headers_of
 from consumers.frames import Audience
 from consumers.joining import join
 from consumers.outbox import Closed, Outbox, Send
-from uploads import access
+from uploads import access, metrics
 from uploads.access import Access
 from uploads.errors import (
     ApiError,
@@ -144,9 +144,11 @@ async def _follow(wish: _Wish, here: Access, answer: _Answer, receive: Any) -> N
         mine.admit(box, here)
         live = await mine.open(here.space_id)
         try:
+            metrics.SOCKETS.labels("sse").inc()
             await answer.begin()
             await _until_left(join(live, box, wish.audience, wish.after), box, answer, receive)
         finally:
+            metrics.SOCKETS.labels("sse").dec()
             live.detach(box, wish.audience)
             mine.leave(live)
     except hub.Full:

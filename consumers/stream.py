@@ -10,8 +10,10 @@ the loop.
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import structlog
 from django.db import InterfaceError, OperationalError
 
@@ -21,6 +23,7 @@ from consumers.measures import Measures
 from consumers.outbox import PROGRESS_SECONDS, Close, Outbox
 from consumers.ring import Ring
 from project import database
+from uploads import metrics
 from uploads.errors import CursorGone
 from uploads.models import Space
 from uploads.publishing import log as record
@@ -252,6 +255,8 @@ class Stream:
             plan += [(frame, boxes) for frame in self._frames(audience, entries)]
         self._arrive()
         await self._offer(plan)
+        if plan:
+            metrics.LAG.observe(_seconds_since(entries[-1]))
 
     def _frames(self, audience: Audience, entries: list[Entry]) -> list[Frame]:
         if audience != EVERYTHING:
@@ -267,6 +272,7 @@ class Stream:
         """Frames to outboxes; who joins from here on is not meant."""
         served = 0
         for frame, boxes in [(frame, tuple(boxes)) for frame, boxes in plan]:
+            metrics.FRAMES.labels(frame.kind).inc(len(boxes))
             for box in boxes:
                 box.offer(frame)
                 served += 1
@@ -293,6 +299,7 @@ class Stream:
             if not texts:
                 continue
             frame = frames.progress(texts)
+            metrics.FRAMES.labels(frame.kind).inc(len(boxes))
             for box in boxes:
                 box.offer_progress(frame, files)
                 served += 1
@@ -331,3 +338,8 @@ class Stream:
             for box in boxes:
                 box.close(code)
         self._arrive()
+
+
+def _seconds_since(entry: Entry) -> float:
+    at = datetime.fromisoformat(orjson.loads(entry.payload)["at"])
+    return max(0.0, (datetime.now(UTC) - at).total_seconds())

@@ -23,7 +23,7 @@ from consumers.frames import Audience
 from consumers.joining import join
 from consumers.outbox import Close, Closed, Outbox
 from consumers.stream import Stream
-from uploads import access
+from uploads import access, metrics
 from uploads.access import Access, Who
 from uploads.errors import Forbidden, NotFound, NotSignedIn
 from uploads.publishing.events import Hello
@@ -58,6 +58,7 @@ class EventsConsumer(AsyncConsumer):
         self.deadline: asyncio.TimerHandle | None = None
         self.allowance = float(MESSAGES_AT_ONCE)
         self.heard_at = monotonic()
+        metrics.SOCKETS.labels("websocket").inc()
         try:
             while True:
                 await self.dispatch(await receive())
@@ -67,6 +68,7 @@ class EventsConsumer(AsyncConsumer):
             if not self.box.closed:  # else the outbox has given the client up
                 raise
         finally:
+            metrics.SOCKETS.labels("websocket").dec()
             self._leave()
 
     async def dispatch(self, message: Any) -> None:
