@@ -23,6 +23,8 @@ BUILTIN = (
     "database",
     "archive",
     "pdf",
+    "audio",
+    "video",
     "office",
     "mail",
     "data",
