@@ -5,9 +5,11 @@ profile of each column.
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 import random
 
+import polars as pl
 import pytest
 
 from uploads.processors import records
@@ -224,3 +226,27 @@ def test_progress_counts_the_bytes(take):
 def test_a_tsv_with_commas_is_cut_at_tabs():
     found = sniff("a\tb\n1,2,3\t4,5,6\n", whole=True, tabs=True)
     assert (found.delimiter, found.names) == ("\t", ("a", "b"))
+
+
+def test_a_parquet_copy_has_the_same_rows_with_their_types(take):
+    taken = take(PEOPLE, "x.csv")
+    assert taken["parquet-copy"]["rows"] == 4
+    copy = pl.read_parquet(io.BytesIO(taken.artifact("parquet-copy", "table.parquet")))
+    assert copy.columns == ["name", "born", "height", "active", "joined", "note"]
+    assert copy.row(0) == ("Ada", 1815, 1.65, True, datetime.date(2024, 1, 2), "first")
+    assert copy["note"].to_list()[3] == "two\nlines"
+    assert taken.reports["parquet-copy"][-1] == (4, 4, "rows")
+
+
+def test_a_copy_keeps_values_that_do_not_fit_their_column(take):
+    content = "n,m\n" + "".join(f"{n},{n}\n" for n in range(99)) + "many,5\n"
+    taken = take(content, "x.csv")
+    copy = pl.read_parquet(io.BytesIO(taken.artifact("parquet-copy", "table.parquet")))
+    assert copy["n"].to_list()[-1] == "many"
+    assert copy.schema["m"] == pl.Int64
+
+
+def test_no_copy_is_made_of_nothing_or_of_too_many_columns(take):
+    assert "skipped" in take("a,b\n", "x.csv")["parquet-copy"]
+    wide = ",".join(f"c{n}" for n in range(300)) + "\n" + ",".join("1" * 300) + "\n"
+    assert "skipped" in take(wide, "x.csv")["parquet-copy"]

@@ -17,6 +17,7 @@ BUILTIN = (
     "checksum",
     "image",
     "table",
+    "parquet_copy",
     "workbook",
     "columnar",
     "json_lines",

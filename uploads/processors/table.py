@@ -30,15 +30,7 @@ def table(ctx: Context) -> dict[str, Any]:
     A table is {name, rows, width, columns [profile], head [[cell]], errors [{line, problem}],
     errors_total, blank_lines}; a column that isn't shown is still counted in `width`.
     """
-    coding = encoding.detect(ctx.path)
-    with ctx.path.open("rb") as file:
-        file.seek(coding.mark)
-        sample = file.read(SNIFFED)
-    form = dialect.sniff(
-        sample.decode(coding.name, "replace"),
-        whole=len(sample) < SNIFFED,
-        tabs=ctx.media_type == "text/tab-separated-values",
-    )
+    coding, form = opened(ctx)
     reader = Reader(ctx.path, coding, form)
     profile = Profile(form.names)
     for chunk in reader.chunks():
@@ -63,6 +55,20 @@ def table(ctx: Context) -> dict[str, Any]:
             }
         ],
     }
+
+
+def opened(ctx: Context) -> tuple[encoding.Encoding, dialect.Dialect]:
+    """How the file is written, from its first 256 KiB."""
+    coding = encoding.detect(ctx.path)
+    with ctx.path.open("rb") as file:
+        file.seek(coding.mark)
+        sample = file.read(SNIFFED)
+    form = dialect.sniff(
+        sample.decode(coding.name, "replace"),
+        whole=len(sample) < SNIFFED,
+        tabs=ctx.media_type == "text/tab-separated-values",
+    )
+    return coding, form
 
 
 def frame(chunk: Chunk, form: dialect.Dialect) -> pl.DataFrame:
