@@ -1,5 +1,6 @@
 """Worker machines: nudged at once, stopped without loss, killed without harm."""
 
+import itertools
 import re
 import time
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from tests.support.services import eventually
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.nginx, pytest.mark.timeout(120)]
 
-SLOW = """
+OURS = """
+import os
 import time
 from uploads.processors import Context, processor
 
@@ -24,6 +26,17 @@ def slow(ctx: Context) -> dict:
         ctx.progress(tenth, seconds * 10, "tenths")
         time.sleep(0.1)
     return {"slept": seconds}
+
+@processor(name="narrow", accepts=["text/*"], version=1, after=["slow"])
+def narrow(ctx: Context) -> dict:
+    time.sleep(0.5 if "narrow" in ctx.name else 0)
+    return {}
+
+@processor(name="shaky", accepts=["text/*"], version=1)
+def shaky(ctx: Context) -> dict:
+    if ctx.name.startswith("until-") and time.time() < float(ctx.name.split("-")[1]):
+        os.abort()
+    return {}
 """
 
 
@@ -33,13 +46,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("stack")
     processors = folder / "processors"
     processors.mkdir()
-    (processors / "slow.py").write_text(SLOW, encoding="utf-8")
+    (processors / "ours.py").write_text(OURS, encoding="utf-8")
     with Stack(
         folder,
         workers=3,
         PROCESSORS_DIR=str(processors),
         LEASE_SECONDS="3",
         GRACE_SECONDS="0.5",
+        RETRY_SECONDS="1",
+        PROCESSOR_CONCURRENCY="narrow=1",
         LOG_LEVEL="DEBUG",
     ) as running:
         yield running
@@ -52,8 +67,8 @@ def client(stack: Stack) -> Iterator[httpx.Client]:
         yield alice
 
 
-def drop(client: httpx.Client, seconds: float) -> str:
-    answer = client.put("/upload/slow.txt", content=f"{seconds} seconds please\n")
+def drop(client: httpx.Client, seconds: float, name: str = "slow.txt") -> str:
+    answer = client.put(f"/upload/{name}", content=f"{seconds} seconds please\n")
     assert answer.status_code == 201, answer.text
     file_id: str = answer.json()["files"][0]["id"]
     return file_id
@@ -123,6 +138,51 @@ def test_a_killed_workers_job_goes_to_another(stack: Stack, client: httpx.Client
     assert file["attempt"] == 2
     assert {step["attempt"] for step in file["steps"]} == {2}
     stack.workers[first].start().says(WORKING)
+
+
+def test_a_crash_is_tried_again_and_may_pass(stack: Stack, client: httpx.Client) -> None:
+    file_id = drop(client, 0, f"until-{time.time() + 1.5}-well.txt")
+    eventually(lambda: status(client, file_id) in {"processed", "failed"}, "its end")
+    file = client.get(f"/api/files/{file_id}/").json()
+    assert (file["status"], file["error"]) == ("processed", None)
+    assert file["attempt"] > 1
+
+
+def test_a_crash_that_does_not_pass_fails_after_all_tries(
+    stack: Stack, client: httpx.Client
+) -> None:
+    file_id = drop(client, 0, f"until-{time.time() + 1000}-well.txt")
+    eventually(lambda: status(client, file_id) in {"processed", "failed"}, "its end")
+    file = client.get(f"/api/files/{file_id}/").json()
+    assert (file["status"], file["error"]["code"]) == ("failed", "crashed")
+    assert (file["error"]["step"], file["attempt"]) == ("shaky", 3)
+
+
+def test_a_narrow_processor_takes_one_job_at_a_time_on_all_machines(
+    stack: Stack, client: httpx.Client
+) -> None:
+    files = [drop(client, 0, "narrow.txt") for _ in range(6)]
+    eventually(lambda: all(status(client, each) == "processed" for each in files), "their end")
+    sql = (
+        "SELECT started_at, finished_at FROM uploads_step"
+        " WHERE name = 'narrow' AND file_id = ANY(%s) ORDER BY started_at"
+    )
+    times = stack.rows(sql, files)
+    assert len(times) == 6
+    for (_, end), (begin, _) in itertools.pairwise(times):
+        assert begin >= end
+
+
+def test_a_paused_queue_begins_nothing_until_it_is_resumed(
+    stack: Stack, client: httpx.Client
+) -> None:
+    paused = "INSERT INTO uploads_pause (reason, since) VALUES ('upgrade', now()) RETURNING id"
+    stack.rows(paused)
+    file_id = drop(client, 0)
+    time.sleep(1)
+    assert status(client, file_id) == "queued"
+    stack.rows("UPDATE uploads_pause SET until = now() RETURNING id")
+    eventually(lambda: status(client, file_id) == "processed", "its end after the pause")
 
 
 def test_cancelling_reaches_the_worker_within_a_second(stack: Stack, client: httpx.Client) -> None:
