@@ -4,6 +4,7 @@
 
 import hashlib
 import secrets
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +204,7 @@ LOG_FORMAT = env.choice(
 # -- Django ----------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "daphne",  # first, so that `runserver` is its
+    *(["daphne"] if "runserver" in sys.argv else []),  # first, so that the command is its own
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -274,7 +275,7 @@ STORAGES = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": DATA_DIR / "media"},
     },
-    "staticfiles": {"BACKEND": "servestatic.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "project.statics.Storage"},
 }
 
 DATABASES: dict[str, dict[str, Any]]

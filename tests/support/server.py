@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -26,6 +30,19 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@functools.cache
+def _static_files() -> Path:
+    """Collected by the first server of a test run, for all: that takes seconds."""
+    folder = Path(tempfile.mkdtemp(prefix="millrace-static-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _share_static_files(data_dir: Path) -> None:
+    if not (data_dir / "static").exists():
+        (data_dir / "static").symlink_to(_static_files())
 
 
 class Server:
@@ -68,6 +85,7 @@ class Server:
     def start(self) -> Server:
         """Return when the sign-in link was printed: from then on pages are served."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
+        _share_static_files(self.data_dir)
         self._log = self.log_path.open("ab")
         self._process = subprocess.Popen(
             [sys.executable, "manage.py", "serve"],
