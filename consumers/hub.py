@@ -16,13 +16,14 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from consumers.measures import Measures
-from consumers.outbox import Close, Outbox
+from consumers.outbox import Outbox
 from consumers.stream import Stream
 from project import database, health, stopping
 from uploads import access
 from uploads.access import Access, Who
 from uploads.publishing import doorbell
 from uploads.publishing import log as record
+from uploads.publishing.closing import Close
 
 log = structlog.get_logger(__name__)
 

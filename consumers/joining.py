@@ -8,11 +8,12 @@ it is sent that, `ready`, and attached, without a pause in between that an event
 
 from consumers import frames
 from consumers.frames import Audience, Entry
-from consumers.outbox import Close, Closed, Outbox
+from consumers.outbox import Closed, Outbox
 from consumers.stream import Stream
 from project import database
 from uploads.errors import BadRequest, CursorGone
 from uploads.publishing import log, snapshot
+from uploads.publishing.closing import Close
 
 REPLAY_MOST = 20_000  # events; who misses more is better off with a snapshot
 PAGE = 500  # events read from the log or sent from the ring at once

@@ -11,7 +11,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
-from enum import IntEnum
 from functools import partial
 from typing import Any
 
@@ -20,6 +19,7 @@ from django.conf import settings
 from consumers.frames import MOST_ITEMS, Frame, progress
 from consumers.measures import Measures
 from uploads import metrics
+from uploads.publishing.closing import Close
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
@@ -27,37 +27,6 @@ Spawn = Callable[[Coroutine[Any, Any, None]], object]
 PROGRESS_SECONDS = 0.1  # between two progress frames of one subscriber
 STALL_SECONDS = 60  # longest that one frame may take to leave
 CLOSE_SECONDS = 30  # for a slow reader to come as far as the closing frame
-
-
-class Close(IntEnum):
-    """Why a subscriber was closed (RFC 6455, section 7.4; those from 4000 on are ours)."""
-
-    UNSUPPORTED = 1003
-    POLICY = 1008
-    TOO_BIG = 1009
-    INTERNAL = 1011
-    RESTART = 1012
-    TRY_LATER = 1013
-    TOO_SLOW = 4008
-    TOO_MANY = 4029
-    NOT_SIGNED_IN = 4401
-    FORBIDDEN = 4403
-    NO_HELLO = 4408
-
-
-REASONS = {
-    Close.UNSUPPORTED: "text only",
-    Close.POLICY: "not a message of this protocol",
-    Close.TOO_BIG: "message too big",
-    Close.INTERNAL: "internal error",
-    Close.RESTART: "come again",
-    Close.TRY_LATER: "try again later",
-    Close.TOO_SLOW: "too slow; resume from your cursor",
-    Close.TOO_MANY: "too many",
-    Close.NOT_SIGNED_IN: "not signed in",
-    Close.FORBIDDEN: "not allowed",
-    Close.NO_HELLO: "no hello",
-}
 
 
 class Closed(Exception):
@@ -251,7 +220,7 @@ class Outbox:
 
     def _goodbye(self, code: Close) -> dict[str, Any]:
         if self.kind == "websocket":
-            return {"type": "websocket.close", "code": int(code), "reason": REASONS[code]}
+            return {"type": "websocket.close", "code": int(code), "reason": code.reason}
         return {"type": "http.response.body", "body": b"", "more_body": False}
 
 

@@ -20,7 +20,7 @@ from django.db import InterfaceError, OperationalError
 from consumers import frames
 from consumers.frames import EVERYTHING, Audience, Entry, Frame
 from consumers.measures import Measures
-from consumers.outbox import PROGRESS_SECONDS, Close, Outbox
+from consumers.outbox import PROGRESS_SECONDS, Outbox
 from consumers.ring import Ring
 from project import database
 from uploads import metrics
@@ -28,6 +28,7 @@ from uploads.errors import CursorGone
 from uploads.models import Space
 from uploads.publishing import log as record
 from uploads.publishing import snapshot
+from uploads.publishing.closing import Close
 
 log = structlog.get_logger(__name__)
 

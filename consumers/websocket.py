@@ -21,11 +21,12 @@ from consumers import hub
 from consumers.doors import headers_of
 from consumers.frames import Audience
 from consumers.joining import join
-from consumers.outbox import Close, Closed, Outbox
+from consumers.outbox import Closed, Outbox
 from consumers.stream import Stream
 from uploads import access, metrics
 from uploads.access import Access, Who
 from uploads.errors import Forbidden, NotFound, NotSignedIn
+from uploads.publishing.closing import Close
 from uploads.publishing.events import Hello
 
 log = structlog.get_logger(__name__)

@@ -13,7 +13,8 @@ from pytest_django import Settings
 from consumers import outbox as module
 from consumers.frames import Frame, entry, events, progress
 from consumers.measures import Measures
-from consumers.outbox import Close, Closed, Outbox
+from consumers.outbox import Closed, Outbox
+from uploads.publishing.closing import Close
 
 
 def frame(number: int, padding: int = 0) -> Frame:

@@ -16,7 +16,7 @@ from django.utils.translation import override
 
 from project.http import POLICY
 from uploads.errors import table
-from uploads.reading import api, doors
+from uploads.reading import api, asyncapi, doors
 from uploads.reading.frame import frame
 
 METHODS = ("get", "post", "delete")
@@ -51,8 +51,8 @@ def _content() -> dict[str, Any]:
     specification = api.openapi()
     return {
         "about": specification["info"]["description"].split("\n\n"),
-        "groups": list(_groups(specification)),
-        "types": list(_types(specification["components"]["schemas"])),
+        "groups": [*_groups(specification), asyncapi.group()],
+        "types": list(_types(_schemas(specification, asyncapi.document()))),
         "errors": [
             {"code": code, "status": error.status, "message": error().message}
             for code, error in sorted(table().items(), key=lambda item: (item[1].status, item[0]))
@@ -100,6 +100,14 @@ def _parameter(parameter: Mapping[str, Any]) -> dict[str, Any]:
 def _body(holder: Mapping[str, Any]) -> str:
     schemas = [media["schema"] for media in holder.get("content", {}).values()]
     return type_words(schemas[0]) if schemas else ""
+
+
+def _schemas(*specifications: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: schema
+        for specification in specifications
+        for name, schema in specification["components"]["schemas"].items()
+    }
 
 
 def _types(schemas: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

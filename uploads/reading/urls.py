@@ -2,10 +2,11 @@
 
 from django.urls import include, path
 
-from uploads.reading import api, docs, health
+from uploads.reading import api, asyncapi, docs, health
 
 urlpatterns = [
     path("api/openapi.json/", docs.OpenApi.as_view(), name="openapi"),
+    path("api/asyncapi.json/", asyncapi.AsyncApi.as_view(), name="asyncapi"),
     path("api/docs/", docs.Docs.as_view(), name="docs"),
     path("api/", include((api.urlpatterns, "api"))),
     path("healthz/", health.Healthz.as_view(), name="healthz"),
