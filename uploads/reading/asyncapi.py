@@ -159,8 +159,20 @@ def _schemas() -> dict[str, Any]:
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Hello, "validation")]
     models += [(frame, said) for frame in FRAMES]
     _, found = models_json_schema(models, ref_template="#/components/schemas/{model}")
-    schemas: dict[str, Any] = found["$defs"]
+    schemas: dict[str, Any] = _without_mapping(found["$defs"])
     return schemas
+
+
+def _without_mapping(node: Any) -> Any:
+    """OpenAPI's discriminator is an object, AsyncAPI's a property's name."""
+    if isinstance(node, list):
+        return [_without_mapping(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {name: _without_mapping(value) for name, value in node.items()}
+    if isinstance(mapping := plain.get("discriminator"), dict):
+        plain["discriminator"] = mapping["propertyName"]
+    return plain
 
 
 def _word(model: type[BaseModel]) -> str:
