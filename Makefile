@@ -1,8 +1,9 @@
 # The words of Millrace. Each sets up what it needs, once; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format audit docs screenshots bench lock clean development
+.PHONY: help run test check format audit docs screenshots messages bench lock clean development
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
+TEXTS := --ignore .venv --ignore var --ignore tests --ignore benchmarks --ignore vendor --no-obsolete --no-wrap --add-location file
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -35,6 +36,12 @@ docs: development
 screenshots: development
 	@scripts/install-system
 	@exec $(BIN)/python -m tests.pages.screenshots
+
+## messages  bring the translations up to date with the texts (needs gettext), to be filled in by hand
+messages: development
+	@$(BIN)/python manage.py makemessages --locale de --domain django $(TEXTS)
+	@$(BIN)/python manage.py makemessages --locale de --domain djangojs $(TEXTS)
+	@$(BIN)/python manage.py compilemessages --locale de --ignore .venv
 
 ## audit    ask for known vulnerabilities of the pinned packages (needs the network)
 audit: development

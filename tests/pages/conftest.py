@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    FilePayload,
+    Page,
+    async_playwright,
+    expect,
+)
 
 from project.settings import BASE_DIR
 from tests.support.server import Server
@@ -25,6 +32,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+expect.set_options(timeout=20_000)
 SAMPLES = BASE_DIR / "frontend" / "static" / "samples"
 VISITORS = 80  # made in one go, since each command takes a process
 MAKE_VISITORS = f"""
@@ -41,6 +49,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "tests/pages/" not in item.nodeid or not isinstance(item, pytest.Function):
             continue
         if inspect.iscoroutinefunction(item.function):
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(150))
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
@@ -115,7 +125,7 @@ async def visit(
         context = await browser.new_context(
             base_url=server.url, viewport={"width": width, "height": 860}, **options
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(20_000)
         _, link, token = next(newcomers) if signed_in else ("", "", "")
         visitor = Visitor(server, context, token)
         made.append(visitor)
@@ -138,6 +148,6 @@ async def send(page: Page, *files: Any) -> None:
     await (await chooser.value).set_files(list(files))
 
 
-def text_file(name: str, text: str = "hello\n") -> dict[str, Any]:
+def text_file(name: str, text: str = "hello\n") -> FilePayload:
     """A file for `send` that is on no disk."""
     return {"name": name, "mimeType": "text/plain", "buffer": text.encode()}

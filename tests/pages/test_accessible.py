@@ -58,7 +58,7 @@ async def test_pages_before_anybody_signed_in_or_sent_anything(visit: Visit):
     await check(await newcomer.open("/nothing/here/"))
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(200)
 async def test_pages_with_files_of_every_kind(server: Server, visit: Visit):
     visitor, ids = await filled(server, visit)
     dashboard = await visitor.live("/")

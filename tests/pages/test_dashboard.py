@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 LARGE = 2_500_000  # bytes; more than goes in one request
 
 
-def large_file(name: str = "large.bin") -> dict:
+def large_file(name: str = "large.bin") -> FilePayload:
     return {"name": name, "mimeType": "application/octet-stream", "buffer": b"\x07" * LARGE}
 
 

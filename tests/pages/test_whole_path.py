@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from tests.pages.conftest import SAMPLES, Visit, send
 from tests.support.server import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(200)]
 NAMES = ["waterwheel.jpg", "rivers.csv", "handbook.pdf", "letter.txt", "unknown.bin"]
 
 

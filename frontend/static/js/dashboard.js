@@ -114,6 +114,7 @@ function place(container, list) {
     if (card.element !== after) container.insertBefore(card.element, after);
     before = card.element;
   }
+  if (!whole) return;
   // what the server rendered and the stream knows nothing of
   while (before ? before.nextElementSibling : container.firstElementChild) (before ? before.nextElementSibling : container.firstElementChild).remove();
 }
