@@ -12,6 +12,7 @@ import asyncio
 import errno
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -32,7 +33,11 @@ log = structlog.get_logger(__name__)
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 HEAD_BYTES = 64 * 1024
 THREADS = 8  # most of them wait for the disk; writing and hashing leave Python's lock
+FREE_SECONDS = 0.2
+IDS_AT_ONCE = 256
 _pool = ThreadPoolExecutor(THREADS, "storage")
+_free = (float("-inf"), 0)  # when, and how many bytes
+_random: list[bytes] = []
 
 
 # -- places ---------------------------------------------------------------------------------------
@@ -41,6 +46,19 @@ _pool = ThreadPoolExecutor(THREADS, "storage")
 def path(file_id: UUID) -> Path:
     """Where a file's (or a partial's) bytes are, from its creation on."""
     return content_root() / file_id.hex[:2] / file_id.hex
+
+
+def new_id() -> UUID:
+    """A random id (version 4). The system is asked for many at once: asking gives up Python's
+    lock, and having it again takes longer than all else that a small upload needs here.
+    """
+    try:
+        random = _random.pop()
+    except IndexError:
+        many = os.urandom(16 * IDS_AT_ONCE)
+        _random.extend(many[start : start + 16] for start in range(0, len(many), 16))
+        random = _random.pop()
+    return UUID(bytes=random, version=4)
 
 
 def mark(file_id: UUID, kind: str) -> Path:
@@ -75,9 +93,13 @@ def artifacts_root() -> Path:
 
 
 def free_bytes() -> int:
-    """Bytes that the disk under DATA_DIR has left for us."""
-    facts = os.statvfs(settings.DATA_DIR)
-    return facts.f_bavail * facts.f_frsize
+    """Bytes that the disk under DATA_DIR has left for us, as of FREE_SECONDS ago at the most."""
+    global _free
+    now = time.monotonic()
+    if now - _free[0] > FREE_SECONDS:
+        facts = os.statvfs(settings.DATA_DIR)
+        _free = now, facts.f_bavail * facts.f_frsize
+    return _free[1]
 
 
 def check_room(size: int = 0) -> None:
@@ -188,19 +210,20 @@ def submit(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "asyncio.
 
 async def settled(running: "asyncio.Future[T]") -> T:
     """Wait for `running` to its end, whatever happens to the waiter; it is cancelled after that."""
-    cancelled: asyncio.CancelledError | None = None
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError as error:
+        cancelled = error
     while not running.done():
         try:
             await asyncio.wait({running})
         except asyncio.CancelledError as error:
             cancelled = error
-    if cancelled is not None:
-        running.exception()  # seen, so that it is not reported as forgotten
-        raise cancelled
-    return running.result()
+    running.exception()  # seen, so that it is not reported as forgotten
+    raise cancelled
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path | str) -> None:
     """Make a new name in a folder last: fsync of the folder itself."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -22,7 +22,7 @@ from uploads.processing import jobs
 from uploads.processing.jobs import Arrival
 from uploads.publishing import doorbell
 from uploads.receiving import finishing, rows, tus
-from uploads.receiving.content import Content
+from uploads.receiving.content import store_whole
 from uploads.receiving.intake import Flow, Source, budget
 from uploads.receiving.locks import Claim
 from uploads.receiving.metadata import Metadata
@@ -49,6 +49,7 @@ def arrival(access: Access, metadata: Metadata, size: int | None) -> Arrival:
         metadata=metadata.raw,
         expected_sha256=metadata.sha256,
         expires_at=rows.expiry(),
+        id=storage.new_id(),
     )
 
 
@@ -78,9 +79,9 @@ async def take_small(
     Raises ChecksumMismatch, DigestMismatch, DiskFull, and as `jobs.receive` does; nothing is left
     of it then.
     """
-    data = b"".join(blocks)
+    data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
     async with budget.lease(len(data)):
-        content, sha256 = await in_pool(_store, coming, data, checksum)
+        sha256 = await in_pool(_store, coming, data, checksum)
     try:
         return await database.write(
             jobs.receive, replace(coming, size=len(data), expires_at=None), sha256=sha256
@@ -88,29 +89,19 @@ async def take_small(
     except ApiError:
         storage.remove(coming.id)
         raise
-    finally:
-        content.close()
 
 
-def _store(coming: Arrival, data: bytes, checksum: Checksum | None) -> tuple[Content, str]:
+def _store(coming: Arrival, data: bytes, checksum: Checksum | None) -> str:
     if checksum is not None and _hashed(checksum, data) != checksum.digest:
         raise ChecksumMismatch
     sha256 = hashlib.sha256(data).hexdigest()
     if coming.expected_sha256 not in {None, sha256}:
         raise DigestMismatch
-    content = Content.create(coming.id)
-    content.ended = True
     try:
-        content.append([data])
-        if settings.UPLOAD_FSYNC:
-            content.sync()
-    except BaseException as error:
-        content.close()
-        storage.remove_now(coming.id)
-        if isinstance(error, OSError):
-            raise storage.as_answer(error) from error
-        raise
-    return content, sha256
+        store_whole(coming.id, data, lasting=settings.UPLOAD_FSYNC)
+    except OSError as error:
+        raise storage.as_answer(error) from error
+    return sha256
 
 
 def _hashed(checksum: Checksum, data: bytes) -> bytes:

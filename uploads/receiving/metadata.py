@@ -45,12 +45,17 @@ class Metadata:
     raw: str = ""
 
 
+NOTHING = Metadata()
+
+
 def parse(header: str) -> Metadata:
     """Read an Upload-Metadata header (tus 1.0.0, creation).
 
     Known keys: `filename` (or `name`), `path` (or Uppy's `relativePath`), `batch`, `batch_total`,
     `sha256`. Others are kept in `raw` alone. Raises BadMetadata, BadName.
     """
+    if not header:
+        return NOTHING
     pairs = _pairs(header)
     name = pairs.get("filename") or pairs.get("name")
     return Metadata(
@@ -105,6 +110,8 @@ def clean_path(text: str) -> str:
 
     Raises BadName.
     """
+    if not text:
+        return ""
     parts = re.split(r"[/\\]", unicodedata.normalize("NFC", text))
     kept = "/".join(part for part in parts if part.strip() not in {"", ".", ".."})
     return _harmless(kept, PATH_BYTES)

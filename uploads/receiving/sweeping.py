@@ -6,6 +6,7 @@ is harmless when done twice.
 
 import asyncio
 import fcntl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,8 @@ from uploads.storage import in_pool
 log = structlog.get_logger(__name__)
 
 SWEEP_SECONDS = 60  # at the most; more often where uploads expire soon
+ORPHANS_SECONDS = 3600
+YOUNG_SECONDS = 120  # bytes without a row for so long may be about to get one
 TOGETHER = 500  # ids asked of the database at once
 
 
@@ -46,10 +49,14 @@ async def _run() -> None:
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
     with (settings.DATA_DIR / "sweep.lock").open("a") as lock:
         await _turn(lock.fileno())
-        await _try(sweep_orphans)
+        pause = min(SWEEP_SECONDS, max(1, settings.UPLOAD_EXPIRES_SECONDS / 10))
+        orphans_at = 0.0
         while True:
+            if time.monotonic() >= orphans_at:
+                await _try(sweep_orphans)
+                orphans_at = time.monotonic() + ORPHANS_SECONDS
             await _try(expire_stale)
-            await asyncio.sleep(min(SWEEP_SECONDS, max(1, settings.UPLOAD_EXPIRES_SECONDS / 10)))
+            await asyncio.sleep(pause)
 
 
 async def _turn(handle: int) -> None:
@@ -113,6 +120,11 @@ def _touched_at(upload_id: UUID) -> datetime | None:
     return datetime.fromtimestamp(facts.st_mtime, UTC)
 
 
+def _is_young(upload_id: UUID) -> bool:
+    touched = _touched_at(upload_id)
+    return touched is not None and timezone.now() - touched < timedelta(seconds=YOUNG_SECONDS)
+
+
 def _is_whole(upload: Upload) -> bool:
     return upload.size is not None and content.settled_length(upload.id) == upload.size
 
@@ -148,7 +160,9 @@ def _groups(ids: Iterable[UUID]) -> Iterator[list[UUID]]:
 
 
 async def _remove_unknown(upload_id: UUID) -> int:
-    """Remove bytes without a row, unless another process is about to write that row."""
+    """Remove bytes without a row, unless somebody is about to write that row."""
+    if await in_pool(_is_young, upload_id):
+        return 0
     held = await in_pool(_hold, upload_id)
     if held is False:
         return 0
