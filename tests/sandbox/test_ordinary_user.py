@@ -70,7 +70,9 @@ def interpreter() -> str:
     for python in (sys.executable, shutil.which(version, path="/usr/local/bin:/usr/bin") or ""):
         if python and as_nobody([python, "-c", "import pytest, orjson"], PROJECT).returncode == 0:
             return python
-    pytest.fail(f"there is no {version} that an ordinary user may run: install it in /usr/bin")
+    pytest.fail(
+        f"an ordinary user can't run {version} here: it needs one in /usr/bin, and {PROJECT}"
+    )
 
 
 def as_nobody(command: list[str], home: Path) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,5 @@
-"""Runs processors on files that nobody trusts, each in a child that reaches its own file only.
+"""Runs processors on files that nobody trusts, each in a child that reaches that file only.
+
 Knows no database and no web.
 """
 

@@ -1,6 +1,4 @@
-"""Which processors there are, as the server knows them: by what children said, without ever
-importing one.
-"""
+"""Which processors there are, by what children said; nothing of theirs is imported here."""
 
 from __future__ import annotations
 
@@ -25,8 +23,9 @@ def builtin(described: Collection[Mapping[str, Any]]) -> dict[str, Processor]:
 def own(
     answer: Mapping[str, Any], *, taken: Collection[str]
 ) -> tuple[dict[str, Processor], dict[str, str]]:
-    """Own processors and what is wrong with which, out of a child's answer. Strange code wrote it:
-    nothing is taken on trust.
+    """Own processors and what is wrong with which, out of a child's answer.
+
+    Strange code wrote it: nothing is taken on trust.
     """
     found: dict[str, Processor] = {}
     problems: dict[str, str] = {}

@@ -18,9 +18,7 @@ _FIRST_OWN_DESCRIPTOR = 3
 
 
 def become(layers: Layers, descriptors: list[int], parent: int) -> NoReturn:
-    """The other side of the fork. `descriptors`: the order, the pipe for messages, the pipe for
-    output.
-    """
+    """The fork's other side. `descriptors`: the order, the pipes for messages and for output."""
     status = 1
     try:
         told, messages, output = descriptors
@@ -47,9 +45,7 @@ def _leave_parent(parent: int) -> None:
 
 
 def _keep_only(messages: int, output: int) -> None:
-    """Standard input is empty, output and errors go into one pipe, and nothing else of the parent's
-    is left.
-    """
+    """Input is empty, output and errors share a pipe, and nothing else of the parent's is left."""
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(output, 1)

@@ -120,8 +120,9 @@ def _processes_of_this_user() -> int:
 
 
 def confine(layers: Layers, wanted: Confinement) -> None:
-    """For a child, before it touches the file. Raises OSError where a layer fails that worked at
-    the start.
+    """For a child, before it touches the file.
+
+    Raises OSError where a layer fails that worked at the start.
     """
     os.nice(_NICE)  # the server comes first
     _volunteer_to_be_killed()
@@ -155,7 +156,7 @@ def limits(layers: Layers, wanted: Confinement) -> dict[int, int]:
     caps, cpus = wanted.caps, len(os.sched_getaffinity(0))
     return {
         resource.RLIMIT_AS: layers.held + caps.memory + wanted.mapped,
-        resource.RLIMIT_CPU: int(caps.seconds * cpus) * 10 + _CPU_SPARE_SECONDS,
+        resource.RLIMIT_CPU: int(caps.seconds * cpus) + _CPU_SPARE_SECONDS,
         resource.RLIMIT_FSIZE: caps.disk,
         resource.RLIMIT_NOFILE: _OPEN_FILES,
         resource.RLIMIT_CORE: _CORE_BYTES,

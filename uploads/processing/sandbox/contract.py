@@ -1,6 +1,4 @@
-"""The words between the sandbox and whoever runs it: what is asked, what is told on the way, how it
-ended.
-"""
+"""The words between the sandbox and whoever runs it: what is asked, told, and how it ended."""
 
 from __future__ import annotations
 
@@ -67,9 +65,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Planned:
-    """Which steps the file takes, in order, the identify step included: known once it is
-    identified.
-    """
+    """Which steps the file takes, in order, identify included; known once it is identified."""
 
     steps: tuple[tuple[str, int], ...]  # name, version
 
@@ -110,9 +106,7 @@ class StepDone:
 
 @dataclass(frozen=True)
 class StepFailed:
-    """`message` is a sentence for people; `detail` is for the processor's author (a traceback, the
-    last output).
-    """
+    """`message` is for people; `detail` for the processor's author: traceback or last output."""
 
     step: str
     code: str

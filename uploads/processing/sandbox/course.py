@@ -1,5 +1,6 @@
-"""Which steps of a run are done, which remain, and which child does the next ones. Pure: no
-process, no file, no clock.
+"""Which steps of a run are done, which remain, and which child does the next ones.
+
+Pure: no process, no file, no clock.
 """
 
 from __future__ import annotations
@@ -45,9 +46,7 @@ class Course:
         return self._remaining[0] if self._remaining else None
 
     def leg(self) -> Leg:
-        """The part of the remaining steps that one child does: built-in ones together, own ones
-        each alone.
-        """
+        """What the next child does: built-in steps together, own ones each alone."""
         first = self._remaining[0]
         if self._is_own(first):
             return self._leg((first,), own=True)
@@ -76,8 +75,9 @@ class Course:
         return self._plan()
 
     def failed(self, step: str) -> Planned | None:
-        """A step has ended badly. A file that can't be identified is taken for what it was said to
-        be.
+        """A step has ended badly.
+
+        A file that can't be identified is taken for what it was said to be.
         """
         self._remaining.remove(step)
         return self._plan() if step == IDENTIFY else None

@@ -1,5 +1,6 @@
-"""What is done to a child's folder from outside: taking its artifacts over, removing it. Both trust
-nothing in it.
+"""What is done to a child's folder from outside: taking artifacts over, removing it.
+
+Both trust nothing in it.
 """
 
 from __future__ import annotations
@@ -23,8 +24,7 @@ class Unfit(Exception):
 def take_over(
     source: Path, kept: Path, artifacts: Sequence[tuple[str, str]], *, room: int
 ) -> tuple[Saved, ...]:
-    """Move artifacts (name, media type) from a child's folder to one that it can't reach, and look
-    at them there.
+    """Move artifacts (name, media type) out of a child's folder and reach, and look at them there.
 
     `room` is how many bytes they may have in all. Raises Unfit; what was moved by then stays for
     the folder's removal.
@@ -64,11 +64,10 @@ def _size_of_plain_file(name: str, folder: int) -> int:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder with all that is in it, however deep, wide or closed. Its makers must have
-    ended.
+    """Remove a folder with all that is in it, however deep, wide or closed.
 
-    Folders inside are brought up to the top one by one, so that no depth exhausts paths,
-    descriptors or the stack.
+    Its makers must have ended. Folders inside are brought up to the top one by one, so that no
+    depth exhausts paths, descriptors or the stack.
     """
     with contextlib.suppress(FileNotFoundError):
         _empty(folder)

@@ -1,5 +1,4 @@
-"""The process that forks children: one thread, everything loaded, no environment, no privilege, no
-way to the server but one socket.
+"""The process that forks children: it has one thread, no environment, no privilege, one socket.
 
 It forks, watches, kills and reaps, and knows nothing of what children say. When the server ends, so
 does it, and with it they.
@@ -146,9 +145,7 @@ class ForkServer:
         )
 
     def _sweep(self) -> None:
-        """Where no filter forbids a child to fork, what it left behind has become our child: end
-        it.
-        """
+        """Where no filter forbids it to fork, what a child left behind has become ours: end it."""
         if self._layers.seccomp is not None:
             return
         for pid in _children_of_this_process() - self._children.keys():
@@ -190,9 +187,10 @@ def preload() -> None:
 
 
 def rehearse(folder: Path) -> None:
-    """Take a small text apart a few times, here. Python then has prepared its code for speed, and
-    imported what is imported late, once instead of in every child: it saves each a quarter of its
-    time.
+    """Take a small text apart a few times, here.
+
+    Python then has prepared its code for speed, and imported what is imported late, once instead of
+    in every child: it saves each a quarter of its time.
     """
     for number in range(REHEARSALS):
         stage = folder / f"rehearsal.{number}"
@@ -216,9 +214,7 @@ def threads() -> int:
 
 
 def main() -> NoReturn:
-    """Arguments: the socket's descriptor, the server's process id, what is readable, what to leave
-    out (JSON).
-    """
+    """Arguments: where to import from (for the boot), and what the link tells, both as JSON."""
     told = json.loads(sys.argv[2])
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != told["server"]:

@@ -108,8 +108,7 @@ def _allow(ruleset: int, path: Path, wanted: int) -> None:
 
 
 def python_folders(root: Path) -> tuple[Path, ...]:
-    """Where the interpreter's library and packages are, as far as they hold neither `root` nor the
-    project.
+    """Where the interpreter's library and packages are, without what holds `root` or the project.
 
     The project's folder is where the server's secrets and, by default, all data are: of it a child
     reads the processors' package only.
@@ -128,8 +127,6 @@ def python_folders(root: Path) -> tuple[Path, ...]:
 
 
 def readable(folders: Iterable[Path]) -> tuple[Path, ...]:
-    """The system's files and these folders, without what isn't there and what lies in another of
-    them.
-    """
+    """The system's files and these folders: those that are there, and in no other of them."""
     there = {path.resolve() for path in (*SYSTEM, *folders) if path.exists()}
     return tuple(sorted(path for path in there if not there.intersection(path.parents)))

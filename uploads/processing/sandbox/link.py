@@ -1,5 +1,4 @@
-"""The server's end of the fork server: starts it, starts it again when it dies, hands it orders,
-hears how children end.
+"""The server's end of the fork server: starts it, again when it dies, and hands it orders.
 
 Everything happens in callbacks of the event loop, and none of them waits.
 """
@@ -13,13 +12,13 @@ import logging
 import os
 import socket
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from uploads.processing.sandbox import boot
 from uploads.processing.sandbox.contract import Caps, Reason, SandboxError
 
 log = logging.getLogger(__name__)
@@ -29,30 +28,12 @@ START_SECONDS, STOP_SECONDS = 30.0, 2.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0  # seconds before another start, doubling
 _REAP_SECONDS = 0.01
 
-# All that a child sees of an environment. Jobs run side by side, so one job's libraries start few
-# threads.
-ENVIRONMENT = {
-    "LANG": "C.UTF-8",
-    "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "HOME": "/nonexistent",
-    "VIPS_BLOCK_UNTRUSTED": "1",
-    "VIPS_CONCURRENCY": "1",
-    "POLARS_MAX_THREADS": "2",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MALLOC_ARENA_MAX": "2",
-    "ORT_DISABLE_TELEMETRY": "1",
-}
-_BOOT = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from uploads.processing.sandbox.forkserver import main; main()"
-)
-
 
 @dataclass(frozen=True)
 class Ending:
-    """How a child's process ended. `status` is negative for a signal; `excess` is the cap that it
-    was killed for.
+    """How a child's process ended.
+
+    `status` is negative for a signal; `excess` is the cap that it was killed for.
     """
 
     status: int
@@ -182,35 +163,11 @@ class Link:
     def _begin(self) -> None:
         """Raises OSError. It dies with the thread that calls this: the loop's."""
         self._again = None
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs, contextlib.ExitStack() as unless_started:
-            unless_started.callback(ours.close)
-            told = {**self._told, "socket": theirs.fileno(), "server": os.getpid()}
-            command = [
-                sys.executable,
-                "-I",
-                "-u",
-                "-c",
-                _BOOT,
-                json.dumps(_path()),
-                json.dumps(told),
-            ]
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own words
-                command,
-                env=ENVIRONMENT,
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-            )
-            unless_started.pop_all()
-        ours.setblocking(False)  # noqa: FBT003 - the socket's own way
-        self._socket = ours
+        self._process, self._socket = boot.start(self._told)
         loop = asyncio.get_running_loop()
-        loop.add_reader(ours, self._hear)
+        loop.add_reader(self._socket, self._hear)
         if self._waiting:
-            loop.add_writer(ours, self._send_waiting)
+            loop.add_writer(self._socket, self._send_waiting)
 
     def _send(self, order: _Order) -> None:
         if self._waiting or self._socket is None or not self._sent(order):
@@ -313,10 +270,3 @@ class Link:
         listeners, self._listeners = self._listeners, {}
         for listener in listeners.values():
             listener.lost(why)
-
-
-def _path() -> list[str]:
-    """Where the server imports from, so that children find the same."""
-    here = str(Path(__file__).resolve().parents[3])
-    entries = [str(Path(entry).absolute()) for entry in sys.path if entry]
-    return [here, *(entry for entry in entries if entry != here)]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 from uploads.processing.sandbox import folder as folders
 from uploads.processing.sandbox import wire
@@ -29,37 +27,17 @@ from uploads.processing.sandbox.contract import (
     sentence,
 )
 from uploads.processing.sandbox.course import Course, Leg
-from uploads.processing.sandbox.link import Link
 from uploads.processing.sandbox.order import Order
+from uploads.processing.sandbox.surroundings import Surroundings
 from uploads.processing.sandbox.ward import End, Refused, Ward
-from uploads.processors import Processor
 
 log = logging.getLogger(__name__)
-Result = TypeVar("Result")
 
 _NOTHING_LEFT_SECONDS = 5.0  # for a child whose steps are all done to go
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """What all runs of a sandbox share."""
-
-    link: Link
-    processors: Mapping[str, Processor]
-    processors_dir: Path | None
-    threads: Executor
-
-    async def in_thread(self, function: Callable[[], Result]) -> Result:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self.threads, function)
-        except RuntimeError:  # the sandbox was stopped before its last run was left
-            return await asyncio.to_thread(function)
-
-
 class Run:
-    """Enter it, iterate over it once, read `exit`, move what is to be kept out of `folder`, leave
-    it.
-    """
+    """Enter it, iterate once, read `exit`, move what is to be kept out of `folder`, leave it."""
 
     def __init__(self, around: Surroundings, task: Task, folder: Path) -> None:
         self.folder = folder

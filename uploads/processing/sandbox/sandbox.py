@@ -1,6 +1,4 @@
-"""The sandbox as the runner knows it: starts it, says what protects and which processors there are,
-gives runs.
-"""
+"""The sandbox as the runner knows it: starts it, says what holds, gives runs."""
 
 from __future__ import annotations
 
@@ -24,7 +22,8 @@ from uploads.processing.sandbox.confinement import LAYERS
 from uploads.processing.sandbox.contract import SandboxError, Task
 from uploads.processing.sandbox.link import Link
 from uploads.processing.sandbox.order import Order
-from uploads.processing.sandbox.run import Run, Surroundings
+from uploads.processing.sandbox.run import Run
+from uploads.processing.sandbox.surroundings import Surroundings
 from uploads.processing.sandbox.ward import Refused, Ward
 from uploads.processors import Processor
 
@@ -37,8 +36,7 @@ _AT_ONCE = fcntl.LOCK_EX | fcntl.LOCK_NB
 
 
 class Sandbox:
-    """One for each server process. `root` is where children's folders are made; several servers may
-    share it.
+    """One for each server process; several may share `root`, where children's folders are made.
 
     `without` leaves layers out ("landlock", "seccomp", "rlimits"), to see what the others hold
     alone.

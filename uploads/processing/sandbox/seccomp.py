@@ -169,8 +169,7 @@ _TGKILL = {"x86_64": 234, "aarch64": 131, "riscv64": 131}
 
 
 def own_program(pid: int) -> bytes:
-    """A child's second program: signals reach itself only, and calls newer than our list don't
-    exist.
+    """A child's second program: signals reach itself only, calls newer than our list don't exist.
 
     Written out by hand, as it is made for each child: compiling it takes as long as the fork.
     """

@@ -59,9 +59,7 @@ class Sender:
 
 
 class Reporter:
-    """Sends a step's progress no more often than anybody can see; what was held back goes at the
-    end.
-    """
+    """Sends a step's progress no more often than can be seen; what was held back, at the end."""
 
     def __init__(self, sender: Speaker) -> None:
         self._sender = sender

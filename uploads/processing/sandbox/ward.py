@@ -1,5 +1,6 @@
-"""One child as the server sees it: its pipes, its time, its end. It turns what the child says into
-messages, and trusts none of it.
+"""One child as the server sees it: its pipes, its time, its end.
+
+What it says becomes messages here, and none of it is trusted.
 """
 
 from __future__ import annotations
@@ -29,9 +30,7 @@ HUNG_SECONDS = 5.0  # from a child's death sentence to the fork server's
 
 @dataclass(frozen=True)
 class End:
-    """How a child ended, as the server judges it. `lost`: the whole sandbox is in trouble, not only
-    this child.
-    """
+    """How a child ended, as the server judges it. `lost`: the whole sandbox is in trouble."""
 
     reason: Reason
     detail: str
@@ -48,8 +47,10 @@ Hear = Callable[[wire.Said], Sequence[object]]
 
 
 class Ward:
-    """One child. `hear` judges what it says as soon as it is said, and answers what is to be passed
-    on; it may raise Refused.
+    """One child.
+
+    `hear` judges what it says as soon as it is said, and answers what is to be passed on; it may
+    raise Refused.
     """
 
     def __init__(self, link: Link, hear: Hear) -> None:

@@ -1,6 +1,4 @@
-"""Measures what a child uses that no limit of the kernel bounds: memory in use, threads, the whole
-of its folder.
-"""
+"""Measures what no limit of the kernel bounds: memory in use, threads, the whole of a folder."""
 
 from __future__ import annotations
 
@@ -67,9 +65,7 @@ class Watched:
 
 
 def folder_within(folder: Path, caps: Caps) -> bool:
-    """Whether a folder with all that is in it keeps to the caps. Follows no link, stops at the
-    first excess.
-    """
+    """Whether a folder with all that is in it keeps to the caps. Follows no link."""
     room = _Room(caps.disk, caps.files)
     try:
         _count(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW), room, DEPTH)

@@ -143,9 +143,7 @@ class Allowance:
 
 
 def read(line: bytes) -> Said:
-    """Raises Garbled for anything that `started`, `measured`, `done`, `failed` or `answer` wouldn't
-    write.
-    """
+    """Raises Garbled for whatever the functions above wouldn't write."""
     if b"\\u0000" in line and _NUL.search(line):
         raise Garbled("there is a NUL in it")  # a database would refuse it
     try:
