@@ -14,51 +14,6 @@ from tests.support.services import eventually
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.nginx, pytest.mark.timeout(120)]
 
-OURS = """
-import os
-import time
-from uploads.processors import Context, processor
-
-@processor(name="slow", accepts=["text/*"], version=1)
-def slow(ctx: Context) -> dict:
-    seconds = float(ctx.path.read_text().split()[0])
-    for tenth in range(int(seconds * 10)):
-        ctx.progress(tenth, seconds * 10, "tenths")
-        time.sleep(0.1)
-    return {"slept": seconds}
-
-@processor(name="narrow", accepts=["text/*"], version=1, after=["slow"])
-def narrow(ctx: Context) -> dict:
-    time.sleep(0.5 if "narrow" in ctx.name else 0)
-    return {}
-
-@processor(name="shaky", accepts=["text/*"], version=1)
-def shaky(ctx: Context) -> dict:
-    if ctx.name.startswith("until-") and time.time() < float(ctx.name.split("-")[1]):
-        os.abort()
-    return {}
-"""
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One web process, three workers, a processor that takes its time."""
-    folder = tmp_path_factory.mktemp("stack")
-    processors = folder / "processors"
-    processors.mkdir()
-    (processors / "ours.py").write_text(OURS, encoding="utf-8")
-    with Stack(
-        folder,
-        workers=3,
-        PROCESSORS_DIR=str(processors),
-        LEASE_SECONDS="3",
-        GRACE_SECONDS="0.5",
-        RETRY_SECONDS="1",
-        PROCESSOR_CONCURRENCY="narrow=1",
-        LOG_LEVEL="DEBUG",
-    ) as running:
-        yield running
-
 
 @pytest.fixture(scope="module")
 def client(stack: Stack) -> Iterator[httpx.Client]:
@@ -67,8 +22,9 @@ def client(stack: Stack) -> Iterator[httpx.Client]:
         yield alice
 
 
-def drop(client: httpx.Client, seconds: float, name: str = "slow.txt") -> str:
-    answer = client.put(f"/upload/{name}", content=f"{seconds} seconds please\n")
+def drop(client: httpx.Client, seconds: float, name: str = "") -> str:
+    """A text file for the processors in `ours.py`, which read its name."""
+    answer = client.put(f"/upload/{name or f'slow-{seconds}.txt'}", content="words\n")
     assert answer.status_code == 201, answer.text
     file_id: str = answer.json()["files"][0]["id"]
     return file_id
@@ -106,9 +62,9 @@ def test_a_nudge_brings_a_worker_at_once(stack: Stack, client: httpx.Client) -> 
 
 
 def test_many_jobs_are_spread_over_the_workers(stack: Stack, client: httpx.Client) -> None:
-    files = [drop(client, 4) for _ in range(3)]
-    eventually(lambda: all(runs(client, file_id) for file_id in files), "all three at once", 10)
-    assert {worker_of(stack, file_id) for file_id in files} == {0, 1, 2}
+    files = [drop(client, 4) for _ in range(2)]
+    eventually(lambda: all(runs(client, file_id) for file_id in files), "both at once", 10)
+    assert {worker_of(stack, file_id) for file_id in files} == {0, 1}
     eventually(lambda: all(status(client, each) == "processed" for each in files), "their end")
 
 
@@ -161,7 +117,7 @@ def test_a_crash_that_does_not_pass_fails_after_all_tries(
 def test_a_narrow_processor_takes_one_job_at_a_time_on_all_machines(
     stack: Stack, client: httpx.Client
 ) -> None:
-    files = [drop(client, 0, "narrow.txt") for _ in range(6)]
+    files = [drop(client, 0, "narrow-1.txt") for _ in range(6)]
     eventually(lambda: all(status(client, each) == "processed" for each in files), "their end")
     sql = (
         "SELECT started_at, finished_at FROM uploads_step"
@@ -219,4 +175,4 @@ def test_chores_are_done_once_whatever_the_number_of_workers(stack: Stack) -> No
 
     before, began = done(), time.monotonic()
     eventually(lambda: done() >= before + 6, "six sweeps")
-    assert time.monotonic() - began > 4  # three workers doing it each would need two seconds
+    assert time.monotonic() - began > 4  # two workers doing it each would need three seconds
