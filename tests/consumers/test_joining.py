@@ -196,6 +196,7 @@ async def test_a_filter_by_file_hears_only_that_file_also_when_it_comes_back(
     await database.write(jobs.cancel, mine.pk)
     async with Peer(alice.headers, held=peer.held) as again:
         await again.join(file=str(mine.pk))
+        await again.until(lambda: again.held.seqs)
         assert again.held.seqs == [4]
         await database.write(jobs.delete, mine.pk)
         await again.until(lambda: again.held.seq == 5)
