@@ -193,18 +193,16 @@ def rehearse(folder: Path) -> None:
     in every child: it saves each a quarter of its time.
     """
     for number in range(REHEARSALS):
-        stage = folder / f"rehearsal.{number}"
+        # another name than one's own predecessor left, if it was killed here
+        stage = folder / f"rehearsal.{os.getpid()}.{number}"
         stage.mkdir()
         sample = stage / "sample"
         sample.write_bytes(b"A line of words.\n" * 8)
+        order = Order(do="steps", folder=str(stage), path=str(sample), name="a.txt", size=136)
         os.chdir(stage)
-        with contextlib.suppress(
-            Exception
-        ):  # a step that fails here fails again where it can be told
-            steps.obey(
-                Order(do="steps", folder=str(stage), path=str(sample), name="sample.txt", size=136),
-                steps.Nobody(),
-            )
+        # a step that fails here fails again where it can be told
+        with contextlib.suppress(Exception):
+            steps.obey(order, steps.Nobody())
         os.chdir("/")
         folders.remove(stage)
 
