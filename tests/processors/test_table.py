@@ -8,12 +8,17 @@ import csv
 import datetime
 import io
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import polars as pl
 import pytest
 
-from uploads.processors import records
+from uploads.processors import parquet_copy, profile, records, small_columns, table
+from uploads.processors.columns import Column
 from uploads.processors.dialect import sniff
+from uploads.processors.profile import mixed_series
 
 PEOPLE = """name,born,height,active,joined,note
 Ada,1815,1.65,yes,2024-01-02,first
@@ -27,8 +32,8 @@ lines"
 def shown(take, content, name="x.csv"):
     taken = take(content, name)
     found = taken["table"]
-    (table,) = found["tables"]
-    return found, table, {column["name"]: column for column in table["columns"]}
+    (only,) = found["tables"]
+    return found, only, {column["name"]: column for column in only["columns"]}
 
 
 def test_a_small_table_is_profiled_with_exact_values(take):
@@ -228,7 +233,8 @@ def test_a_tsv_with_commas_is_cut_at_tabs():
     assert (found.delimiter, found.names) == ("\t", ("a", "b"))
 
 
-def test_a_parquet_copy_has_the_same_rows_with_their_types(take):
+def test_a_parquet_copy_has_the_same_rows_with_their_types(take, monkeypatch):
+    monkeypatch.setattr(parquet_copy, "WORTH", 10)
     taken = take(PEOPLE, "x.csv")
     assert taken["parquet-copy"]["rows"] == 4
     copy = pl.read_parquet(io.BytesIO(taken.artifact("parquet-copy", "table.parquet")))
@@ -238,7 +244,8 @@ def test_a_parquet_copy_has_the_same_rows_with_their_types(take):
     assert taken.reports["parquet-copy"][-1] == (4, 4, "rows")
 
 
-def test_a_copy_keeps_values_that_do_not_fit_their_column(take):
+def test_a_copy_keeps_values_that_do_not_fit_their_column(take, monkeypatch):
+    monkeypatch.setattr(parquet_copy, "WORTH", 10)
     content = "n,m\n" + "".join(f"{n},{n}\n" for n in range(99)) + "many,5\n"
     taken = take(content, "x.csv")
     copy = pl.read_parquet(io.BytesIO(taken.artifact("parquet-copy", "table.parquet")))
@@ -246,7 +253,91 @@ def test_a_copy_keeps_values_that_do_not_fit_their_column(take):
     assert copy.schema["m"] == pl.Int64
 
 
-def test_no_copy_is_made_of_nothing_or_of_too_many_columns(take):
+def test_no_copy_is_made_of_little_or_of_too_many_columns(take, monkeypatch):
+    assert "KiB" in take(PEOPLE, "x.csv")["parquet-copy"]["skipped"]
+    monkeypatch.setattr(parquet_copy, "WORTH", 1)
     assert "skipped" in take("a,b\n", "x.csv")["parquet-copy"]
     wide = ",".join(f"c{n}" for n in range(300)) + "\n" + ",".join("1" * 300) + "\n"
     assert "skipped" in take(wide, "x.csv")["parquet-copy"]
+
+
+COLUMNS = {
+    "integer": [str(n * 7 % 50) for n in range(60)],
+    "number": [f"{n / 8}" for n in range(60)],
+    "comma": [f"{n},5" for n in range(60)],
+    "sparse": ["", "NA", "3", "4", "-"] * 12,
+    "mostly": [*(str(n) for n in range(58)), "many", "?"],
+    "date": [f"2024-03-{n % 28 + 1:02}" for n in range(60)],
+    "german": [f"{n % 28 + 1:02}.03.2024" for n in range(60)],
+    "moment": [f"2024-03-01T12:00:{n:02}.25" for n in range(60)],
+    "zoned": [f"2024-03-01T12:00:{n:02}+02:00" for n in range(60)],
+    "boolean": ["yes", "No", "TRUE"] * 20,
+    "code": [f"00{n}" for n in range(60)],
+    "word": ["plain", "with space", "ünï"] * 20,
+    "empty": [""] * 60,
+    "one": ["5"] * 60,
+    "huge": ["99999999999999999999", "1"] * 30,
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_small_and_large_tables_are_profiled_alike(name):
+    """The plain way for small tables and the fast way for large ones give the same figures."""
+    values = [value or None for value in COLUMNS[name]]
+    lines = range(2, 62)
+    large = Column(name)
+    large.add(pl.Series(values, dtype=pl.String), lines)
+    small = small_columns.profile(name, list(values), lines)
+    expected = large.result()
+    assert sorted(small.pop("top"), key=str) == sorted(expected.pop("top"), key=str)
+    assert small == expected
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1, 2, None, 4],
+        [1.0, 2.5, None, 4],
+        [1.0, 2.0, 3.0],
+        [True, False, None, True],
+        [datetime.date(2024, 1, 1), datetime.date(2024, 2, 1), None],
+        [datetime.datetime.fromisoformat(f"2024-0{n}-01T12:00") for n in (1, 2)],
+        [None, None],
+        ["a", 1, None],
+        ["1", 2, 3.5],
+    ],
+    ids=str,
+)
+def test_typed_values_are_profiled_alike(values):
+    large = Column("x")
+    large.add(mixed_series(list(values)))
+    small = small_columns.profile("x", list(values))
+    expected = large.result()
+    assert len(small.pop("top")) == len(expected.pop("top"))
+    assert small == expected
+
+
+def test_a_table_that_grows_large_gives_what_it_would_have_given(take, monkeypatch):
+    content = "a,b\n" + "".join(f"{n},w{n % 7}\n" for n in range(500))
+    _, small, _ = shown(take, content)
+    monkeypatch.setattr(profile, "SMALL_CELLS", 10)
+    _, grown, _ = shown(take, content)
+    monkeypatch.setattr(table, "SMALL", 10)
+    _, large, _ = shown(take, content)
+    for found in (small, grown, large):
+        for column in found["columns"]:
+            column["top"].sort(key=str)
+    assert small == grown == large
+
+
+def test_small_tables_do_not_load_the_library_for_large_ones(tmp_path):
+    program = (
+        "import sys\nfrom pathlib import Path\n"
+        "from tests.processors.conftest import take_apart\n"
+        "taken = take_apart(Path(sys.argv[1]), 'x.csv', Path(sys.argv[2]))\n"
+        "assert taken['table']['tables'][0]['rows'] == 4\n"
+        "assert 'polars' not in sys.modules\n"
+    )
+    (tmp_path / "x").write_text(PEOPLE)
+    command = [sys.executable, "-c", program, str(tmp_path / "x"), str(tmp_path / "out")]
+    subprocess.run(command, check=True, timeout=60, cwd=Path(__file__).parents[2])

@@ -4,6 +4,7 @@ first thousands.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 # In a column of numbers or dates these say that there is no value.
 MARKERS = ("NA", "N/A", "n/a", "na", "NULL", "null", "None", "none", "NaN", "nan", "#N/A", "-", "?")
 AGREEING = 0.95  # share of the values that must be of a type for the column to be
-DATES = ("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%Y%m%d")
+DATES = ("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y")
 TIMES = (
     "%Y-%m-%dT%H:%M:%S%.f",
     "%Y-%m-%d %H:%M:%S%.f",
@@ -22,6 +23,7 @@ TIMES = (
     "%d.%m.%Y %H:%M",
     "%m/%d/%Y %H:%M",
 )
+LOOKED_AT = 50  # values whose look decides what is tried
 TRUE = ("true", "yes", "y", "t")
 FALSE = ("false", "no", "n", "f")
 
@@ -41,7 +43,7 @@ def guess(values: pl.Series) -> ColumnType | None:
     found = without_markers(values)
     if found.len() == 0:
         return None
-    for candidate in _candidates(found):
+    for candidate in candidates(found.head(LOOKED_AT).to_list()):
         typed = typed_as(found, candidate)
         if typed.len() - typed.null_count() >= AGREEING * found.len():
             return candidate
@@ -109,24 +111,20 @@ def without_markers(values: pl.Series) -> pl.Series:
     return values.filter((values != "") & ~values.is_in(list(MARKERS)))
 
 
-def _candidates(found: pl.Series) -> list[ColumnType]:
+def candidates(first: list[str]) -> list[ColumnType]:
     """Types worth trying, by the look of the first values."""
-    first = found.head(50)
-    digits = first.str.contains(r"\d").mean() or 0
-    if float(str(digits)) < 0.5:
+    digits = sum(any(map(str.isdecimal, value)) for value in first)
+    if digits < 0.5 * len(first):
         return [ColumnType("boolean")]
     # 00123 and +49 30 are names written in digits: as numbers they would lose something.
-    if first.str.contains(r"^(0\d|\+)").any():
+    if any(re.match(r"0\d|\+", value) for value in first):
         return _moments()
     numbers = [ColumnType("integer"), ColumnType("number")]
-    if first.str.contains(r"^-?[\d.]*\d,\d+$").any():
+    if any(re.fullmatch(r"-?[\d.]*\d,\d+", value) for value in first):
         numbers.append(ColumnType("number", "comma"))
-    if first.str.contains(r"^\d{8}$").all():
-        return [*numbers]
     return numbers + _moments()
 
 
 def _moments() -> list[ColumnType]:
-    return [*(ColumnType("date", form) for form in DATES if form != "%Y%m%d")] + [
-        ColumnType("datetime", form) for form in TIMES
-    ]
+    dates = [ColumnType("date", form) for form in DATES]
+    return dates + [ColumnType("datetime", form) for form in TIMES]

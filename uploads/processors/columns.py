@@ -160,7 +160,7 @@ class Column:
         return result
 
     def _tops(self) -> list[dict[str, Any]]:
-        if not self._top or (self._distinct.count() == self.rows - self.nulls and self.rows > TOP):
+        if not self._top or (self._distinct.count() >= self.rows - self.nulls and self.rows > TOP):
             return []  # all different: no value is a top one
         return [{"value": word, "count": count} for word, count in self._top.most_common(TOP)]
 
@@ -260,7 +260,7 @@ class Numbers:
         }
         if kind in NUMERIC:
             deviation = math.sqrt(self._squares / (self.count - 1)) if self.count > 1 else 0.0
-            found |= {"mean": _round(self._mean), "std": _round(deviation)}
+            found |= {"mean": rounded(self._mean), "std": rounded(deviation)}
         return found
 
     def _histogram(self, sample: pl.Series, kind: str) -> list[dict[str, Any]]:
@@ -337,9 +337,9 @@ def shown(value: float | None, kind: str) -> Any:
         return None
     if kind == "integer" and value == int(value):
         return plain_scalar(int(value))
-    return _round(value)
+    return rounded(value)
 
 
-def _round(value: float) -> float:
+def rounded(value: float) -> float:
     """Six significant digits behind what matters: 0.1 + 0.2 is shown as 0.3."""
     return float(f"{value:.10g}")

@@ -58,11 +58,14 @@ def _raw(ctx: Context) -> dict[str, Any]:
     """A raw photograph is shown by the JPEG that its camera put inside."""
     found = raw.read(ctx.path, ctx.media_type)
     ctx.progress(0, len(found.jpeg), "bytes")
-    with pixels.open_with_pillow(found.stream(), ("JPEG", "MPO")) as opened:
-        pixels.check_size(opened.width, opened.height)
-        result = _described(opened)
-        if found.exif is not None:
-            result |= _photographed(found.exif, opened)
+    try:
+        with pixels.open_with_pillow(found.stream(), ("JPEG", "MPO")) as opened:
+            pixels.check_size(opened.width, opened.height)
+            result = _described(opened)
+            if found.exif is not None:
+                result |= _photographed(found.exif, opened)
+    except pixels.READ_ERRORS as error:
+        raise BadFile(f"The preview inside can't be read: {pixels.reason(error)}.") from error
     path = ctx.folder / ".preview.jpg"
     path.write_bytes(found.jpeg)
     try:

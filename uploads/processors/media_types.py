@@ -189,7 +189,7 @@ MEDIA_TYPES: dict[str, MediaType] = {
     "application/vnd.apple.mpegurl": _row("text", "Playlist", "m3u8 m3u"),
     "application/x-bibtex": _row("text", "BibTeX references", "bib"),
     # programs and other binary data that no step opens
-    "application/x-executable": _row("other", "ELF program", "elf bin so o ko out"),
+    "application/x-executable": _row("other", "ELF program", "elf so o ko"),
     "application/vnd.microsoft.portable-executable": _row(
         "other", "Windows program", "exe dll sys scr ocx cpl"
     ),

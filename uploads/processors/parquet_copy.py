@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 GROUP_ROWS = 250_000
+WORTH = 1024 * 1024  # bytes from which on a copy is smaller and quicker by much
 
 
 @processor(
@@ -35,6 +36,8 @@ def parquet_copy(ctx: Context) -> dict[str, Any]:
     found = _table(ctx)
     if not found or not found.get("rows"):
         return {"skipped": "there are no rows"}
+    if ctx.size < WORTH:
+        return {"skipped": f"a table of less than {WORTH // 1024} KiB needs no copy"}
     if found["width"] > PROFILED:
         return {"skipped": f"there are more than {PROFILED} columns"}
     coding, form = opened(ctx)

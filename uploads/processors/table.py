@@ -4,6 +4,8 @@ every column.
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import TYPE_CHECKING, Any
 
 from uploads.processors import dialect, encoding
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 SNIFFED = 256 * 1024  # bytes
+SMALL = 1024 * 1024  # bytes up to which rows are read here
 
 
 @processor(
@@ -34,7 +37,10 @@ def table(ctx: Context) -> dict[str, Any]:
     reader = Reader(ctx.path, coding, form)
     profile = Profile(form.names)
     for chunk in reader.chunks():
-        profile.add(frame(chunk, form), chunk.lines)
+        if ctx.size <= SMALL:
+            profile.add_rows(cells(chunk, form), chunk.lines)
+        else:
+            profile.add(frame(chunk, form), chunk.lines)
         ctx.progress(reader.done, max(reader.done, ctx.size), "bytes")
     ctx.progress(reader.done, reader.done, "bytes")
     return {
@@ -69,6 +75,14 @@ def opened(ctx: Context) -> tuple[encoding.Encoding, dialect.Dialect]:
         tabs=ctx.media_type == "text/tab-separated-values",
     )
     return coding, form
+
+
+def cells(chunk: Chunk, form: dialect.Dialect) -> list[list[str | None]]:
+    """The rows of a chunk as strings; empty cells are None."""
+    csv.field_size_limit(SMALL)
+    text = io.StringIO(chunk.data.decode("utf-8", "replace"), newline="")
+    rows = csv.reader(text, delimiter=form.delimiter, quotechar=form.quote)
+    return [[value or None for value in row[:PROFILED]] for row in rows]
 
 
 def frame(chunk: Chunk, form: dialect.Dialect) -> pl.DataFrame:
