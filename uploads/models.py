@@ -387,6 +387,14 @@ class Artifact(models.Model):
         return self.name
 
 
+class RowId(models.BigIntegerField):  # type: ignore[type-arg]
+    """A key that is SQLite's own row number, so that a row is found without an index."""
+
+    def db_type(self, connection: Any) -> str | None:
+        """`integer` is what SQLite knows it by; it has 64 bits all the same."""
+        return "integer" if connection.vendor == "sqlite" else super().db_type(connection)
+
+
 class SearchEntry(models.Model):
     """The words of a file that has ended; `publishing.search` alone writes them.
 
@@ -394,7 +402,7 @@ class SearchEntry(models.Model):
     column on Postgres.
     """
 
-    id = models.BigIntegerField(primary_key=True)  # in the order of (created_at, id) of the files
+    id = RowId(primary_key=True)  # in the order of (created_at, id) of the files
     file = models.OneToOneField(UploadedFile, models.CASCADE, related_name="search_entry")
     words = models.TextField()
 

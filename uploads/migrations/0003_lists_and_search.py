@@ -4,6 +4,8 @@ import django.db.models.deletion
 import django.db.models.functions.text
 from django.db import migrations, models
 
+import uploads.models
+
 # One posting list for each word, no positions (`detail=none`): the list is what a search reads, newest
 # first. The table of the words is the content, so the index can be corrected when they change or go.
 SQLITE = (
@@ -109,7 +111,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="SearchEntry",
             fields=[
-                ("id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("id", uploads.models.RowId(primary_key=True, serialize=False)),
                 ("words", models.TextField()),
                 (
                     "file",

@@ -116,8 +116,11 @@ class Match:
 
     def fits(self, name: str, path: str) -> bool:
         """Whether a name and folders alone have all the terms; for files without an entry yet."""
-        have = _words(f"{path} {name}")
-        have += _name_parts(f"{path} {name}")
+        text = f"{path} {name}"
+        folded = _folded(text)
+        if not all(term in folded for term in self.terms):
+            return False
+        have = [*_words(text), *_name_parts(text)]
         return all(any(word.startswith(term) for word in have) for term in self.terms)
 
     def _test(self, prefix: str) -> tuple[str, str, str]:

@@ -64,11 +64,6 @@ class Order:
         """What compares a later row with an earlier one."""
         return "<" if self.descending else ">"
 
-    @property
-    def columns(self) -> str:
-        """What to select, so that `place` finds the row's value."""
-        return f"*, {self.expression} AS sort_value" if self.attribute == "sort_value" else "*"
-
     def place(self, file: UploadedFile) -> Place:
         """Where a row stands."""
         value = getattr(file, self.attribute)

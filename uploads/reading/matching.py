@@ -2,6 +2,7 @@
 
 By time of creation the matches are walked, newest or oldest first, as the search index has them,
 and no page looks at more than SCAN of them. In another order the newest FEW matches are sorted.
+What is in flight has no entry in the index yet: there, names are compared.
 """
 
 from dataclasses import dataclass
@@ -11,15 +12,16 @@ from uuid import UUID
 
 from django.db import connection
 
-from uploads.models import IN_FLIGHT, UploadedFile
+from uploads.models import IN_FLIGHT, SearchEntry, UploadedFile
 from uploads.publishing.search import Match, Sql, creation_of, entry_key
 from uploads.reading import cursors
 from uploads.reading.cursors import Place
 from uploads.reading.filters import all_of, either, limited, one_of
-from uploads.reading.walking import FEW, TABLE, Page, Walk, has_few, number, rows_of
+from uploads.reading.walking import COLUMNS, TABLE, Page, Walk, has_few, rows_of, values
 
+FEW = 2000  # matches that are sorted rather than walked
 FEW_CANDIDATES = 500  # files of which each is looked up in the search index
-SCAN = 5000  # matches that one page looks at
+SCAN = 2000  # matches that one page looks at
 FLIGHT = 1000  # newest files of each status in flight that are searched by name: they have no entry
 FLIGHT_FOUND = 500
 NOBODY = UUID(int=0)
@@ -58,7 +60,7 @@ class Search(Walk):
         rows = self._files_of(entries)
         stop = None
         if len(rows) <= self.limit:
-            stop = number(limited(entries, 1, offset=SCAN - 1))
+            stop = next(iter(values(limited(entries, 1, offset=SCAN - 1))), None)
         if stop is not None:
             above, below = (stop, below) if newest_first else (above, stop)
         rows += self._flying_files(above, below)
@@ -89,7 +91,7 @@ class Search(Walk):
         test = all_of([Sql("f.space_id = %s", (self.space_id,)), *self.tests.values()])
         looked_at = limited(entries, SCAN)
         text = (
-            f"SELECT f.*, m.id AS entry FROM ({looked_at.text}) m "  # noqa: S608
+            f"SELECT {_OF_F}, m.id AS entry FROM ({looked_at.text}) m "  # noqa: S608
             f"CROSS JOIN uploads_searchentry e CROSS JOIN {TABLE} f "
             f"WHERE e.id = m.id AND f.id = e.file_id AND {test.text}"
         )
@@ -102,7 +104,10 @@ class Search(Walk):
     def _flying_files(self, above: int | None, below: int | None) -> list[UploadedFile]:
         if not self._flying:
             return []
-        rows = rows_of(self._where(all_of([*self.tests.values(), one_of("id", self._flying)])))
+        # no test of the space: SQLite would rather look through all of it than at these few
+        test = all_of([one_of("id", self._flying), *self.tests.values()])
+        text = f"SELECT {COLUMNS} FROM {TABLE} WHERE {test.text}"  # noqa: S608
+        rows = rows_of(Sql(text, test.params))
         for row in rows:
             row.entry = entry_key(row.created_at, row.pk)  # type: ignore[attr-defined]
         return [
@@ -114,15 +119,20 @@ class Search(Walk):
     @cached_property
     def _flying(self) -> list[UUID]:
         """Files in flight whose names match; they get an entry when they end."""
-        found: list[UUID] = []
-        for status in IN_FLIGHT:
-            waiting = UploadedFile.objects.filter(
-                space=self.space_id, status=status, search_entry__isnull=True
-            ).order_by("-created_at", "-id")
-            for pk, name, path in waiting.values_list("pk", "name", "path")[:FLIGHT]:
-                if self.match.fits(name, path):
-                    found.append(pk)
-        return found[:FLIGHT_FOUND]
+        flying = UploadedFile.objects.filter(space=self.space_id).order_by("-created_at", "-id")
+        found = [
+            pk
+            for status in IN_FLIGHT
+            for pk, name, path in flying.filter(status=status).values_list("pk", "name", "path")[
+                :FLIGHT
+            ]
+            if self.match.fits(name, path)
+        ]
+        known = SearchEntry.objects.filter(file__in=found).values_list("file", flat=True)
+        return [pk for pk in found if pk not in set(known)][:FLIGHT_FOUND] if found else []
+
+
+_OF_F = ", ".join(f"f.{column}" for column in COLUMNS.split(", "))
 
 
 def _entry(file: UploadedFile) -> int:

@@ -1,13 +1,14 @@
-"""The only module that finds a page of files by walking an index, or by fetching a few.
+"""The only module that finds a page of files by walking an index, or by sorting a few.
 
-When some filter leaves only a few files, these are fetched and put in order (`_few`). Otherwise
-rows are walked in their order, through the index that fits best, until the page is full. No page
+Where an index answers all, or no filter leaves only a few files, rows are walked in their order
+until the page is full (`_walk`). Otherwise the few are looked at and put in order (`_few`). No page
 looks at more than SCAN rows. Rows without the value that they are sorted by come last.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -16,11 +17,27 @@ from uploads.models import UploadedFile
 from uploads.publishing.search import Sql
 from uploads.reading import cursors
 from uploads.reading.cursors import Place
-from uploads.reading.filters import Filters, Order, all_of, either, limited, tests_of
+from uploads.reading.filters import (
+    Filters,
+    Order,
+    all_of,
+    db,
+    either,
+    limited,
+    one_of,
+    tests_of,
+)
 
-FEW = 4000  # files that are fetched and sorted rather than walked to
-SCAN = 50_000  # rows that one page looks at
+FEW = 4000  # files that are looked at and sorted rather than walked to
+SCAN = 4000  # rows that one page looks at; each may lie elsewhere on the disk
+SCAN_BY_CREATION = 20_000  # likewise, but these lie side by side
 TABLE = "uploads_uploadedfile"
+UNSEEN = {"metadata", "expected_sha256", "expires_at", "received_at", "parts"}  # may be large
+COLUMNS = ", ".join(
+    f'"{field.column}"'
+    for field in UploadedFile._meta.concrete_fields
+    if field.attname not in UNSEEN
+)
 
 
 @dataclass(frozen=True)
@@ -46,9 +63,10 @@ class Walk:
 
     def page(self) -> Page:
         """Find it, in one of the two ways."""
-        if (candidates := self._candidates(FEW)) is not None:
-            return self._few(candidates, self._behind())
-        return self._walk()
+        walks = list(self._walks())
+        if any(rest for _, rest in walks) and (few := self._candidates(FEW)) is not None:
+            return self._few(few, self._behind())
+        return self._walk(walks)
 
     # -- a few -------------------------------------------------------------------------------------
 
@@ -61,19 +79,27 @@ class Walk:
                     return limited(source, most)
         return None
 
-    def _where(self, test: Sql, columns: str = "*") -> Sql:
+    def _where(self, test: Sql, columns: str = COLUMNS) -> Sql:
         text = f"SELECT {columns} FROM {TABLE} WHERE space_id = %s AND {test.text}"  # noqa: S608
         return Sql(text, (self.space_id, *test.params))
 
     def _few(self, source: Sql, more: Iterable[Sql]) -> Page:
         test = all_of([*self.tests.values(), *more])
         text = (
-            f"SELECT {self.order.columns} FROM ({source.text}) f "  # noqa: S608
-            f"WHERE {test.text} ORDER BY {self.order.sql}"
+            f"SELECT id FROM ({source.text}) f WHERE {test.text} "  # noqa: S608
+            f"ORDER BY {self.order.sql}"
         )
-        return self._cut(
-            rows_of(limited(Sql(text, (*source.params, *test.params)), self.limit + 1))
-        )
+        ids = values(limited(Sql(text, (*source.params, *test.params)), self.limit + 1))
+        wanted = one_of("id", ids)
+        found = f"SELECT {self._columns} FROM {TABLE} WHERE {wanted.text}"  # noqa: S608
+        rows = {db(row.pk): row for row in rows_of(Sql(found, wanted.params))}
+        return self._cut([rows[pk] for pk in ids if pk in rows])
+
+    @property
+    def _columns(self) -> str:
+        if self.order.attribute == "sort_value":
+            return f"{COLUMNS}, {self.order.expression} AS sort_value"
+        return COLUMNS
 
     def _behind(self) -> Iterator[Sql]:
         """Tests of what comes after the cursor; those without a value are last."""
@@ -96,12 +122,12 @@ class Walk:
 
     # -- along an index ----------------------------------------------------------------------------
 
-    def _walk(self) -> Page:
-        walks = list(self._walks())
+    def _walk(self, walks: list[tuple[list[Sql], list[Sql]]]) -> Page:
+        scan = SCAN_BY_CREATION if self.order.by_creation else SCAN
         rows: list[UploadedFile] = []
         stops: list[UploadedFile] = []
         for index, rest in walks:
-            found, stop = self._along(index, rest, SCAN // len(walks))
+            found, stop = self._along(index, rest, scan // len(walks))
             rows += found
             stops += [stop] if stop is not None else []
         if len(walks) > 1:
@@ -134,7 +160,7 @@ class Walk:
         """Rows of one walk, and the row where it stopped when it had looked at `scan` of them."""
         rows: list[UploadedFile] = []
         for segment in self._segments():
-            where = self._where(all_of([*index, *segment]), self.order.columns)
+            where = self._where(all_of([*index, *segment]), self._columns)
             ordered = Sql(f"{where.text} ORDER BY {self.order.sql}", where.params)
             rows += rows_of(limited(_passing(ordered, rest, scan), self.limit + 1 - len(rows)))
             if len(rows) > self.limit:
@@ -189,7 +215,8 @@ def _passing(index: Sql, rest: list[Sql], scan: int) -> Sql:
 def has_few(source: Sql, most: int) -> bool:
     """Whether a query gives no more than `most` rows; it looks at one more."""
     counted = limited(source, most + 1)
-    return (number(Sql(f"SELECT COUNT(*) FROM ({counted.text}) few", counted.params)) or 0) <= most  # noqa: S608
+    counting = Sql(f"SELECT COUNT(*) FROM ({counted.text}) few", counted.params)  # noqa: S608
+    return bool(values(counting)[0] <= most)
 
 
 def rows_of(sql: Sql) -> list[UploadedFile]:
@@ -197,12 +224,11 @@ def rows_of(sql: Sql) -> list[UploadedFile]:
     return list(UploadedFile.objects.raw(sql.text, sql.params))
 
 
-def number(sql: Sql) -> int | None:
-    """The first value of the first row, None where there is none."""
+def values(sql: Sql) -> list[Any]:
+    """The first column, as the database gives it."""
     with connection.cursor() as cursor:
         cursor.execute(sql.text, sql.params)
-        row = cursor.fetchone()
-    return None if row is None else row[0]
+        return [row[0] for row in cursor.fetchall()]
 
 
 def _creation(file: UploadedFile) -> tuple[datetime, UUID]:

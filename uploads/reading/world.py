@@ -34,7 +34,7 @@ def _counts(space_id: int) -> dict[str, int]:
     return space.counts
 
 
-@doors.get(router, "batches/{path:key}/", Batch, operation_id="getBatch", summary="One batch")
+@doors.get(router, "batches/{str:key}/", Batch, operation_id="getBatch", summary="One batch")
 async def get_batch(request: HttpRequest, key: Path[Key]) -> HttpResponseBase:
     """The files of one drop, by status; whether all have come and ended."""
     return doors.answer(await database.read(_batch, access.here(request).space_id, key))
