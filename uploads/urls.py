@@ -2,10 +2,12 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from uploads.reading import oops, pages, signing
+from uploads.reading import account, oops, pages, signing
 from uploads.receiving import form_views, tus_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("uploads/", tus_views.Uploads.as_view(), name="uploads"),
+    path("uploads/<uuid:upload_id>/", tus_views.UploadDoor.as_view(), name="upload"),
     path("", pages.Dashboard.as_view(), name="dashboard"),
     path("files/", pages.Files.as_view(), name="files"),
     path("files/<uuid:file_id>/", pages.OneFile.as_view(), name="file"),
@@ -13,8 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sign-in/<str:token>/", signing.SignIn.as_view(), name="sign-in-link"),
     path("upload/", form_views.FormDoor.as_view(page=oops.refused), name="form"),
     path("upload/<path:name>/", form_views.PlainDoor.as_view(), name="plain"),
-    path("uploads/", tus_views.Uploads.as_view(), name="uploads"),
-    path("uploads/<uuid:upload_id>/", tus_views.UploadDoor.as_view(), name="upload"),
+    path("settings/", account.Settings.as_view(), name="settings"),
     path("sign-out/", signing.SignOut.as_view(), name="sign-out"),
     path("", include("uploads.reading.urls")),
 ]

@@ -7,6 +7,7 @@ import { $, breathe, inFrame, setHidden, setIcon, setPart, setText } from "millr
 import { command, complain, say, showLine, startFrame } from "millrace/frame";
 import { Groups, IN_FLIGHT } from "millrace/groups";
 import { bringsFiles, fromInput, fromTransfer } from "millrace/intake";
+import { notify } from "millrace/notify";
 import { Pace } from "millrace/pace";
 import { Line, streamAddress } from "millrace/socket";
 import { Storage } from "millrace/storage";
@@ -133,7 +134,9 @@ function ended(group) {
   const numbers = group.numbers;
   const failed = (numbers.failed ?? 0) + (numbers.refused ?? 0);
   const count = ngettext("%(count)s file", "%(count)s files", group.size);
-  say(failed ? gettext("%(files)s ended, %(n)s failed.", { files: count, n: number(failed) }) : gettext("%(files)s processed.", { files: count }));
+  const words = failed ? gettext("%(files)s ended, %(n)s failed.", { files: count, n: number(failed) }) : gettext("%(files)s processed.", { files: count });
+  say(words);
+  notify(group.folder || "Millrace", words);
   for (const id of groups.shrink(group)) store.forget(id);
 }
 

@@ -118,10 +118,10 @@ export class Resumable {
     await this.#upload?.abort();
   }
 
-  /** Stops, and has the server throw away what arrived. */
+  /** Stops, and has the server throw away what arrived. Rejects where it could not be told. */
   async cancel() {
     this.settle?.reject(new DOMException("cancelled", "AbortError"));
-    await this.#upload?.abort(true).catch(() => {});
+    await this.#upload?.abort(true);
   }
 }
 

@@ -1,6 +1,6 @@
 // The queue of what this page sends: how many at once, when to try again, what to do when somebody says stop.
 
-import { boot } from "millrace/boot";
+import { ask, boot } from "millrace/boot";
 import { bytes, gettext, ngettext } from "millrace/words";
 import { Resumable, SMALL, sendWhole } from "millrace/transport";
 
@@ -279,8 +279,8 @@ export class Uploader {
 
   cancel(item) {
     if (!this.items.delete(item.key)) return;
-    if (item.state === "sending") item.sending.cancel();
-    else if (item.sending instanceof Resumable) item.sending.cancel();
+    if (item.sending instanceof Resumable) item.sending.cancel().catch(() => this.#cancelThere(item));
+    else if (item.state === "sending") item.sending.cancel();
     if (item.state === "refused") this.sum.refused -= 1;
     if (item.state === "paused") this.sum.paused -= 1;
     item.state = "gone";
@@ -290,6 +290,11 @@ export class Uploader {
     this.sum.sent -= item.sent;
     this.gone(item);
     this.totals();
+  }
+
+  /** The upload's own door did not do it; the file's may. What neither does goes when it expires. */
+  #cancelThere({ id }) {
+    if (id) ask("POST", `/api/files/${id}/cancel/`).catch(() => {});
   }
 
   pauseAll() {

@@ -1,0 +1,27 @@
+// A word from the browser when a drop has ended and nobody is looking.
+
+const KEY = "millrace.notify";
+
+/** Whether the reader asked for it, in this browser. */
+export const wantsNotify = () => localStorage.getItem(KEY) === "yes" && globalThis.Notification?.permission === "granted";
+
+export function setNotify(wanted) {
+  if (wanted) localStorage.setItem(KEY, "yes");
+  else localStorage.removeItem(KEY);
+}
+
+/** Asks the browser where it has not been asked; resolves to whether it allows it. */
+export async function mayNotify() {
+  if (!globalThis.Notification) return false;
+  return (await Notification.requestPermission()) === "granted";
+}
+
+/** Says it, unless somebody is looking at the page anyway. */
+export function notify(title, words) {
+  if (!document.hidden || !wantsNotify()) return;
+  const note = new Notification(title, { body: words, tag: title });
+  note.onclick = () => {
+    focus();
+    note.close();
+  };
+}

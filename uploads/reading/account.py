@@ -1,0 +1,50 @@
+"""`/settings/`: what people set for themselves; API tokens are its script's business."""
+
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from uploads import access
+from uploads.models import User
+from uploads.reading.frame import Page, show
+
+
+class Settings(Page):
+    """Password, tokens, notifications, and how well processors are confined here."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The page."""
+        page = self.page("settings", "millrace/settings", "settings")
+        user = cast("User", request.user)
+        page |= {"has_password": user.has_usable_password(), "staff": user.is_staff}
+        return show(request, "settings.html", {"page": page})
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        """Set the password; a session of this browser stays signed in, all others end."""
+        problem = self._set_password(request, cast("User", request.user))
+        if problem:
+            messages.error(request, problem)
+        else:
+            messages.success(request, _("The password is set. Other sessions were signed out."))
+        return redirect(request.get_full_path())
+
+    def _set_password(self, request: HttpRequest, user: User) -> str:
+        """What is wrong with the form, "" when the password was set."""
+        old, new = request.POST.get("old", ""), request.POST.get("new", "")
+        if user.has_usable_password() and not user.check_password(old):
+            return _("The present password is not right.")
+        try:
+            validate_password(new, user)
+        except ValidationError as error:
+            return " ".join(error.messages)
+        user.set_password(new)
+        user.save(update_fields=["password"])
+        update_session_auth_hash(request, user)
+        access.forget()
+        return ""
