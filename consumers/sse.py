@@ -117,8 +117,8 @@ def _read(scope: dict[str, Any], headers: dict[str, str]) -> _Wish:
         for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()
     }
     batch, file = query.get("batch"), query.get("file")
-    if batch is not None and len(batch) > BATCH_CHARACTERS:
-        raise BadRequest("There is no batch with so long an id.")
+    if batch is not None and (len(batch) > BATCH_CHARACTERS or "\0" in batch):
+        raise BadRequest("That is not the id of a batch.")
     try:
         file = None if file is None else str(UUID(file))
     except ValueError:

@@ -83,6 +83,11 @@ class EventsConsumer(AsyncConsumer):
             self.box.close(Close.TRY_LATER)
         except hub.Full:
             self.box.close(Close.TOO_MANY)
+        except StopConsumer:
+            raise
+        except Exception:
+            log.exception("subscriber failed")
+            self.box.close(Close.INTERNAL)
 
     # -- the messages of ASGI ----------------------------------------------------------------------
 

@@ -157,4 +157,4 @@ async def test_while_redis_is_away_the_other_process_hears_within_seconds_and_re
                 said = await asyncio.to_thread(readiness, stack)
         finally:
             await asyncio.to_thread(stack.redis.start)
-        assert '"layer":""' not in said.replace(" ", "")
+        assert '"layer":"well"' not in said.replace(" ", "")

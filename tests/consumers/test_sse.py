@@ -174,7 +174,7 @@ async def test_what_is_not_yours_is_404(hub: Hub, alice: Person, bob: Person) ->
         assert stream.error == "not_found"
 
 
-@pytest.mark.parametrize("query", ["file=7", "batch=" + "b" * 101])
+@pytest.mark.parametrize("query", ["file=7", "batch=" + "b" * 101, "batch=a%00b"])
 async def test_a_filter_that_can_match_nothing_is_refused(
     hub: Hub, alice: Person, query: str
 ) -> None:

@@ -240,6 +240,7 @@ async def test_two_members_of_a_space_see_the_same(hub: Hub, alice: Person, bob:
         '{"type":"hello","after":7}',
         '{"type":"hello","file":"no uuid"}',
         '{"type":"subscribe"}',
+        '{"type":"hello","batch":"a\\u0000b"}',
         '{"type":"hello","batch":"' + "b" * 101 + '"}',
         "[" * 5_000,
     ],

@@ -146,7 +146,7 @@ class Hello(BaseModel):
 
     type: Literal["hello"]
     after: Cursor | None = None
-    batch: Annotated[str, Field(max_length=100)] | None = None
+    batch: Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")] | None = None
     file: UUID | None = None
     ticket: Annotated[str, Field(max_length=2000)] | None = None
 
