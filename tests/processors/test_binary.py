@@ -39,13 +39,20 @@ def test_the_map_shows_where_it_is_dense(take):
     assert found["zeros"] > 0.5
 
 
-def test_the_map_has_at_most_so_many_cells(take):
-    survey = binary.Survey(10_000_000)
-    for _ in range(10):
-        survey.add(b"\x01\x02" * 500_000)
-    found = survey.result()
-    assert len(found["entropy_map"]) <= binary.MAP_CELLS
-    assert found["entropy"] == 1.0
+def test_a_large_file_is_sampled_all_over(take, tmp_path):
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.write(b"\1\xfe\xff" * 2048)
+        file.truncate(96 << 20)
+        file.seek(170 * (96 << 20) // binary.MAP_CELLS)
+        file.write(bytes(range(256)) * 512)
+    taken = take(path)
+    found = taken["binary"]
+    assert (found["sampled"], found["bytes"]) == (True, 96 << 20)
+    assert len(found["entropy_map"]) == binary.MAP_CELLS
+    assert found["entropy_map"][0] > 0
+    assert max(found["entropy_map"]) == found["entropy_map"][170] > 7
+    assert taken.reports["binary"][-1] == (binary.READ, binary.READ, "bytes")
 
 
 def test_strings_are_bounded(take):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from uploads.processors import executables, signatures
@@ -13,6 +14,7 @@ from uploads.processors.context import Context
 from uploads.processors.registry import processor
 
 BLOCK = 1024 * 1024  # bytes
+READ = 16 * 1024 * 1024  # bytes: counting them takes a second; a larger file is sampled
 HEX_BYTES = 512
 STRINGS = 200
 STRING_CHARACTERS = 200
@@ -26,21 +28,22 @@ _WIDE = re.compile(rb"(?:[\x20-\x7e]\x00){6,}")
 
 @processor(name="binary", accepts=["*/*"], version=1, after=["identify", "checksum"], fallback=True)
 def binary(ctx: Context) -> dict[str, Any]:
-    """{empty, bytes, hex [{offset, hex, text}], strings [{offset, text}], strings_truncated,
-    entropy, entropy_map […], entropy_part (bytes in a part), reading, zeros (share), printable
-    (share), header {…}|null, tried}; entropy is in bits per byte, 0 to 8.
+    """{empty, bytes, sampled, hex [{offset, hex, text}], strings [{offset, text}],
+    strings_truncated, entropy, entropy_map […], entropy_part (bytes in a part), reading, zeros
+    (share), printable (share), header {…}|null, tried}; entropy is in bits per byte, 0 to 8.
     """
     survey = Survey(ctx.size)
+    total = min(ctx.size, READ)
     done = 0
-    with ctx.path.open("rb", buffering=0) as file:
-        while block := file.read(BLOCK):
-            survey.add(block)
-            done += len(block)
-            ctx.progress(done, max(done, ctx.size), "bytes")
-    ctx.progress(done, done, "bytes")
+    for offset, block in _blocks(ctx):
+        survey.add(offset, block)
+        done += len(block)
+        ctx.progress(min(done, total), total, "bytes")
+    ctx.progress(total, total, "bytes")
     return {
-        "empty": done == 0,
-        "bytes": done,
+        "empty": ctx.size == 0,
+        "bytes": ctx.size,
+        "sampled": ctx.size > READ,
         **survey.result(),
         "header": executables.header(ctx.path),
         "tried": f"{len(signatures.SIGNATURES)} signatures, and the structure of text; "
@@ -48,37 +51,54 @@ def binary(ctx: Context) -> dict[str, Any]:
     }
 
 
+def _blocks(ctx: Context) -> Iterator[tuple[int, bytes]]:
+    """(offset, bytes): all of a file, or of a large one the beginning of each part."""
+    with ctx.path.open("rb", buffering=0) as file:
+        if ctx.size <= READ:
+            while block := file.read(BLOCK):
+                yield file.tell() - len(block), block
+            return
+        part = part_bytes(ctx.size)
+        for offset in range(0, ctx.size, part):
+            file.seek(offset)
+            yield offset, file.read(READ // MAP_CELLS)
+
+
+def part_bytes(size: int) -> int:
+    """How many bytes of the file one cell of the map stands for."""
+    return max(PART, -(-size // MAP_CELLS))
+
+
 class Survey:
     """What is gathered while the bytes go by."""
 
     def __init__(self, size: int) -> None:
-        self.part = max(PART, -(-size // MAP_CELLS))
+        self.part = part_bytes(size)
         self.parts: list[float] = []
         self.head = b""
         self.strings: list[dict[str, Any]] = []
         self.more_strings = False
         self._totals = Counter[int]()
         self._part = Counter[int]()
-        self._part_bytes = 0
-        self._offset = 0
+        self._number = 0  # of the part that is open
 
-    def add(self, block: bytes) -> None:
-        if len(self.head) < HEX_BYTES:
+    def add(self, offset: int, block: bytes) -> None:
+        """Take bytes from that place of the file on; places never go back."""
+        if offset < HEX_BYTES:
             self.head += block[: HEX_BYTES - len(self.head)]
-        self._find_strings(block)
+        self._find_strings(offset, block)
         place = 0
         while place < len(block):
-            piece = block[place : place + self.part - self._part_bytes]
-            self._part.update(piece)
-            self._part_bytes += len(piece)
-            place += len(piece)
-            if self._part_bytes >= self.part:
+            number = (offset + place) // self.part
+            if number != self._number:
                 self._close_part()
-        self._offset += len(block)
+                self._number = number
+            end = (number + 1) * self.part - offset
+            self._part.update(block[place:end])
+            place = end
 
     def result(self) -> dict[str, Any]:
-        if self._part_bytes:
-            self._close_part()
+        self._close_part()
         total = self._totals.total()
         entropy = entropy_of(self._totals)
         return {
@@ -96,12 +116,12 @@ class Survey:
         }
 
     def _close_part(self) -> None:
-        self.parts.append(entropy_of(self._part))
-        self._totals.update(self._part)
-        self._part.clear()
-        self._part_bytes = 0
+        if self._part:
+            self.parts.append(entropy_of(self._part))
+            self._totals.update(self._part)
+            self._part.clear()
 
-    def _find_strings(self, block: bytes) -> None:
+    def _find_strings(self, offset: int, block: bytes) -> None:
         for pattern, coding in ((_PRINTABLE, "ascii"), (_WIDE, "utf-16-le")):
             for match in pattern.finditer(block):
                 if len(self.strings) >= STRINGS:
@@ -111,7 +131,7 @@ class Survey:
                     : STRING_CHARACTERS * 2 if coding != "ascii" else STRING_CHARACTERS
                 ]
                 self.strings.append(
-                    {"offset": self._offset + match.start(), "text": found.decode(coding)}
+                    {"offset": offset + match.start(), "text": found.decode(coding)}
                 )
 
 
