@@ -86,11 +86,19 @@ def _empty(top: Path) -> None:
         for entry in entries:
             if not entry.is_dir(follow_symlinks=False):
                 os.unlink(entry.path)  # noqa: PTH108 - they may be many, and paths are slow
-                continue
-            number += 1
-            inner = top / f"{prefix}-{number}"
-            os.chmod(entry.path, 0o700)  # noqa: PTH101
-            os.rename(entry.path, inner)  # noqa: PTH104
-            waiting.append(inner)
+            elif not _removed_empty(entry.path):
+                number += 1
+                inner = top / f"{prefix}-{number}"
+                os.chmod(entry.path, 0o700)  # noqa: PTH101
+                os.rename(entry.path, inner)  # noqa: PTH104
+                waiting.append(inner)
         if current != top:
             current.rmdir()
+
+
+def _removed_empty(folder: str) -> bool:
+    try:
+        os.rmdir(folder)  # noqa: PTH106
+    except OSError:
+        return False
+    return True
