@@ -171,7 +171,7 @@ class Content:
         """Whether the upload was deleted under its writer."""
         return os.fstat(self.handle).st_nlink == 0
 
-    def awaited(self) -> bool:
+    def has_waiter(self) -> bool:
         """Whether a writer in another process waits for this content."""
         facts = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, WAITER, 1, 0)
         answer = fcntl.fcntl(self.handle, fcntl.F_OFD_GETLK, facts)

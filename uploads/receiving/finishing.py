@@ -143,7 +143,7 @@ async def finish_now(upload_id: UUID) -> None:
     async with locks.claim(upload_id) as claim:
 
         def go_on() -> bool:
-            return not (claim.wanted or stopping.stopping() or claim.content.awaited())
+            return not (claim.wanted or stopping.stopping() or claim.content.has_waiter())
 
         if upload.parts:
             await join(upload, claim, go_on)

@@ -137,7 +137,7 @@ class Flow:
             if not chunk:
                 continue
             self._gather(chunk)
-            if self._held_bytes >= BLOCK_BYTES or budget.full:
+            if self._held_bytes >= watch.block or budget.full:
                 await self._write()
             if budget.full:
                 await budget.room()
@@ -218,7 +218,7 @@ class Flow:
     def _why_end(self, *, disk_full: bool) -> ApiError | None:
         if stopping.stopping():
             return ShuttingDown(headers={"Retry-After": "2"})
-        if self.claim.wanted or self.content.awaited():
+        if self.claim.wanted or self.content.has_waiter():
             return Interrupted()
         if self.content.removed():
             return Gone()
@@ -243,13 +243,17 @@ class Watch:
     def __init__(self) -> None:
         self._flows: dict[Flow, None] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self.block = BLOCK_BYTES
 
-    def __len__(self) -> int:
-        return len(self._flows)
+    def _share(self) -> None:
+        """Two blocks for each flow, and half of the memory for what can't be foreseen."""
+        each = settings.UPLOAD_BUFFER_BYTES // (4 * max(1, len(self._flows)))
+        self.block = min(BLOCK_BYTES, each)
 
     def add(self, flow: Flow) -> None:
         """Look at it from now on."""
         self._flows[flow] = None
+        self._share()
         flow.claim.on_wanted = partial(flow.end, Interrupted())
         if flow.claim.wanted:
             flow.claim.on_wanted()
@@ -259,6 +263,7 @@ class Watch:
     def remove(self, flow: Flow) -> None:
         """It has ended."""
         self._flows.pop(flow, None)
+        self._share()
         if not self._flows and self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -276,3 +281,4 @@ class Watch:
 
 
 watch = Watch()
+stopping.subscribe(watch.stop)

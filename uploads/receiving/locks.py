@@ -2,8 +2,8 @@
 
 A newcomer asks the holder to let go, and the holder puts away what it has and ends: a client that
 comes back while its old request still hangs need not wait for a time-out. In this process the
-holder is told at once; in another one it looks for waiting locks (`Content.awaited`) several times
-a second.
+holder is told at once; in another one it looks for waiting locks (`Content.has_waiter`) several
+times a second.
 """
 
 import asyncio
