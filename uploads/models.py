@@ -144,6 +144,7 @@ class Batch(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["space", "key"], name="one_batch_per_key")]
+        verbose_name_plural = "batches"
 
     def __str__(self) -> str:
         return self.key

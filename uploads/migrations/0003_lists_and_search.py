@@ -73,6 +73,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterModelOptions(name="batch", options={"verbose_name_plural": "batches"}),
         migrations.RemoveIndex(
             model_name="uploadedfile",
             name="files_by_batch",

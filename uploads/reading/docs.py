@@ -4,7 +4,7 @@ The page is made of the specification on the server: it needs no script, nothing
 no exception to the strict Content-Security-Policy.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 import orjson
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import override
 
 from project.http import POLICY
@@ -50,8 +52,8 @@ class Docs(doors.Door):
 def _content() -> dict[str, Any]:
     specification = api.openapi()
     return {
-        "about": specification["info"]["description"].split("\n\n"),
-        "groups": [*_groups(specification), asyncapi.group()],
+        "about": [marked(part) for part in specification["info"]["description"].split("\n\n")],
+        "groups": list(_merged(*_groups(specification), asyncapi.group())),
         "types": list(_types(_schemas(specification, asyncapi.document()))),
         "errors": [
             {"code": code, "status": error.status, "message": error().message}
@@ -70,13 +72,33 @@ def _groups(specification: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"name": name.capitalize(), "doors": operations}
 
 
+def _merged(*groups: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """Groups of one name as one, in the place of the last."""
+    found: dict[str, dict[str, Any]] = {}
+    for group in groups:
+        before = found.pop(group["name"], {"doors": []})
+        found[group["name"]] = {**group, "doors": [*before["doors"], *group["doors"]]}
+    return found.values()
+
+
+def marked(text: str) -> SafeString:
+    """A text whose words between backticks are code, as HTML."""
+    parts = enumerate(text.split("`"))
+    return format_html_join(
+        "", "{}{}{}", ((_CODE, part, _END) if n % 2 else ("", part, "") for n, part in parts)
+    )
+
+
+_CODE, _END = mark_safe("<code>"), mark_safe("</code>")
+
+
 def _door(path: str, method: str, operation: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": operation["operationId"],
         "method": method.upper(),
         "path": path,
         "summary": operation["summary"],
-        "about": operation.get("description", ""),
+        "about": marked(operation.get("description", "")),
         "parameters": [_parameter(each) for each in operation["parameters"]],
         "takes": _body(operation.get("requestBody", {})),
         "gives": [
@@ -93,7 +115,7 @@ def _parameter(parameter: Mapping[str, Any]) -> dict[str, Any]:
         "type": type_words(parameter["schema"]),
         "default": parameter["schema"].get("default"),
         "required": parameter["required"],
-        "about": parameter.get("description", ""),
+        "about": marked(parameter.get("description", "")),
     }
 
 
@@ -118,11 +140,11 @@ def _types(schemas: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 "name": field,
                 "type": type_words(facts),
                 "required": field in required,
-                "about": facts.get("description", ""),
+                "about": marked(facts.get("description", "")),
             }
             for field, facts in schema.get("properties", {}).items()
         ]
-        yield {"name": name, "about": schema.get("description", ""), "fields": fields}
+        yield {"name": name, "about": marked(schema.get("description", "")), "fields": fields}
 
 
 def type_words(schema: Mapping[str, Any]) -> str:
