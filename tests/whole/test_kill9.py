@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -38,7 +39,7 @@ def test_a_killed_server_resumes_the_upload_and_ends_the_job(make_server, tmp_pa
         half = tus.patch(client, location, 0, content[: 60 << 20])
         assert half.status_code == 204
 
-        def broken() -> object:
+        def broken() -> Iterator[bytes]:
             for at in range(60 << 20, 200 << 20, 1 << 20):
                 if at == 120 << 20:
                     server.kill9()
