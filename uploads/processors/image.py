@@ -48,8 +48,8 @@ def image(ctx: Context) -> dict[str, Any]:
         ctx.progress(round(share * total), total, "pixels")
 
     watched = watch if total > WATCHED else None
-    preview = pixels.shrink(ctx.path, ctx.media_type, PREVIEW, watched)
-    result = header | _pictures(ctx, preview)
+    shown = pixels.shrink(ctx.path, ctx.media_type, (PREVIEW, THUMBNAIL), watched)
+    result = header | _pictures(ctx, *shown)
     ctx.progress(total, total, "pixels")
     return result
 
@@ -69,15 +69,14 @@ def _raw(ctx: Context) -> dict[str, Any]:
     path = ctx.folder / ".preview.jpg"
     path.write_bytes(found.jpeg)
     try:
-        result |= _pictures(ctx, pixels.shrink(path, "image/jpeg", PREVIEW))
+        result |= _pictures(ctx, *pixels.shrink(path, "image/jpeg", (PREVIEW, THUMBNAIL)))
     finally:
         path.unlink()
     ctx.progress(len(found.jpeg), len(found.jpeg), "bytes")
     return result | {"format": "RAW", "raw": {"preview_bytes": len(found.jpeg), **found.sensor}}
 
 
-def _pictures(ctx: Context, preview: pixels.Small) -> dict[str, Any]:
-    thumbnail = pixels.smaller(preview.webp, THUMBNAIL)
+def _pictures(ctx: Context, preview: pixels.Small, thumbnail: pixels.Small) -> dict[str, Any]:
     ctx.save("preview.webp", "image/webp").write_bytes(preview.webp)
     ctx.save("thumbnail.webp", "image/webp").write_bytes(thumbnail.webp)
     return {

@@ -87,20 +87,25 @@ def check_size(width: int, height: int, *, in_memory: bool = False) -> None:
         )
 
 
-def shrink(path: Path, media_type: str, side: int, watch: Watch | None = None) -> Small:
-    """The picture made to fit a square of `side` pixels, upright. Raises BadFile if nothing reads
-    it.
+def shrink(
+    path: Path, media_type: str, sides: tuple[int, int], watch: Watch | None = None
+) -> tuple[Small, Small]:
+    """The picture made to fit squares of these sides in pixels, the larger one first; upright.
+
+    Raises BadFile where nothing reads it.
     """
     loader, formats = DECODERS[media_type]
     tried: list[str] = []
     if loader:
         try:
-            return _with_vips(path, loader, side, watch)
+            return _with_vips(path, loader, sides, watch)
         except vips().Error as error:
             tried.append(reason(error))
     if formats:
         try:
-            return encode(_with_pillow(path, formats, side), tried[0] if tried else None)
+            image = _with_pillow(path, formats, sides[0])
+            large = encode(image, tried[0] if tried else None)
+            return large, smaller(large.webp, sides[1])
         except READ_ERRORS as error:
             tried.append(reason(error))
     raise BadFile(f"The picture can't be decoded: {tried[-1]}.")
@@ -168,29 +173,47 @@ def reason(error: Exception) -> str:
     return line.rstrip(". ")[:200]
 
 
-def _with_vips(path: Path, loader: str, side: int, watch: Watch | None) -> Small:
-    if loader == "svgload_buffer":
-        return _with_librsvg(path, side)
+def _with_vips(
+    path: Path, loader: str, sides: tuple[int, int], watch: Watch | None
+) -> tuple[Small, Small]:
     damage = None
     try:
-        image = _vips_thumbnail(path, side, "error", watch)
+        image = _vips_image(path, loader, sides[0], "error", watch)
     except vips().Error as error:
         damage = reason(error)
-        image = _vips_thumbnail(path, side, "none", watch)
-    return Small(_webp(image), image.width, image.height, damage)
+        image = _vips_image(path, loader, sides[0], "none", watch)
+    small = image.thumbnail_image(sides[1], height=sides[1], size="down")
+    return (
+        Small(_webp(image), image.width, image.height, damage),
+        Small(_webp(small), small.width, small.height, damage),
+    )
+
+
+def _vips_image(path: Path, loader: str, side: int, fail_on: str, watch: Watch | None) -> Any:
+    if loader == "svgload_buffer":
+        return _drawn(path, side)
+    return _vips_thumbnail(path, side, fail_on, watch)
 
 
 def _vips_thumbnail(path: Path, side: int, fail_on: str, watch: Watch | None) -> Any:
-    image = vips().Image.thumbnail(
-        str(path), side, height=side, size="down", fail_on=fail_on, export_profile="srgb"
-    )
+    image = vips().Image.thumbnail(str(path), side, height=side, size="down", fail_on=fail_on)
     if watch:
         image.set_progress(True)
         image.signal_connect("eval", lambda _, progress: watch(progress.percent / 100))
-    return image.copy_memory()
+    return _in_srgb(image.copy_memory())
 
 
-def _with_librsvg(path: Path, side: int) -> Small:
+def _in_srgb(image: Any) -> Any:
+    """The colours as screens show them; done on the small picture, where it costs a tenth."""
+    if image.get_typeof("icc-profile-data") == 0:
+        return image
+    try:
+        return image.icc_transform("srgb", embedded=True)
+    except vips().Error:
+        return image  # the profile is broken; the colours are shown as they are
+
+
+def _drawn(path: Path, side: int) -> Any:
     if path.stat().st_size > MAX_SVG_BYTES:
         raise BadFile(f"The drawing is larger than {MAX_SVG_BYTES // 1024**2} MiB.")
     data = path.read_bytes()
@@ -198,8 +221,7 @@ def _with_librsvg(path: Path, side: int) -> Small:
     check_size(drawing.width, drawing.height)
     # A drawing has no pixels of its own: small ones are drawn larger, up to the side asked for.
     scale = side / max(drawing.width, drawing.height)
-    image = vips().Image.svgload_buffer(data, scale=scale).copy_memory()
-    return Small(_webp(image), image.width, image.height, None)
+    return vips().Image.svgload_buffer(data, scale=scale).copy_memory()
 
 
 def _webp(image: Any) -> bytes:
