@@ -1,5 +1,9 @@
 """The page of one file: its preview by kind, its steps, what can be done, and its staying true."""
 
+import io
+import wave
+import zipfile
+
 import pytest
 from playwright.async_api import Page, expect
 
@@ -55,6 +59,34 @@ async def test_each_kind_has_its_preview_first(visit: Visit):
         await expect(page.locator(f"#preview {selector}").first).to_be_visible()
         await expect(page.locator(".step", has_text="checksum")).to_be_visible()
         await page.close()
+
+
+ARCHIVE = io.BytesIO()
+with zipfile.ZipFile(ARCHIVE, "w") as packed:
+    packed.writestr("src/wheel.py", "turn()\n" * 50)
+MAIL = b"From: Ada <ada@example.org>\nSubject: The new wheel\n\nThe oak has come.\n"
+TONE = io.BytesIO()
+with wave.open(TONE, "wb") as sound:
+    sound.setnchannels(1)
+    sound.setsampwidth(2)
+    sound.setframerate(8000)
+    sound.writeframes(bytes(range(256)) * 60)
+OTHER_KINDS = {
+    "mill.zip": (ARCHIVE.getvalue(), ".entries >> text=wheel.py"),
+    "mill.json": (b'{"wheel": {"spokes": 12}}', ".tree >> text=spokes"),
+    "mill.py": (b"def turn():\n    return 'round'\n", ".t-keyword >> text=def"),
+    "mill.eml": (MAIL, ".view-mail >> text=The new wheel"),
+    "mill.wav": (TONE.getvalue(), ".view-sound audio"),
+    "nothing": (b"", "text=An empty file"),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_KINDS)
+async def test_other_kinds_have_views_of_their_own(visit: Visit, name: str):
+    content, selector = OTHER_KINDS[name]
+    ada = await owner(visit)
+    page = await ada.open(ada.ended(name, content))
+    await expect(page.locator(f"#preview {selector}").first).to_be_visible()
 
 
 async def test_a_picture_is_looked_at_closer_by_keyboard(visit: Visit):

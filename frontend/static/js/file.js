@@ -75,7 +75,7 @@ function show() {
   part("steps", file.steps, showSteps);
   part("made", file.artifacts, showMade);
   part("preview", [file.results, file.artifacts, IN_FLIGHT.has(file.status), file.error?.code], showPreview);
-  part("details", [file.results, file.artifacts], () => $("details").replaceChildren(...details(file)));
+  part("details", [file.results, file.artifacts], () => $("details").replaceChildren(...details(file, { artifact })));
 }
 
 function showMoving() {
@@ -180,8 +180,9 @@ function showMade() {
   $("made").replaceChildren(...made.map(({ name, url, size }) => h("li", {}, h("a", { href: url, download: name }, icon("download"), h("span", { class: "cut" }, name), h("span", { class: "quiet numbers" }, bytes(size))))));
 }
 
+const artifact = (step, name) => file.artifacts.find((each) => each.step === step && each.name === name);
+
 function showPreview() {
-  const artifact = (step, name) => file.artifacts.find((each) => each.step === step && each.name === name);
   const view = preview(file, { artifact, artifacts: file.artifacts, content: address(`/api/files/${file.id}/content/`) });
   $("preview").replaceChildren(view ?? stand());
 }

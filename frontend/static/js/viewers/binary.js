@@ -29,6 +29,7 @@ export function binaryDetails(result) {
 }
 
 export function binaryFacts(result) {
+  if (result.empty) return [];
   return [
     [gettext("Reads like"), result.reading],
     [gettext("Density"), result.entropy === undefined ? null : gettext("%(n)s of 8 bits per byte", { n: decimal(result.entropy) })],

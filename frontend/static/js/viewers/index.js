@@ -2,27 +2,45 @@
 
 import { h } from "millrace/dom";
 import { binaryDetails, binaryFacts, binaryPreview } from "millrace/viewers/binary";
+import { codeDetails, codeFacts, codePreview, logDetails } from "millrace/viewers/code";
+import { archiveDetails, archiveFacts, archivePreview, dataDetails, dataFacts, dataPreview } from "millrace/viewers/data";
 import { showArtifacts, showResult } from "millrace/viewers/generic";
 import { imageDetails, imageFacts, imagePreview } from "millrace/viewers/image";
+import { audioPreview, mediaDetails, mediaFacts, videoPreview } from "millrace/viewers/media";
 import { detail } from "millrace/viewers/parts";
 import { pdfDetails, pdfFacts, pdfPreview } from "millrace/viewers/pdf";
 import { tableDetails, tableFacts, tablePreview } from "millrace/viewers/table";
 import { textFacts, textPreview } from "millrace/viewers/text";
+import { fontFacts, fontPreview, mailDetails, mailFacts, mailPreview, officeDetails, officeFacts, officePreview } from "millrace/viewers/writing";
 
+const TABLES = { preview: tablePreview, details: tableDetails, facts: tableFacts };
 const VIEWERS = {
   image: { preview: imagePreview, details: imageDetails, facts: imageFacts },
   pdf: { preview: pdfPreview, details: pdfDetails, facts: pdfFacts },
-  table: { preview: tablePreview, details: tableDetails, facts: tableFacts },
+  table: TABLES,
+  workbook: TABLES,
+  columnar: TABLES,
+  database: TABLES,
+  "json-lines": TABLES,
+  data: { preview: dataPreview, details: dataDetails, facts: dataFacts },
+  archive: { preview: archivePreview, details: archiveDetails, facts: archiveFacts },
+  audio: { preview: audioPreview, details: mediaDetails, facts: mediaFacts },
+  video: { preview: videoPreview, details: mediaDetails, facts: mediaFacts },
+  office: { preview: officePreview, details: officeDetails, facts: officeFacts },
+  mail: { preview: mailPreview, details: mailDetails, facts: mailFacts },
+  font: { preview: fontPreview, facts: fontFacts },
+  code: { preview: codePreview, details: codeDetails, facts: codeFacts },
+  log: { details: logDetails },
   text: { preview: textPreview, facts: textFacts },
   binary: { preview: binaryPreview, details: binaryDetails, facts: binaryFacts },
 };
-const SHOWN_ELSEWHERE = new Set(["identify", "checksum"]); // in the facts at the side
+const SHOWN_ELSEWHERE = new Set(["identify", "checksum", "parquet-copy"]); // in the facts at the side, or among what was made
 
 /** The best view of a file, or null where no step made one. */
 export function preview(file, tools) {
   for (const [step, viewer] of Object.entries(VIEWERS)) {
     const result = file.results[step];
-    const view = result && viewer.preview(file, result, tools);
+    const view = result && viewer.preview?.(file, result, tools);
     if (view) return view;
   }
   return null;
@@ -34,12 +52,12 @@ export function moreFacts(file) {
 }
 
 /** Sections below the preview: what else each step found. */
-export function details(file) {
+export function details(file, tools) {
   const sections = [];
   for (const { name } of file.steps) {
     const result = file.results[name];
     const made = file.artifacts.filter(({ step }) => step === name);
-    if (VIEWERS[name]) sections.push(...((result && VIEWERS[name].details?.(result)) ?? []));
+    if (VIEWERS[name]) sections.push(...((result && VIEWERS[name].details?.(result, tools)) ?? []));
     else if (!SHOWN_ELSEWHERE.has(name) && (result || made.length)) sections.push(detail(name, h("div", { class: "generic" }, result ? showResult(result) : null, ...showArtifacts(made))));
   }
   return sections;

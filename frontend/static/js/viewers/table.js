@@ -99,6 +99,12 @@ const DELIMITERS = { ",": () => gettext("comma"), ";": () => gettext("semicolon"
 export function tableFacts(result) {
   const [table] = result.tables ?? [];
   return [
+    [gettext("Sheets"), result.sheets > 1 ? number(result.sheets) : null],
+    [gettext("Hidden"), result.hidden?.length ? result.hidden.join(", ") : null],
+    [gettext("Macros"), result.macros ? gettext("yes") : null],
+    [gettext("Formulas"), result.formulas ? number(result.formulas) : null],
+    [gettext("Made with"), result.created_by],
+    [gettext("Codecs"), Array.isArray(result.codecs) ? result.codecs.join(", ") : result.codecs],
     [gettext("Rows"), table ? number(table.rows) : null],
     [gettext("Columns"), table ? number(table.width ?? table.columns?.length ?? 0) : null],
     [gettext("Separator"), DELIMITERS[result.delimiter]?.() ?? result.delimiter],

@@ -25,7 +25,7 @@ const EOL = { lf: "LF", crlf: "CRLF", cr: "CR", mixed: () => gettext("mixed"), n
 export function textFacts(result) {
   const eol = EOL[result.eol];
   return [
-    [gettext("Language"), result.language?.name],
+    [gettext("Written in"), result.language?.name],
     [gettext("Lines"), number(result.lines ?? 0)],
     [gettext("Words"), number(result.words ?? 0)],
     [gettext("Characters"), number(result.characters ?? 0)],

@@ -1,0 +1,116 @@
+// What people write: documents and mails as text with their outline, fonts by their specimen.
+
+import { h, icon } from "millrace/dom";
+import { detail, facts, grid, message, tools } from "millrace/viewers/parts";
+import { bytes, dotted, gettext, ngettext, number, when } from "millrace/words";
+
+const readable = (value) => (value && /^\d{4}-\d\d-\d\dT/.test(value) ? when(value) : value);
+
+// -- documents -------------------------------------------------------------------------------------------------------------
+
+export function officePreview(file, result, { artifact }) {
+  const picture = artifact("office", "thumbnail.webp");
+  const said = dotted(result.slides ? ngettext("%(count)s slide", "%(count)s slides", result.slides) : "", ngettext("%(count)s word", "%(count)s words", result.words ?? 0), result.text_truncated ? gettext("the beginning is shown") : "");
+  if (!result.head?.trim()) return picture ? h("div", {}, tools(said), h("div", { class: "page-large" }, h("img", { src: picture.url, alt: gettext("First page") }))) : message("office", gettext("There is nothing to read in it."));
+  return h("div", {}, tools(said), h("div", { class: "view-text page-of-text", tabindex: "0", role: "region", "aria-label": gettext("Text") }, h("div", { class: "paper" }, marked(result.head))));
+}
+
+/** Text in which the step marked headings as Markdown does. */
+function marked(text) {
+  return text.split("\n").flatMap((line) => {
+    const heading = /^#{1,6} (.*)$/.exec(line);
+    return heading ? [h("strong", {}, heading[1]), "\n"] : [`${line}\n`];
+  });
+}
+
+export function officeDetails(result) {
+  const alarms = [
+    result.macros && gettext("it holds macros"),
+    result.outside_links?.length && ngettext("%(count)s link leads outside", "%(count)s links lead outside", result.outside_links.length),
+    result.embedded && ngettext("%(count)s object is embedded", "%(count)s objects are embedded", result.embedded),
+    result.changes && ngettext("%(count)s tracked change", "%(count)s tracked changes", result.changes),
+    result.comments && ngettext("%(count)s comment", "%(count)s comments", result.comments),
+  ].filter(Boolean);
+  return [
+    alarms.length ? h("p", { class: "note warn" }, icon("alert"), h("span", {}, dotted(...alarms))) : null,
+    result.outline?.length ? detail(gettext("Outline"), h("ol", { class: "outline" }, result.outline.map(({ level, text }) => h("li", { "data-level": Math.max(0, Math.min((level ?? 1) - 1, 4)) }, text)))) : null,
+  ].filter(Boolean);
+}
+
+export function officeFacts(result) {
+  const meta = result.metadata ?? {};
+  return [
+    [gettext("Title"), meta.title],
+    [gettext("Author"), meta.author],
+    [gettext("Created"), readable(meta.created)],
+    [gettext("Changed"), readable(meta.modified)],
+    [gettext("Pages"), meta.pages],
+    [gettext("Slides"), result.slides ? number(result.slides) : null],
+    [gettext("Words"), result.words ? number(result.words) : null],
+    [gettext("Tables"), result.tables ? number(result.tables) : null],
+    [gettext("Pictures"), result.pictures ? number(result.pictures) : null],
+  ];
+}
+
+// -- mail ------------------------------------------------------------------------------------------------------------------
+
+const person = ({ name, address }) => (name ? `${name} <${address}>` : address);
+const people = (list) => (Array.isArray(list) ? list.map(person).join(", ") : list && typeof list === "object" ? person(list) : list);
+
+export function mailPreview(file, result) {
+  if (result.messages !== undefined) return mailbox(result);
+  const head = facts([[gettext("From"), people(result.from)], [gettext("To"), people(result.to)], [gettext("Copy to"), people(result.cc)], [gettext("Date"), readable(result.date)]]);
+  return h("div", { class: "view-mail" }, h("header", {}, h("h2", {}, result.subject || gettext("Without a subject")), head),
+    h("div", { class: "view-text", tabindex: "0", role: "region", "aria-label": gettext("Text") }, h("div", { class: "letter" }, result.head || gettext("There is nothing to read in it."))));
+}
+
+function mailbox(result) {
+  const columns = [{ name: gettext("From") }, { name: gettext("Subject") }, { name: gettext("Date") }, { name: gettext("Size"), numeric: true }];
+  const rows = (result.shown ?? []).map(({ from, subject, date, size }) => [people(from), subject, readable(date), bytes(size)]);
+  return h("div", {}, tools(ngettext("%(count)s message", "%(count)s messages", result.messages)), grid(columns, rows, { label: gettext("Messages") }));
+}
+
+export function mailDetails(result, { artifact } = {}) {
+  const list = [];
+  if (result.blocked) list.push(h("p", { class: "note" }, icon("shield"), h("span", {}, ngettext("%(count)s remote content was left out", "%(count)s remote contents were left out", Array.isArray(result.blocked) ? result.blocked.length : Number(result.blocked)))));
+  if (result.attachments?.length) {
+    list.push(detail(gettext("Attachments"), h("ul", { class: "made" }, result.attachments.map(({ name, size, artifact: made }) => {
+      const found = made && artifact?.("mail", made);
+      const words = [icon("download"), h("span", { class: "cut" }, name ?? made), h("span", { class: "quiet numbers" }, bytes(size))];
+      return h("li", {}, found ? h("a", { href: found.url, download: name }, words) : h("span", {}, words));
+    }))));
+  }
+  if (result.links?.length) list.push(detail(gettext("Links lead to"), h("p", {}, result.links.join(", "))));
+  return list;
+}
+
+export function mailFacts(result) {
+  const checks = Object.entries(result.authentication ?? {}).filter(([, value]) => value);
+  return [
+    [gettext("Messages"), result.messages === undefined ? null : number(result.messages)],
+    [gettext("Sent"), readable(result.date)],
+    [gettext("Signed"), checks.length ? checks.map(([name, value]) => `${name.toUpperCase()} ${value}`).join(", ") : null],
+    [gettext("Attachments"), result.attachments?.length ? number(result.attachments.length) : null],
+  ];
+}
+
+// -- fonts -----------------------------------------------------------------------------------------------------------------
+
+export function fontPreview(file, result, { artifact }) {
+  const specimen = artifact("font", "specimen.webp");
+  return specimen ? h("div", {}, tools(dotted(result.family, result.style)), h("div", { class: "view-specimen" }, h("img", { src: specimen.url, alt: gettext("Specimen of %(name)s", { name: result.full_name ?? result.family ?? file.name }) }))) : null;
+}
+
+export function fontFacts(result) {
+  return [
+    [gettext("Family"), dotted(result.family, result.style)],
+    [gettext("Weight"), result.weight],
+    [gettext("Glyphs"), result.glyphs ? number(result.glyphs) : null],
+    [gettext("Characters"), result.characters ? number(result.characters) : null],
+    [gettext("Scripts"), result.scripts?.length ? result.scripts.slice(0, 6).map(({ name }) => name).join(", ") : null],
+    [gettext("Variable"), result.variable?.length ? result.variable.map(({ axis, min, max }) => `${axis} ${min}–${max}`).join(", ") : null],
+    [gettext("Designer"), result.designer],
+    [gettext("Licence"), result.licence],
+    [gettext("Version"), result.version],
+  ];
+}
