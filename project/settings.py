@@ -162,6 +162,11 @@ STEP_MEMORY_BYTES = env.size("STEP_MEMORY_BYTES", "2Gi", "Most memory of one ste
 STEP_DISK_BYTES = env.size(
     "STEP_DISK_BYTES", "2Gi", "Most bytes of artifacts and temporary files of one job."
 )
+OWN_PROCESSORS_ANYWAY = env.boolean(
+    "OWN_PROCESSORS_ANYWAY",
+    default=False,
+    meaning="Run processors of your own even where the kernel lacks a layer of the sandbox.",
+)
 STALL_SECONDS = env.number(
     "STALL_SECONDS", 30, "A running step without a sign of life for this long is shown as stalled."
 )

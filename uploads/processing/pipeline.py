@@ -126,6 +126,7 @@ class Pipeline:
                 disk=settings.STEP_DISK_BYTES,
             ),
             network=True,
+            own=self.sandbox.complete or settings.OWN_PROCESSORS_ANYWAY,
             turn=self._turn,
         )
         async with self.sandbox.run(task) as run:
