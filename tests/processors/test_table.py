@@ -164,6 +164,13 @@ def test_quotes_inside_fields_do_not_swallow_the_rest(take):
     assert [row[0] for row in table["head"]] == ['5" disk', '3" disk', '8" disk', "9 disk"]
 
 
+def test_quotes_that_stay_open_cost_no_quadratic_time(take):
+    line = '""' * 400 + "b,1\n"
+    content = "a,b\n" + ('"x,1\n' + line * 999) * 6
+    _, table, _ = shown(take, content)
+    assert table["rows"] > 0
+
+
 def test_an_empty_table_and_one_with_names_only(take):
     _, table, columns = shown(take, "a,b,c\n")
     assert (table["rows"], list(columns)) == (0, ["a", "b", "c"])

@@ -11,7 +11,7 @@ from typing import Any
 from uploads.processors import other_archives, tars, zip_listing
 from uploads.processors.context import Context
 from uploads.processors.listing import Listing
-from uploads.processors.registry import processor
+from uploads.processors.registry import LONG, processor
 
 ZIPS = (
     "application/zip",
@@ -46,6 +46,7 @@ OTHERS = (
     accepts=[*ZIPS, *TARS, *OTHERS],
     version=1,
     after=["identify", "checksum"],
+    seconds=LONG,
 )
 def archive(ctx: Context) -> dict[str, Any]:
     """{format, compression, entries, files, directories, links, total_size, packed_size, ratio,

@@ -6,12 +6,12 @@ import hashlib
 from typing import Any
 
 from uploads.processors.context import Context
-from uploads.processors.registry import processor
+from uploads.processors.registry import LONG, processor
 
 BLOCK = 1024 * 1024  # bytes; larger ones aren't faster
 
 
-@processor(name="checksum", accepts=["*/*"], version=1, after=["identify"])
+@processor(name="checksum", accepts=["*/*"], version=1, after=["identify"], seconds=LONG)
 def checksum(ctx: Context) -> dict[str, Any]:
     """{sha256: 64 hex digits, bytes: how many were read}"""
     digest = hashlib.sha256()

@@ -10,6 +10,7 @@ from typing import NamedTuple
 BLOCK = 1024 * 1024  # bytes
 CHECKED = 64 * BLOCK  # how far a file is read to find out whether it is UTF-8
 GUESSED = 16 * 1024  # bytes given to the guesser
+ENOUGH = 256  # bytes without a single control character that can only be text
 
 # UTF-32's little-endian mark begins with UTF-16's.
 MARKS = (
@@ -41,6 +42,8 @@ def looks_like_text(head: bytes) -> bool:
     controls = len(head) - len(head.translate(None, CONTROL))
     if controls * 200 > len(head):
         return False
+    if controls == 0 and len(head) >= ENOUGH:
+        return True  # one byte in nine of other data is a control character
     return is_utf8(head) or _looks_like_eight_bit_text(head)
 
 

@@ -8,7 +8,7 @@ from uploads.processors import encoding
 from uploads.processors.bounds import clip
 from uploads.processors.context import Context
 from uploads.processors.profile import CHUNK_ROWS, PROFILED, Profile
-from uploads.processors.registry import processor
+from uploads.processors.registry import LONG, processor
 
 LONGEST_LINE = 4 * 1024 * 1024  # bytes; a longer line is left out
 ERRORS_KEPT = 100
@@ -20,6 +20,7 @@ SNIFFED_ROWS = 1000  # rows whose keys make the columns; keys that come later ha
     accepts=["application/x-ndjson"],
     version=1,
     after=["identify", "checksum"],
+    seconds=LONG,
 )
 def json_lines(ctx: Context) -> dict[str, Any]:
     """{format, encoding, later_keys, tables [as of the table step]}

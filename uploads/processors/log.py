@@ -10,7 +10,7 @@ from typing import Any
 from uploads.processors import encoding
 from uploads.processors.bounds import clip
 from uploads.processors.context import Context
-from uploads.processors.registry import processor
+from uploads.processors.registry import LONG, processor
 
 LINE = 4096  # bytes of a line that are looked at
 BINS = 60
@@ -48,7 +48,7 @@ _FORMS = (
 _STATUS = re.compile(rb'" ([1-5])\d\d ')
 
 
-@processor(name="log", accepts=["text/x-log"], version=1, after=["identify", "text"])
+@processor(name="log", accepts=["text/x-log"], version=1, after=["identify", "text"], seconds=LONG)
 def log(ctx: Context) -> dict[str, Any]:
     """{lines, levels {level: lines}, statuses {2xx: lines} of web logs, first, last, timed (lines
     with a time), histogram [{from, to, count}], errors [{line, text}]}; times as the log has them.

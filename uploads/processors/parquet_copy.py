@@ -11,7 +11,7 @@ from uploads.processors.context import Context
 from uploads.processors.encoding import Encoding
 from uploads.processors.profile import PROFILED
 from uploads.processors.records import Reader
-from uploads.processors.registry import processor
+from uploads.processors.registry import LONG, processor
 from uploads.processors.table import frame, opened
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ WORTH = 1024 * 1024  # bytes from which on a copy is smaller and quicker by much
     accepts=["text/csv", "text/tab-separated-values"],
     version=1,
     after=["table"],
+    seconds=LONG,
 )
 def parquet_copy(ctx: Context) -> dict[str, Any]:
     """{rows, bytes, columns [{name, type}]} and table.parquet; {skipped: why} where there is no

@@ -168,11 +168,8 @@ class Reader:
         if not lines:
             self._skip_header = True
             return []
-        used = 1
-        while used < min(len(lines), LONGEST_QUOTE) and self._is_open(b"\n".join(lines[:used])):
-            used += 1
-        if self._is_open(b"\n".join(lines[:used])):
-            used = 1
+        _, used = self._joined(lines, 0)
+        used = max(used, 1)
         self.line += used
         if len(lines[0]) > LONGEST_LINE:
             self._say(self.line, f"longer than {LONGEST_LINE // 1024} KiB, cut")
@@ -186,16 +183,16 @@ class Reader:
         row = lines[place]
         if self._quote not in row or len(row) > LONGEST_LINE or not self._is_open(row):
             return row, 1
-        gathered = [row]
         size = len(row)
-        for following in lines[place + 1 : place + LONGEST_QUOTE]:
-            gathered.append(following)
+        odd = True
+        for used, following in enumerate(lines[place + 1 : place + LONGEST_QUOTE], 2):
             size += len(following)
             if size > LONGEST_LINE:
                 return row, 1
-            if self._quote in following and not self._is_open(b"\n".join(gathered)):
-                return b"\n".join(gathered), len(gathered)
-        return row, int(self._last or len(gathered) >= LONGEST_QUOTE)
+            odd ^= following.count(self._quote) % 2 == 1
+            if not odd:
+                return b"\n".join(lines[place : place + used]), used
+        return row, int(self._last or place + LONGEST_QUOTE <= len(lines))
 
     def _is_open(self, row: bytes) -> bool:
         if row.count(self._quote) % 2 == 0:

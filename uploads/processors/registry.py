@@ -20,6 +20,9 @@ F = TypeVar("F", bound=Function)
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 NAME_CHARACTERS = 40
 
+# Seconds for steps that stream: they take as long as the file is large, and are never stuck.
+LONG = 1800.0
+
 
 @dataclass(frozen=True)
 class Processor:

@@ -12,7 +12,7 @@ from uploads.processors import dialect, encoding
 from uploads.processors.context import Context
 from uploads.processors.profile import PROFILED, Profile
 from uploads.processors.records import Chunk, Reader
-from uploads.processors.registry import processor
+from uploads.processors.registry import LONG, processor
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,6 +26,7 @@ SMALL = 1024 * 1024  # bytes up to which rows are read here
     accepts=["text/csv", "text/tab-separated-values"],
     version=1,
     after=["identify", "checksum"],
+    seconds=LONG,
 )
 def table(ctx: Context) -> dict[str, Any]:
     """{format, encoding, encoding_certain, bom, delimiter, quote, header, tables [one table]}

@@ -10,7 +10,7 @@ from uploads.processors import encoding
 from uploads.processors.bounds import clip
 from uploads.processors.context import Context
 from uploads.processors.languages import natural_language
-from uploads.processors.registry import processor
+from uploads.processors.registry import LONG, processor
 
 BLOCK = 256 * 1024  # bytes; a line of any length is counted in blocks, never held
 HEAD_LINES = 200
@@ -39,6 +39,7 @@ SAMPLE = 64 * 1024  # characters that the language is guessed from
     ],
     version=1,
     after=["identify"],
+    seconds=LONG,
 )
 def text(ctx: Context) -> dict[str, Any]:
     """{encoding, encoding_certain, bom, eol, eols, lines, blank_lines, words, characters, bytes,
