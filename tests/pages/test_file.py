@@ -64,7 +64,11 @@ async def test_each_kind_has_its_preview_first(visit: Visit):
 ARCHIVE = io.BytesIO()
 with zipfile.ZipFile(ARCHIVE, "w") as packed:
     packed.writestr("src/wheel.py", "turn()\n" * 50)
-MAIL = b"From: Ada <ada@example.org>\nSubject: The new wheel\n\nThe oak has come.\n"
+MAIL = (
+    b"From: Ada <ada@example.org>\r\nTo: Miller <miller@example.org>\r\n"
+    b"Subject: The new wheel\r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\n"
+    b"Message-ID: <1@example.org>\r\nMIME-Version: 1.0\r\n\r\nThe oak has come.\r\n"
+)
 TONE = io.BytesIO()
 with wave.open(TONE, "wb") as sound:
     sound.setnchannels(1)
@@ -77,7 +81,7 @@ OTHER_KINDS = {
     "mill.py": (b"def turn():\n    return 'round'\n", ".t-keyword >> text=def"),
     "mill.eml": (MAIL, ".view-mail >> text=The new wheel"),
     "mill.wav": (TONE.getvalue(), ".view-sound audio"),
-    "nothing": (b"", "text=An empty file"),
+    "nothing": (b"", "h2 >> text=An empty file"),
 }
 
 

@@ -14,7 +14,7 @@ PASSWORD = "the river never sleeps"
 async def test_a_token_is_made_works_and_is_removed(server: Server, visit: Visit):
     visitor = await visit()
     page = await visitor.open("/settings/")
-    await page.get_by_label("Name").fill("night run")
+    await page.get_by_label("Name", exact=True).fill("night run")
     await page.get_by_role("button", name="Make a token").click()
     secret = await page.locator("#secret code").inner_text()
     with server.client(secret) as client:

@@ -22,7 +22,7 @@ class Settings(Page):
         """The page."""
         page = self.page("settings", "millrace/settings", "settings")
         user = cast("User", request.user)
-        page |= {"has_password": user.has_usable_password(), "staff": user.is_staff}
+        page |= {"has_password": _has_password(user), "staff": user.is_staff}
         return show(request, "settings.html", {"page": page})
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
@@ -37,7 +37,7 @@ class Settings(Page):
     def _set_password(self, request: HttpRequest, user: User) -> str:
         """What is wrong with the form, "" when the password was set."""
         old, new = request.POST.get("old", ""), request.POST.get("new", "")
-        if user.has_usable_password() and not user.check_password(old):
+        if _has_password(user) and not user.check_password(old):
             return _("The present password is not right.")
         try:
             validate_password(new, user)
@@ -48,3 +48,8 @@ class Settings(Page):
         update_session_auth_hash(request, user)
         access.forget()
         return ""
+
+
+def _has_password(user: User) -> bool:
+    """Whether the user can sign in by one; who was made by a command has none yet."""
+    return bool(user.password) and user.has_usable_password()
