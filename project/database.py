@@ -66,10 +66,14 @@ async def write(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
     Cancelling the caller does not undo the write. `function` may be called again when the
     transaction was lost, so it takes ids and values, not rows that it changes in place.
     """
+    return await submit(function, *args, **kwargs)
+
+
+def submit(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "asyncio.Future[T]":
+    """As `write`, for who goes on meanwhile."""
     work = Write(lambda: function(*args, **kwargs), asyncio.get_running_loop())
     _the_writer().put(work)
-    result: T = await work.future
-    return result
+    return work.future
 
 
 def _the_writer() -> Writer:

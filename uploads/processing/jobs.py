@@ -70,14 +70,28 @@ def create(arrival: Arrival) -> UploadedFile:
 
 def receive(arrival: Arrival, *, sha256: str) -> UploadedFile:
     """A file that came whole with its creation: one event, already queued. Raises as `create`."""
+    return receive_together([(arrival, sha256)])[0]
+
+
+def receive_together(whole: Sequence[tuple[Arrival, str]]) -> list[UploadedFile]:
+    """As `receive` for several files of one space, with their digests, at a fraction of the cost.
+
+    When one is refused, none is taken.
+    """
     now = timezone.now()
+    files = [_received(arrival, sha256, now) for arrival, sha256 in whole]
+    insert(files)
+    _enqueue(files, now)
+    _admit(stream.created_together(files), sum(file.size or 0 for file in files))
+    for arrival in {arrival.batch: arrival for arrival, _ in whole}.values():
+        _admit_to_batch(arrival)
+    return files
+
+
+def _received(arrival: Arrival, sha256: str, now: datetime) -> UploadedFile:
     file = _row(arrival, status=Status.QUEUED)
     file.complete, file.received, file.received_at = True, arrival.size or 0, now
     file.sha256, file.expires_at = sha256, None
-    insert([file])
-    _enqueue(file, now)
-    _admit(stream.created(file), file.size or 0)
-    _admit_to_batch(arrival)
     return file
 
 
@@ -96,7 +110,7 @@ def complete(file_id: uuid.UUID, *, size: int, sha256: str) -> UploadedFile:
         received_at=now,
         expires_at=None,
     )
-    _enqueue(file, now)
+    _enqueue([file], now)
     stream.updated(file, Status.RECEIVING, used=size - (before.size or 0))
     return file
 
@@ -478,9 +492,10 @@ def _requeued(file_id: uuid.UUID, *, at: datetime | None = None, **drawn: Any) -
     nudges.waiting(file_id, at=at)
 
 
-def _enqueue(file: UploadedFile, now: datetime) -> None:
-    insert([Job(file_id=file.pk, space_id=file.space_id, queued_at=now)])
-    nudges.waiting(file.pk)
+def _enqueue(files: Sequence[UploadedFile], now: datetime) -> None:
+    insert([Job(file_id=file.pk, space_id=file.space_id, queued_at=now) for file in files])
+    for file in files:
+        nudges.waiting(file.pk)
 
 
 def _forget_old_attempts(file_id: uuid.UUID, attempt: int) -> None:

@@ -4,7 +4,8 @@ A space's number, counts and used bytes change on the space's row in the transac
 so that commits are in the order of their numbers and a reader never sees a hole.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -58,6 +59,30 @@ def created(file: UploadedFile) -> Space:
     return _file_event("file.created", file, None, file.status, used=file.size or 0)
 
 
+def created_together(files: Sequence[UploadedFile]) -> Space:
+    """Several files of one space have come, in one status: as `created`, with fewer statements."""
+    space_id, status, number = files[0].space_id, str(files[0].status), len(files)
+    used = sum(file.size or 0 for file in files)
+    changes = {"seq": Plus(number), "used_bytes": Plus(used), status: Plus(number)}
+    space = update(Space, changes, id=space_id)
+    if space is None:
+        raise NotFound("The space is gone.")
+    at = timezone.now()
+    noted = []
+    for still, file in zip(reversed(range(number)), files, strict=True):
+        seq = space.seq - still
+        told = describe(file, space.slug)
+        body = {"seq": seq, "type": "file.created", "at": moment(at), "file": told}
+        counts = space.counts
+        counts[status] -= still  # as they were after this one
+        noted.append(_Noted(space, seq, counts, at, body, file.pk, file.batch))
+    _append_all(noted)
+    for key, of_batch in Counter(file.batch for file in files).items():
+        if key is not None:
+            _move_batch(space_id, key, None, status, number=of_batch)
+    return space
+
+
 def updated(file: UploadedFile, before: str, *, used: int = 0) -> Space:
     """A file has changed; `before` was its status. `used` is by how much the space's bytes grow."""
     return _file_event("file.updated", file, before, file.status, used=used)
@@ -89,37 +114,69 @@ def _advance(space_id: int, before: str | None, after: str | None, used: int = 0
     return space
 
 
-def _moved(before: str | None, after: str | None) -> dict[str, Plus]:
+def _moved(before: str | None, after: str | None, number: int = 1) -> dict[str, Plus]:
     if before == after:
         return {}
     return {
         str(status): Plus(amount)
-        for status, amount in ((before, -1), (after, 1))
+        for status, amount in ((before, -number), (after, number))
         if status is not None
     }
+
+
+@dataclass(frozen=True)
+class _Noted:
+    """An event to be kept and rung; `counts` as it leaves them."""
+
+    space: Space
+    seq: int
+    counts: dict[str, int]
+    at: datetime
+    body: dict[str, Any]
+    file: UUID | None
+    batch: str | None
 
 
 def _append(
     space: Space, at: datetime, body: dict[str, Any], *, file: UUID | None, batch: str | None
 ) -> None:
-    payload = orjson.dumps(body).decode()
-    event = Event(space_id=space.pk, seq=space.seq, at=at, file=file, batch=batch, payload=payload)
-    insert([event])
-    change = {
-        "space": space.pk,
-        "epoch": space.epoch,
-        "seq": space.seq,
-        "event": payload,
-        "file": None if file is None else str(file),
-        "batch": batch,
-        "counts": space.counts,
-    }
-    transaction.on_commit(partial(doorbell.ring, change))
+    _append_all([_Noted(space, space.seq, space.counts, at, body, file, batch)])
 
 
-def _move_batch(space_id: int, key: str, before: str | None, after: str | None) -> None:
+def _append_all(noted: Sequence[_Noted]) -> None:
+    rows, rings = [], []
+    for one in noted:
+        payload = orjson.dumps(one.body).decode()
+        rows.append(
+            Event(
+                space_id=one.space.pk,
+                seq=one.seq,
+                at=one.at,
+                file=one.file,
+                batch=one.batch,
+                payload=payload,
+            )
+        )
+        change = {
+            "space": one.space.pk,
+            "epoch": one.space.epoch,
+            "seq": one.seq,
+            "event": payload,
+            "file": None if one.file is None else str(one.file),
+            "batch": one.batch,
+            "counts": one.counts,
+        }
+        rings.append(partial(doorbell.ring, change))
+    insert(rows)
+    for ring in rings:
+        transaction.on_commit(ring)
+
+
+def _move_batch(
+    space_id: int, key: str, before: str | None, after: str | None, *, number: int = 1
+) -> None:
     """Move the batch's own counts; the event of its end follows the last file's."""
-    changes = _moved(before, after or "gone")
+    changes = _moved(before, after or "gone", number)
     batch = update(Batch, changes, space_id=space_id, key=key)
     if batch is None:
         batch = Batch(space_id=space_id, key=key)

@@ -18,10 +18,9 @@ from uploads import storage
 from uploads.access import Access
 from uploads.errors import ApiError, ChecksumMismatch, DigestMismatch, TooLarge, TooManyFiles
 from uploads.models import UploadedFile
-from uploads.processing import jobs
 from uploads.processing.jobs import Arrival
 from uploads.publishing import doorbell
-from uploads.receiving import finishing, rows, tus
+from uploads.receiving import finishing, rows, together, tus
 from uploads.receiving.content import store_whole
 from uploads.receiving.intake import Flow, Source, budget
 from uploads.receiving.locks import Claim
@@ -83,9 +82,7 @@ async def take_small(
     async with budget.lease(len(data)):
         sha256 = await in_pool(_store, coming, data, checksum)
     try:
-        return await database.write(
-            jobs.receive, replace(coming, size=len(data), expires_at=None), sha256=sha256
-        )
+        return await together.receive(replace(coming, size=len(data), expires_at=None), sha256)
     except ApiError:
         storage.remove(coming.id)
         raise
