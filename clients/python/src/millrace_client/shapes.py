@@ -1,0 +1,125 @@
+"""What the server's JSON looks like, for type checkers; nothing is converted or checked."""
+
+from typing import Any, Literal, TypedDict
+
+Status = Literal["receiving", "queued", "processing", "processed", "failed", "cancelled"]
+ENDED: frozenset[str] = frozenset({"processed", "failed", "cancelled"})
+Counts = dict[str, int]
+
+
+class RunningStep(TypedDict):
+    """The step that runs now: `done` of `total` in `unit`, seconds left if they can be told."""
+
+    name: str
+    done: float | None
+    total: float | None
+    unit: str | None
+    eta_s: float | None
+
+
+class Error(TypedDict):
+    """Why a file failed, and at which step."""
+
+    code: str
+    message: str
+    step: str | None
+
+
+class File(TypedDict):
+    """A file as lists, events and snapshots show it."""
+
+    id: str
+    space: str
+    name: str
+    path: str
+    size: int | None
+    received: int
+    media_type: str | None
+    kind: str | None
+    sha256: str | None
+    status: Status
+    batch: str | None
+    parent: str | None
+    attempt: int
+    created_at: str
+    finished_at: str | None
+    step: RunningStep | None
+    error: Error | None
+    thumbnail: str | None
+
+
+class Step(TypedDict):
+    """One processor's run."""
+
+    name: str
+    version: int
+    status: Literal["waiting", "running", "done", "failed", "skipped"]
+    attempt: int
+    started_at: str | None
+    finished_at: str | None
+    duration_ms: int | None
+    done: float | None
+    total: float | None
+    unit: str | None
+    error: dict[str, str] | None
+
+
+class Artifact(TypedDict):
+    """A file that a step made."""
+
+    step: str
+    name: str
+    media_type: str
+    size: int
+    url: str
+
+
+class FileDetail(File):
+    """A file by itself: with its steps, their results and artifacts."""
+
+    steps: list[Step]
+    results: dict[str, dict[str, Any]]
+    artifacts: list[Artifact]
+
+
+class Batch(TypedDict):
+    """The files of one drop."""
+
+    id: str
+    total: int | None
+    counts: Counts
+    ended: bool
+
+
+class Event(TypedDict, total=False):
+    """One numbered change: `seq`, `type` and `at` always, then `file` or `batch`."""
+
+    seq: int
+    type: Literal["file.created", "file.updated", "file.deleted", "batch.ended"]
+    at: str
+    file: File
+    batch: Batch
+
+
+class Progress(TypedDict):
+    """The newest measure of one file; while receiving, `step` is `receive` in bytes."""
+
+    id: str
+    attempt: int
+    step: str
+    done: float
+    total: float | None
+    unit: str
+    eta_s: float | None
+
+
+class Frame(TypedDict, total=False):
+    """What the stream sends; `type` says which of the others there are."""
+
+    type: Literal["snapshot", "events", "ready", "progress", "position"]
+    cursor: str
+    counts: Counts
+    events: list[Event]
+    files: list[Any]  # of File in a snapshot, of Progress in progress
+    reason: Literal["first", "expired", "epoch", "behind"]
+    last: bool
