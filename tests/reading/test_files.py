@@ -125,6 +125,13 @@ def test_filters_search_and_pages_work_together(server: Server, people: People) 
     assert ids(get("/api/files/", params={"batch": batch, "until": "2020-01-01"})) == []
 
 
+def test_an_empty_parameter_is_as_none(server: Server, people: People) -> None:
+    send(server, people.alice)
+    names = ("status", "kind", "q", "batch", "sha256", "parent", "since", "sort", "cursor", "limit")
+    empty = people.alice.get("/api/files/", params=dict.fromkeys(names, ""))
+    assert ids(empty) == ids(people.alice.get("/api/files/"))
+
+
 def test_a_file_that_is_being_received_shows_its_stored_length(people: People) -> None:
     location = create(people.alice, 10, "slow.bin")
     assert patch(people.alice, location, 0, b"1234").status_code == 204

@@ -79,3 +79,22 @@ def test_metrics_are_for_this_machine_or_a_token_with_the_scope(
     with server.client(secret) as scraper:
         assert scraper.get("/metrics/", headers={"X-Forwarded-For": "10.0.0.1"}).status_code == 200
         assert scraper.get("/api/files/").status_code == 403
+
+
+def test_processes_that_share_a_folder_answer_for_each_other(make_server, tmp_path) -> None:
+    folder = tmp_path / "metrics"
+    folder.mkdir()
+    counting = make_server(PROMETHEUS_MULTIPROC_DIR=str(folder)).start()
+    with counting.client(counting.token("alice")) as alice:
+        file_id = upload(alice, "a.txt", b"harvest")
+        counting.wait_for(alice, file_id)
+        alice.get(f"/api/files/{file_id}/content/")
+    assert list(folder.glob("counter_*.db"))
+    program = (
+        "from uploads import metrics; metrics.SENT_BYTES.inc(1000); metrics.step_ended('x', 'y', 1)"
+    )
+    counting.manage("shell", "-v0", "-c", program)  # as a worker beside the server would
+    found = samples(httpx.get(f"{counting.url}/metrics").text)
+    assert found["millrace_sent_bytes_total", ""] == 1007
+    assert found["millrace_steps_total", "y,x"] == 1
+    assert found["millrace_jobs_total", "processed"] == 1

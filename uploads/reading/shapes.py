@@ -51,10 +51,21 @@ Moment = Annotated[datetime, AfterValidator(_aware)]
 MediaType = Annotated[str, Field(pattern=r"^[\w!#$&^.+-]{1,63}/([\w!#$&^.+-]{1,63}|\*)$")]
 
 
-class ListQuery(BaseModel):
-    """What `GET /api/files/` can be asked. Several values are separated by commas."""
+class Asked(BaseModel):
+    """Parameters of an address; an empty one is as none."""
 
     model_config = ConfigDict(extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {name: value for name, value in given.items() if value not in ("", [""])}
+
+
+class ListQuery(Asked):
+    """What `GET /api/files/` can be asked. Several values are separated by commas."""
 
     status: Annotated[list[StatusWord], Several] = Field([], max_length=6)
     kind: Annotated[list[Kind], Several] = Field([], max_length=len(KINDS))
@@ -97,13 +108,13 @@ class ListQuery(BaseModel):
         )
 
 
-class AttemptQuery(BaseModel):
+class AttemptQuery(Asked):
     """Which attempt's steps are meant."""
 
     attempt: int | None = Field(None, ge=0, le=2**31 - 1, description="Without: the newest")
 
 
-class EventsQuery(BaseModel):
+class EventsQuery(Asked):
     """Where in the stream to read."""
 
     after: Cursor | None = Field(None, max_length=40, description="Without: the oldest kept")
