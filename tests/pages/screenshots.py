@@ -82,7 +82,7 @@ class Camera:
         ended = page.locator("#flight .row[data-status=processed]")
         await ended.nth(1).wait_for(timeout=100_000)
         await page.mouse.move(0, 0)
-        await page.locator("#flight .measure", has_text=" of ").first.wait_for()
+        await page.locator("#flight .row[data-status=processing]").first.wait_for()
         await shoot(page, "dashboard")
         await page.locator("#flight").wait_for(state="hidden", timeout=120_000)
         await context.close()
