@@ -231,3 +231,14 @@ def test_thousands_of_entries_stay_bounded(take):
     assert found["entries"] == 5000
     assert found["truncated"] is True
     assert len(found["tree"]) <= listing.TREE
+
+
+def test_a_member_without_a_name_is_listed(take):
+    data = bytearray(zipped(("a", b"x")))
+    for mark, place in ((b"PK\x03\x04", 26), (b"PK\x01\x02", 28)):
+        start = data.find(mark)
+        data[start + place : start + place + 4] = (
+            b"\0\0\1\0"  # its one letter is an extra field now
+        )
+    found = take(bytes(data))["archive"]
+    assert (found["entries"], found["tree"][0]["path"]) == (1, "")

@@ -46,7 +46,7 @@ def _is_encrypted(member: zipfile.ZipInfo) -> bool:
 
 def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Entry:
     mode = member.external_attr >> 16
-    kind, target = "directory" if member.is_dir() else "file", None
+    kind, target = "directory" if member.filename.endswith("/") else "file", None
     if stat.S_ISLNK(mode):
         kind, target = "link", _target(archive, member)
     return Entry(
