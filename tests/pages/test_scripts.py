@@ -1,5 +1,6 @@
 """The scripts' pure modules, in Node; and what can be said of all scripts without running them."""
 
+import hashlib
 import re
 import subprocess
 from pathlib import Path
@@ -48,3 +49,14 @@ def test_pure_modules_stay_pure():
             name
         )
         assert "import" not in re.sub(r"(?m)^\s*(//|\*|/\*).*", "", text), name
+
+
+def test_vendored_files_are_the_recorded_ones():
+    vendor = BASE_DIR / "frontend" / "static" / "vendor"
+    record = (vendor / "README.md").read_text()
+    recorded = dict(re.findall(r"`([\w./-]+)` \| `([0-9a-f]{64})`", record))
+    assert {path.split("/")[0] for path in recorded} == {
+        path.name for path in vendor.iterdir() if path.is_dir()
+    }
+    for path, digest in recorded.items():
+        assert hashlib.sha256((vendor / path).read_bytes()).hexdigest() == digest, path

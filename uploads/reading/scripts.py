@@ -42,7 +42,6 @@ def import_map() -> SafeString:
     """The import map as the text of its element."""
     addresses = {name: address(name) for name in _names()}
     addresses["vendor/tus"] = static("vendor/tus-js-client-4.3.1/tus.min.js")
-    addresses["vendor/uplot"] = static("vendor/uplot-1.6.32/uPlot.iife.min.js")
     text = json.dumps({"imports": addresses}, separators=(",", ":"))
     return mark_safe(text.replace("<", "\\u003c"))  # noqa: S308 - made of our own file names
 
