@@ -3,6 +3,7 @@
 import secrets
 from datetime import datetime
 
+from django.contrib.auth.hashers import make_password
 from django.utils.text import slugify
 
 from uploads.access import ALL_SCOPES, digest
@@ -11,7 +12,9 @@ from uploads.models import Membership, Role, SignInLink, Space, Token, User
 
 def person(username: str) -> User:
     """The user of that name, made with a private space where missing."""
-    user, _ = User.objects.get_or_create(username=username)
+    user, _ = User.objects.get_or_create(
+        username=username, defaults={"password": make_password(None)}
+    )
     private_space(user)
     return user
 
