@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-HELPERS = {"__main__", "filling", "load", "table"}
+HELPERS = {"__main__", "crowd", "filling", "load", "table"}
 
 
 def names() -> list[str]:

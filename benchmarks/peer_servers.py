@@ -35,7 +35,7 @@ def tus_server(folder: Path, name: str = "node-large") -> Iterator[Peer]:
     script = ROOT / "benchmarks" / "peer_tus_server.mjs"
     files = folder / name
     files.mkdir()
-    with _running([str(node.NODE), str(script), str(packages), str(port), str(files)], port) as pid:
+    with running([str(node.NODE), str(script), str(packages), str(port), str(files)], port) as pid:
         yield Peer("@tus/server", port, pid)
 
 
@@ -68,7 +68,7 @@ def nginx_dav(folder: Path) -> Iterator[Peer]:
           server {{ listen 127.0.0.1:{port}; root {root}/files; location / {{ dav_methods PUT; }} }}
         }}"""
     )
-    with _running(["nginx", "-e", str(root / "error.log"), "-c", str(conf)], port) as pid:
+    with running(["nginx", "-e", str(root / "error.log"), "-c", str(conf)], port) as pid:
         yield Peer("nginx WebDAV", port, pid, "/")
 
 
@@ -76,12 +76,13 @@ def nginx_dav(folder: Path) -> Iterator[Peer]:
 def _python(module: str, folder: Path) -> Iterator[tuple[int, int]]:
     folder.mkdir()
     port = free_port()
-    with _running([sys.executable, "-m", module, str(port), str(folder)], port) as pid:
+    with running([sys.executable, "-m", module, str(port), str(folder)], port) as pid:
         yield port, pid
 
 
 @contextmanager
-def _running(command: Sequence[str], port: int) -> Iterator[int]:
+def running(command: Sequence[str], port: int) -> Iterator[int]:
+    """The pid of a server that is started by `command`, once it listens."""
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
         _await(port, process)
