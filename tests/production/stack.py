@@ -94,11 +94,19 @@ class Program:
 class Stack:
     """`web` processes behind nginx and `workers`, on one Postgres, Redis and DATA_DIR."""
 
-    def __init__(self, folder: Path, *, web: int = 1, workers: int = 1, **environment: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        web: int = 1,
+        workers: int = 1,
+        postgres: Postgres | None = None,
+        **environment: str,
+    ) -> None:
         self.folder = folder
         self.data_dir = folder / "data"
         self.data_dir.mkdir(parents=True)
-        self.postgres = Postgres()
+        self.postgres = postgres or Postgres()
         self.redis = Redis()
         self.environment = environment
         self.port = free_port()
@@ -113,7 +121,7 @@ class Stack:
             self.database_url = self.postgres.database()
             self.manage("migrate", "--verbosity", "0")
             self.web = [self._web(number) for number in range(self._web_count)]
-            self.workers = [self._worker(number) for number in range(self._worker_count)]
+            self.workers = [self.worker(number) for number in range(self._worker_count)]
             for program in [*self.web, *self.workers]:
                 ends.callback(program.kill9)
                 program.start()
@@ -122,9 +130,10 @@ class Stack:
             ports = [int(program.environment["PORT"]) for program in self.web]
             for program in self.web:
                 eventually(partial(ready, program), f"ready:\n{program.log[-3000:]}", 60)
-            self.nginx = ends.enter_context(
-                Nginx(self.folder / "nginx", port=self.port, upstreams=ports, data=self.data_dir)
-            )
+            if ports:
+                place = self.folder / "nginx"
+                nginx = Nginx(place, port=self.port, upstreams=ports, data=self.data_dir)
+                self.nginx = ends.enter_context(nginx)
             self._ends = ends.pop_all()
         return self
 
@@ -188,8 +197,9 @@ class Stack:
         environment = self.env() | {"PORT": str(port), "WEB_CONCURRENCY": "1"}
         return Program(f"web{number}", command, environment, self.folder / f"web{number}.log")
 
-    def _worker(self, number: int) -> Program:
-        command = ["manage.py", "worker", "--concurrency", "1"]
+    def worker(self, number: int, *, slots: int = 1) -> Program:
+        """One more worker, not started."""
+        command = ["manage.py", "worker", "--concurrency", str(slots)]
         log = self.folder / f"worker{number}.log"
         return Program(f"worker{number}", command, self.env(), log)
 
