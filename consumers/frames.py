@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
+from project.sockets import framed
 from uploads.publishing.log import cursor_of
 
 T = TypeVar("T")
@@ -62,7 +63,8 @@ class Frame:
     def websocket(self) -> dict[str, Any]:
         """The ASGI message for a WebSocket."""
         if self._websocket is None:
-            self._websocket = {"type": "websocket.send", "text": self.text}
+            made = framed(self.text)
+            self._websocket = {"type": "websocket.send", "text": self.text, "framed": made}
         return self._websocket
 
     @property
