@@ -120,7 +120,7 @@ QUESTIONS: dict[str, Callable[[random.Random, int], dict[str, str]]] = {
     "failed or cancelled pictures, by end": lambda _d, _n: {
         "status": "failed,cancelled", "kind": "image", "sort": "-finished_at",
     },
-    "failed fonts (there are none), by size": lambda _d, _n: {
+    "what there is none of, by size": lambda _d, _n: {
         "status": "processed", "kind": "image", "media_type": "image/png", "sort": "size",
     },
     "one batch": lambda d, n: {"batch": f"drop-{d.randrange(max(1, n // 1000))}"},
