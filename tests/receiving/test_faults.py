@@ -171,7 +171,7 @@ def test_two_processes_never_write_one_upload_and_the_newer_request_wins(
     make_server: MakeServer, user: MakeUser
 ) -> None:
     first = make_server().start()
-    second = Server(first.data_dir).start()
+    second = Server(first.data_dir, **first.environment).start()
     try:
         token = first.token("alice")
         here, there = user(first, token), user(second, token)
