@@ -7,7 +7,7 @@ import json
 import socket
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
@@ -52,8 +52,9 @@ async def follow(one: ClientConnection, held: Held, until: Callable[[], bool]) -
 async def code_of(one: ClientConnection) -> int | None:
     """Why the server closed; read to the end."""
     async with asyncio.timeout(SECONDS):
-        async for _ in one:
-            pass
+        with suppress(ConnectionClosed):
+            async for _ in one:
+                pass
     return one.close_code
 
 
