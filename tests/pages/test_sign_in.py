@@ -61,8 +61,8 @@ def test_no_link_to_another_site_is_followed(server: Server):
         assert 'name="next" value="/"' in page.text
 
 
-def test_guessing_passwords_is_slowed_down(server: Server):
-    with httpx.Client(base_url=server.url) as client:
+def test_guessing_passwords_is_slowed_down(fresh_server: Server):
+    with httpx.Client(base_url=fresh_server.url) as client:
         client.get("/sign-in/")
         token = next(value for name, value in client.cookies.items() if "csrf" in name)
         form = {"username": "guessed", "password": "wrong", "csrfmiddlewaretoken": token}

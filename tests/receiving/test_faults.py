@@ -217,3 +217,13 @@ def test_a_body_in_broken_chunks_keeps_what_came(tus: Tus) -> None:
         ).headers["Upload-Offset"]
         == "9"
     )
+
+
+def test_asking_right_after_a_cut_is_answered_however_the_two_meet(tus: Tus) -> None:
+    """The newcomer may come while the old request puts away its last bytes."""
+    url = tus.create(10_000)
+    for sent in range(0, 3_000, 100):
+        stands = tus.offset(url)
+        with tus.begin("PATCH", url, 10_000 - stands, {"Upload-Offset": str(stands)}) as connection:
+            connection.sendall(b"x" * 100)
+        assert stands <= tus.offset(url) <= sent + 100

@@ -77,8 +77,8 @@ def test_the_printed_link_signs_in_once_and_forms_need_their_token(server: Serve
 async def close_code(server: Server, hello: dict, **headers: str) -> int | None:
     """The code that the server closes with, None where it answers."""
     async with connect(f"{server.ws_url}/ws/events/", additional_headers=headers) as socket:
-        await socket.send(json.dumps({"type": "hello", "after": None} | hello))
-        try:
+        try:  # a wrong token is refused before the hello is read
+            await socket.send(json.dumps({"type": "hello", "after": None} | hello))
             await socket.recv()
         except ConnectionClosed as closed:
             return None if closed.rcvd is None else closed.rcvd.code

@@ -124,6 +124,7 @@ class Flow:
                 raise
             raise self._reason from None
         finally:
+            self._deadline = None  # reading is over; whoever wants the upload waits for the flush
             watch.remove(self)
             if body.tail:
                 self._gather(body.tail)
