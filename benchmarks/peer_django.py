@@ -41,10 +41,10 @@ def main(port: int, folder: Path) -> None:
         },
     )
     django.setup()  # what follows can be imported after it
-    from django.contrib.auth.models import Group  # noqa: PLC0415
-    from django.core.asgi import get_asgi_application  # noqa: PLC0415
-    from django.core.management import call_command  # noqa: PLC0415
-    from django.urls import path  # noqa: PLC0415
+    from django.contrib.auth.models import Group
+    from django.core.asgi import get_asgi_application
+    from django.core.management import call_command
+    from django.urls import path
 
     call_command("migrate", verbosity=0)
 

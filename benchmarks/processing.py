@@ -132,7 +132,7 @@ def _celery(paths: list[Path]) -> float:
 
 
 def _through_celery(url: str, paths: list[Path]) -> float:
-    from celery import Celery  # noqa: PLC0415 - only this peer needs it
+    from celery import Celery
 
     app = Celery("asker", broker=url, backend=url)
     app.send_task("benchmarks.peer_celery.process", [str(paths[0])]).get(timeout=60)

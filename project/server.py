@@ -13,7 +13,7 @@ GRACEFUL_SECONDS = 10
 UVICORN: dict[str, Any] = {
     "loop": "uvloop",
     "http": "httptools",
-    "ws": "project.sockets:Sockets",  # its send() waits for the socket, so a slow subscriber is felt
+    "ws": "project.sockets:Sockets",  # send() waits for the socket, so a slow subscriber is felt
     "ws_max_size": 64 * 1024,  # clients send a hello and little else
     "ws_per_message_deflate": False,  # three times the memory of an idle subscriber
     "lifespan": "on",  # what fails to start must not serve

@@ -2,6 +2,8 @@
 
 import django.db.models.deletion
 import django.db.models.functions.text
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
 from django.db import migrations, models
 
 import uploads.models
@@ -53,14 +55,14 @@ POSTGRES_BACK = (
 )
 
 
-def make_index(apps, schema_editor):
+def make_index(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """The index over the words, in the database's own way."""
     statements = POSTGRES if schema_editor.connection.vendor == "postgresql" else SQLITE
     for statement in statements:
         schema_editor.execute(statement)
 
 
-def drop_index(apps, schema_editor):
+def drop_index(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """The way back."""
     statements = POSTGRES_BACK if schema_editor.connection.vendor == "postgresql" else SQLITE_BACK
     for statement in statements:
