@@ -148,7 +148,7 @@ def _through_celery(broker: str, url: str, paths: list[Path]) -> float:
 
 def _until(counter: Client, done: int) -> None:
     deadline = time.monotonic() + 120
-    while int(counter.get(DONE) or 0) < done:  # type: ignore[arg-type]
+    while int(counter.get(DONE) or 0) < done:
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
