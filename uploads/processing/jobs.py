@@ -10,7 +10,7 @@ fenced by the attempt that it claimed: a late or doubled message finds no row to
 import random
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -276,11 +276,6 @@ class StepRecord:
     error: dict[str, str] | None = None
     result: dict[str, Any] | None = None
     artifacts: Sequence[tuple[str, str, int]] = ()  # (name, media type, size)
-
-
-def copy_of(step: StepRecord) -> StepRecord:
-    """The step as it is now, for a write that happens later."""
-    return replace(step)
 
 
 def claim(worker: str, limit: int) -> list[Claimed]:

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -271,7 +272,7 @@ class Pipeline:
 
     def _write(self) -> None:
         """Write down what is not yet; the writing thread keeps the order."""
-        steps = [jobs.copy_of(step) for step in self._unwritten.values()]
+        steps = [replace(step) for step in self._unwritten.values()]  # as they are now
         self._unwritten = {}
         task = asyncio.get_running_loop().create_task(self._record(steps, self._running_json()))
         self._writes.add(task)

@@ -35,11 +35,6 @@ class Head:
     seq: int
     counts: dict[str, int]
 
-    @property
-    def cursor(self) -> str:
-        """`epoch:seq`."""
-        return f"{self.epoch}:{self.seq}"
-
 
 def cursor_of(epoch: str, seq: int) -> str:
     """`epoch:seq`, opaque to clients."""
