@@ -58,6 +58,7 @@ def configure(options: dict[str, Any]) -> None:
                     "level": "WARNING"
                 },  # requests are logged where their ids are known
                 "uvicorn.error": {"level": "INFO"},
+                "uvicorn.sockets": {"level": "WARNING"},  # subscribers come and go
                 "django.server": {"level": "INFO"},
                 "PIL": {"level": "INFO"},
             },

@@ -1,16 +1,19 @@
-"""uvicorn's WebSocket, which can also be handed a frame that is made already.
+"""uvicorn's WebSocket, which says nothing in the log of each that comes and goes, and can also be
+handed a frame that is made already.
 
 What many sockets are sent alike is framed once (RFC 6455, section 5.2: a server's frames are not
 masked, so they are the same for all) and written as it is. A message that brings such bytes as
 `framed` has its `text` too, which any other server sends.
 """
 
+import logging
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import State
 
 TEXT = 0x81  # a whole message of text
+QUIET = logging.getLogger("uvicorn.sockets")  # warnings and worse; two lines each otherwise
 SHORT, LONG = 126, 2**16  # lengths from which on two, and eight, more bytes tell them
 
 
@@ -27,6 +30,10 @@ def framed(text: str) -> bytes:
 
 class Sockets(WebSocketsSansIOProtocol):
     """See the module."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.logger = self.conn.logger = QUIET
 
     async def send(self, message: Any) -> None:
         """Write a made frame at once where nothing stands in its way; all else as ever."""

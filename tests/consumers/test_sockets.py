@@ -210,3 +210,19 @@ async def test_a_slow_reader_is_closed_with_4008_and_resumes_without_loss(
         await follow(again, held, lambda: held.cursor == brisk.cursor)
     assert held.seqs == brisk.seqs
     assert held.files == brisk.files
+
+
+async def test_the_log_has_no_line_for_each_subscriber_that_comes_and_goes(
+    make_server: Callable[..., Server],
+) -> None:
+    server = make_server().start()
+    token = someone(server, "quiet")
+    before = server.log_path.read_text().count("\n")
+    for _ in range(5):
+        held = Held()
+        async with socket_of(server, bearer(token)) as one:
+            await hello(one, held)
+            await follow(one, held, lambda held=held: "ready" in held.types)  # type: ignore[misc]
+    assert await asyncio.to_thread(server.stop) == 0
+    lines = server.log_path.read_text().splitlines()[before:]
+    assert not [line for line in lines if "ebSocket" in line or "connection" in line.lower()]
