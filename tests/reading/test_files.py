@@ -120,6 +120,9 @@ def test_filters_search_and_pages_work_together(server: Server, people: People) 
     assert ids(get("/api/files/", params={"batch": batch, "kind": "image"})) == []
     digest = get(f"/api/files/{sent[0]}").json()["sha256"]
     assert set(sent) <= set(ids(get("/api/files/", params={"sha256": digest.upper()})))
+    several = {"sha256": f"{'0' * 64},{digest}", "size": f"1,{len(TEXT)}", "batch": batch}
+    assert set(ids(get("/api/files/", params=several))) == set(sent)
+    assert ids(get("/api/files/", params=several | {"size": "1"})) == []
     assert ids(get("/api/files/", params={"batch": batch, "max_size": len(TEXT) - 1})) == []
     assert set(ids(get("/api/files/", params={"batch": batch, "min_size": len(TEXT)}))) == set(sent)
     assert ids(get("/api/files/", params={"batch": batch, "until": "2020-01-01"})) == []

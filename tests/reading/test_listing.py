@@ -113,7 +113,8 @@ def fits(file: UploadedFile, filters: Filters) -> bool:
             or media in filters.media_type
             or f"{media.partition('/')[0]}/*" in filters.media_type
         )
-        and (filters.sha256 is None or file.sha256 == filters.sha256)
+        and (not filters.sha256 or file.sha256 in filters.sha256)
+        and (not filters.sizes or file.size in filters.sizes)
         and (filters.batch is None or file.batch == filters.batch)
         and created
         and sized
@@ -147,7 +148,9 @@ CHOICES = [
     Filters(kind=("pdf",), status=("processed", "failed")),
     Filters(batch="one"),
     Filters(batch="one", status=("processed", "receiving")),
-    Filters(sha256="aa" * 32),
+    Filters(sha256=("aa" * 32,)),
+    Filters(sha256=("bb" * 32, "aa" * 32), kind=("pdf",)),
+    Filters(sizes=(0, 17), status=("processed", "failed")),
     Filters(media_type=("image/*",)),
     Filters(media_type=("image/png", "text/*"), kind=("text",)),
     Filters(since=BEGAN + timedelta(seconds=200), until=BEGAN + timedelta(seconds=700)),

@@ -23,7 +23,8 @@ class Filters:
     status: tuple[str, ...] = ()
     kind: tuple[str, ...] = ()
     media_type: tuple[str, ...] = ()  # "image/png", "image/*"
-    sha256: str | None = None
+    sha256: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
     batch: str | None = None
     parent: UUID | None = None
     q: str = ""
@@ -98,10 +99,12 @@ ORDERS = {
 def tests_of(filters: Filters) -> dict[str, Sql]:
     """Each filter as a test of one row, by name; the search apart."""
     found: dict[str, Sql] = {}
-    for name in ("status", "kind"):
+    for name in ("status", "kind", "sha256"):
         if values := getattr(filters, name):
             found[name] = one_of(name, values)
-    for name, column in (("sha256", "sha256"), ("batch", "batch"), ("parent", "parent_id")):
+    if filters.sizes:
+        found["sizes"] = one_of("size", filters.sizes)
+    for name, column in (("batch", "batch"), ("parent", "parent_id")):
         if (value := getattr(filters, name)) is not None:
             found[name] = Sql(f"{column} = %s", (db(value),))
     if filters.media_type:

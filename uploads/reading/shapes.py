@@ -12,12 +12,15 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from uploads.processors.media_types import KINDS
-from uploads.publishing.events import Counts, Cursor, File, Frozen, StatusWord
+from uploads.publishing.events import Counts, Cursor, File, Frozen, Queued, StatusWord
 from uploads.reading.filters import ORDERS, Filters
 
 PAGE_FILES = 1000  # files on one page, at the most
 PAGE_EVENTS = 1000
+MOST_ASKED = 100  # digests, or sizes, that one question names
 BULK_FILES = 1000  # files that one request changes, at the most
+PLACES = 100  # places in the queue that one request asks for, at the most
+MOST_PRIORITY = 100
 
 Role = Literal["viewer", "uploader", "manager"]
 Scope = Literal["read", "upload", "manage", "metrics"]
@@ -48,6 +51,8 @@ Several = BeforeValidator(_split)
 Plain = Field(pattern=r"^[^\x00]*$")  # Postgres holds no NUL
 Key = Annotated[str, Plain, Field(max_length=100)]
 Moment = Annotated[datetime, AfterValidator(_aware)]
+Digest = Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]
+Size = Annotated[int, Field(ge=0, le=2**62)]
 MediaType = Annotated[str, Field(pattern=r"^[\w!#$&^.+-]{1,63}/([\w!#$&^.+-]{1,63}|\*)$")]
 
 
@@ -78,13 +83,18 @@ class ListQuery(Asked):
         description="Words of the name (their beginnings suffice) or of the text that was found "
         "in the file (whole, or four letters and more)",
     )
-    sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")] | None = None
+    sha256: Annotated[list[Digest], Several] = Field(
+        [], max_length=MOST_ASKED, description="Files whose content is one of these"
+    )
+    size: Annotated[list[Size], Several] = Field(
+        [], max_length=MOST_ASKED, description="Exactly so many bytes"
+    )
     batch: Key | None = None
     parent: UUID | None = Field(None, description="The file that these were taken from")
     since: Moment | None = Field(None, description="Created then or later")
     until: Moment | None = Field(None, description="Created before")
-    min_size: Annotated[int, Field(ge=0, le=2**62)] | None = None
-    max_size: Annotated[int, Field(ge=0, le=2**62)] | None = None
+    min_size: Size | None = None
+    max_size: Size | None = None
     sort: Sort = Field("-created_at", description="`-` for descending; without a value: last")
     cursor: Annotated[str, Field(max_length=2000)] | None = Field(
         None, description="`next` of the page before"
@@ -97,7 +107,8 @@ class ListQuery(Asked):
             status=tuple(self.status),
             kind=tuple(self.kind),
             media_type=tuple(self.media_type),
-            sha256=self.sha256 and self.sha256.lower(),
+            sha256=tuple(digest.lower() for digest in self.sha256),
+            sizes=tuple(self.size),
             batch=self.batch,
             parent=self.parent,
             q=self.q,
@@ -177,6 +188,68 @@ class Changed(Frozen):
     changed: int
     refused: list[RefusedFile]
     more: bool
+
+
+class QueueQuery(Asked):
+    """Whose places are asked for."""
+
+    files: Annotated[list[UUID], Several] = Field(
+        [], max_length=PLACES, description="Without: those that you sent and whose turn is next"
+    )
+
+
+class QueuePause(Frozen):
+    """Why nothing new is begun, in this space or on the whole server; `until` null: until somebody
+    resumes it.
+    """
+
+    scope: Literal["space", "server"]
+    by: str | None
+    reason: str
+    since: datetime
+    until: datetime | None
+
+
+class QueuedFile(Queued):
+    """A file's place in the queue."""
+
+    id: UUID
+
+
+class Queue(Frozen):
+    """A space's queue: files that wait and that are in work, seconds until all that wait have begun
+    (null where nobody can tell), what holds it up, and places.
+    """
+
+    waiting: int
+    running: int
+    wait_s: float | None
+    pauses: list[QueuePause]
+    files: list[QueuedFile]
+
+
+class NewPause(BaseModel):
+    """Begin nothing new: for so many minutes, until a time, or until somebody resumes it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Plain] = Field("", max_length=500)
+    until: Moment | None = None
+    minutes: int | None = Field(None, ge=1, le=366 * 24 * 60)
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Self:
+        if self.until is not None and self.minutes is not None:
+            raise ValueError("either until or minutes, not both")
+        return self
+
+
+class NewPriority(BaseModel):
+    """Higher comes first within the space; 0 is what every file begins with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    priority: int = Field(ge=-MOST_PRIORITY, le=MOST_PRIORITY)
 
 
 class Space(Frozen):

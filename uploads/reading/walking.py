@@ -29,6 +29,7 @@ from uploads.reading.filters import (
 )
 
 FEW = 4000  # files that are looked at and sorted rather than walked to
+NARROW = ("sha256", "parent", "batch", "sizes", "size", "created", "kind", "status")
 SCAN = 4000  # rows that one page looks at; each may lie elsewhere on the disk
 SCAN_BY_CREATION = 20_000  # likewise, but these lie side by side
 TABLE = "uploads_uploadedfile"
@@ -72,7 +73,7 @@ class Walk:
 
     def _candidates(self, most: int) -> Sql | None:
         """All files that some filter leaves, when there are no more than `most`."""
-        for name in ("sha256", "parent", "batch", "size", "created", "kind", "status"):
+        for name in NARROW:
             if name in self.tests:
                 source = self._where(self.tests[name])
                 if has_few(source, most):
