@@ -1,7 +1,8 @@
 """The only module that starts and stops what lives as long as the server does.
 
 Services start on the server's lifespan event, or with the first connection where the server sends
-none (daphne).
+none (daphne). Those that break while the server lives are left and entered anew: a server that
+takes files and tells nobody helps nobody.
 """
 
 import asyncio
@@ -12,6 +13,8 @@ from typing import Any
 import structlog
 
 log = structlog.get_logger(__name__)
+
+AGAIN_SECONDS = 1.0  # before services that broke are started again
 
 Service = Callable[[], AbstractAsyncContextManager[Any]]
 
@@ -49,14 +52,27 @@ class Lifespan:
             await self._running
 
     async def _serve(self, started: "asyncio.Future[None]") -> None:
-        async with AsyncExitStack() as stack:
+        while not self._stop.is_set():
             try:
-                for service in self.services:
-                    await stack.enter_async_context(service())
-            except BaseException as error:
-                started.set_exception(error)
+                await self._live(started)
+            except Exception as error:
+                if not started.done():
+                    started.set_exception(error)
+                    return
+                if self._stop.is_set():
+                    raise
+                log.exception("services broke; they are started again")
+                await asyncio.sleep(AGAIN_SECONDS)
+            except BaseException:
+                started.cancel()
                 raise
-            started.set_result(None)
+
+    async def _live(self, started: "asyncio.Future[None]") -> None:
+        async with AsyncExitStack() as stack:
+            for service in self.services:
+                await stack.enter_async_context(service())
+            if not started.done():
+                started.set_result(None)
             await self._stop.wait()
 
     async def _lifespan(self, receive: Any, send: Any) -> None:

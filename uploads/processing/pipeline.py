@@ -274,6 +274,7 @@ class Pipeline:
         """Write down what is not yet; the writing thread keeps the order."""
         steps = [replace(step) for step in self._unwritten.values()]  # as they are now
         self._unwritten = {}
+        # not of a group: one that fails must not end the others; `run` waits for all
         task = asyncio.get_running_loop().create_task(self._record(steps, self._running_json()))
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
@@ -285,6 +286,10 @@ class Pipeline:
             await asyncio.shield(database.write(jobs.record, self.claimed, steps, running))
         except jobs.LostLease:
             self.take_away()
+        except Exception:
+            log.exception("steps could not be written; the next write takes them along")
+            for step in steps:
+                self._unwritten.setdefault(step.name, self.steps[step.name])
 
     def _words(self) -> str:
         """What the search will find the file by: its name, and what was read out of it."""

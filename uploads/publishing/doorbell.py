@@ -231,24 +231,22 @@ async def service() -> AsyncIterator[None]:
     """Hold this process's line for as long as the server lives."""
     global _line
     line = _line = _Line()
-    tasks = [
-        line.loop.create_task(work(), name=f"doorbell {work.__name__}")
-        for work in (line.listen, line.send, line.pulse)
-    ]
-    unwatch = health.watch("layer", _ailing)
-    try:
-        yield
-    finally:
-        unwatch()
-        _line = None
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
-        with suppress(Exception):
-            async with asyncio.timeout(SEND_SECONDS):
-                await line.layer.flush()
+    async with asyncio.TaskGroup() as tasks:
+        running = [
+            tasks.create_task(work(), name=f"doorbell {work.__name__}")
+            for work in (line.listen, line.send, line.pulse)
+        ]
+        unwatch = health.watch("layer", _ailing)
+        try:
+            yield
+        finally:
+            unwatch()
+            _line = None
+            for task in running:
+                task.cancel()
+    with suppress(Exception):
+        async with asyncio.timeout(SEND_SECONDS):
+            await line.layer.flush()
 
 
 def _ailing() -> str:

@@ -37,16 +37,15 @@ def worker_name() -> str:
 async def service() -> AsyncIterator[None]:
     """Run jobs for as long as the server lives."""
     settled = asyncio.Event()
-    task = asyncio.get_running_loop().create_task(_serve(settled), name="embedded engine")
-    unwatch = health.watch("runner", _ailing)
-    try:
-        await _well_or_late(settled)
-        yield
-    finally:
-        unwatch()
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(_serve(settled), name="embedded engine")
+        unwatch = health.watch("runner", _ailing)
+        try:
+            await _well_or_late(settled)
+            yield
+        finally:
+            unwatch()
+            task.cancel()
 
 
 async def _well_or_late(settled: asyncio.Event) -> None:
