@@ -11,6 +11,7 @@ import heapq
 import uuid
 from collections import Counter
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q, QuerySet
@@ -110,10 +111,11 @@ def pause(
     space_id: int | None, *, by: int | None = None, reason: str = "", until: datetime | None = None
 ) -> Pause:
     """Begin no new jobs: in a space, or anywhere where None; until then, or until it is resumed. A
-    pause that is there already is replaced.
+    pause that is there already is replaced; of several who pause at once, one is the last.
     """
-    Pause.objects.filter(_of(space_id)).delete()
-    return Pause.objects.create(space_id=space_id, by_id=by, reason=reason[:500], until=until)
+    said = {"by_id": by, "reason": reason[:500], "until": until, "since": timezone.now()}
+    one: dict[str, Any] = {"space_id": space_id}
+    return Pause.objects.update_or_create(**one, defaults=said)[0]
 
 
 def resume(space_id: int | None) -> bool:

@@ -101,12 +101,23 @@ class Artifact(Frozen):
     url: str
 
 
+class Queued(Frozen):
+    """Where a file stands in its space's queue: 1 is next; seconds until its turn if known."""
+
+    place: int
+    wait_s: float | None
+    priority: int
+
+
 class FileDetail(File):
-    """A file by itself: with its steps, their results and artifacts."""
+    """A file by itself: with its steps, their results and artifacts, and its place while it is
+    queued.
+    """
 
     steps: list[Step]
     results: dict[str, Any]
     artifacts: list[Artifact]
+    queue: Queued | None
 
 
 class Batch(Frozen):

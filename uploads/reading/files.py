@@ -12,7 +12,7 @@ from project import database
 from uploads import access, storage
 from uploads.access import Access
 from uploads.models import Artifact, Role, Status, Step, UploadedFile
-from uploads.processing import jobs
+from uploads.processing import jobs, waiting
 from uploads.publishing.events import FileDetail, describe, moment
 from uploads.reading import bulk, doors, downloads, listing, whose
 from uploads.reading.shapes import AttemptQuery, Changed, FilesPage, ListQuery, Selection
@@ -72,7 +72,19 @@ def detail(file: UploadedFile, space: str, attempt: int | None = None) -> dict[s
         "steps": [_step(step) for step in steps],
         "results": results,
         "artifacts": artifacts,
+        "queue": _queued(file),
     }
+
+
+def _queued(file: UploadedFile) -> dict[str, Any] | None:
+    """Its place, which costs a look at the queue: told of one file alone, never in a list."""
+    wait = waiting.alone(file) if file.status == Status.QUEUED else None
+    return None if wait is None else described_wait(wait)
+
+
+def described_wait(wait: waiting.Wait) -> dict[str, Any]:
+    """The JSON of a place in the queue (`events.Queued`)."""
+    return {"place": wait.place, "wait_s": wait.seconds, "priority": wait.priority}
 
 
 def _step(step: Step) -> dict[str, Any]:
