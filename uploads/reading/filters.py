@@ -99,11 +99,10 @@ ORDERS = {
 def tests_of(filters: Filters) -> dict[str, Sql]:
     """Each filter as a test of one row, by name; the search apart."""
     found: dict[str, Sql] = {}
-    for name in ("status", "kind", "sha256"):
+    among = (("status", "status"), ("kind", "kind"), ("sha256", "sha256"), ("sizes", "size"))
+    for name, column in among:
         if values := getattr(filters, name):
-            found[name] = one_of(name, values)
-    if filters.sizes:
-        found["sizes"] = one_of("size", filters.sizes)
+            found[name] = one_of(column, values)
     for name, column in (("batch", "batch"), ("parent", "parent_id")):
         if (value := getattr(filters, name)) is not None:
             found[name] = Sql(f"{column} = %s", (db(value),))
