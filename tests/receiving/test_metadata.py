@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from uploads import names
 from uploads.errors import BadMetadata, BadName
 from uploads.receiving import metadata
 
@@ -82,7 +83,7 @@ def test_it_refuses_what_it_cannot_read(raw: str) -> None:
     ],
 )
 def test_a_name_is_kept_as_harmless_as_it_must_be(sent: str, kept: str) -> None:
-    assert metadata.clean_name(sent) == kept
+    assert names.clean_name(sent) == kept
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_a_name_is_kept_as_harmless_as_it_must_be(sent: str, kept: str) -> None:
 )
 def test_it_refuses_a_name_that_is_none(sent: str) -> None:
     with pytest.raises(BadName):
-        metadata.clean_name(sent)
+        names.clean_name(sent)
 
 
 def test_a_name_that_is_not_utf8_is_refused_as_a_name() -> None:
@@ -101,7 +102,7 @@ def test_a_name_that_is_not_utf8_is_refused_as_a_name() -> None:
 @given(st.text(max_size=300))
 def test_whatever_is_sent_a_kept_name_is_short_visible_and_in_no_folder(sent: str) -> None:
     try:
-        kept = metadata.clean_name(sent)
+        kept = names.clean_name(sent)
     except BadName:
         return
     assert 1 <= len(kept) <= 255
@@ -112,8 +113,30 @@ def test_whatever_is_sent_a_kept_name_is_short_visible_and_in_no_folder(sent: st
 @given(st.text(max_size=300))
 def test_whatever_is_sent_a_kept_path_never_leads_upwards(sent: str) -> None:
     try:
-        kept = metadata.clean_path(sent)
+        kept = names.clean_path(sent)
     except BadName:
         return
     assert not kept.startswith("/")
     assert not {"..", ".", ""} & set(kept.split("/")) or kept == ""
+
+
+@given(st.text(max_size=300))
+def test_whatever_a_container_calls_a_member_a_name_is_made_of_it(called: str) -> None:
+    name, path = names.fitted(called)
+    assert names.clean_name(name) == name
+    assert path.split("/")[-1] == name
+    assert names.clean_path(path) == path
+
+
+@pytest.mark.parametrize(
+    ("called", "name", "path"),
+    [
+        ("../../etc/passwd", "passwd", "etc/passwd"),
+        ("/absolute\\and\\windows.txt", "windows.txt", "absolute/and/windows.txt"),
+        ("..", "unnamed", "unnamed"),
+        ("\udc80.txt", "?.txt", "?.txt"),
+        ("x" * 300 + ".pdf", "x" * 251 + ".pdf", "x" * 251 + ".pdf"),
+    ],
+)
+def test_a_members_hostile_name_leads_nowhere(called: str, name: str, path: str) -> None:
+    assert names.fitted(called) == (name, path)

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from uploads import names
 from uploads.errors import (
     ApiError,
     BadRequest,
@@ -92,7 +93,7 @@ def _metadata(headers: Headers) -> Metadata:
     message = Message()
     message["Content-Disposition"] = headers.get("Content-Disposition", "")
     name = message.get_filename()
-    return about if name is None else replace(about, name=metadata.clean_name(name))
+    return about if name is None else replace(about, name=names.clean_name(name))
 
 
 # -- answers ---------------------------------------------------------------------------------------

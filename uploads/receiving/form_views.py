@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import orjson
 from django.http import HttpRequest, HttpResponse
 
-from uploads import access
+from uploads import access, names
 from uploads.access import Access, Who
 from uploads.errors import (
     ApiError,
@@ -76,11 +76,11 @@ class PlainDoor(StreamingView):
     async def put(self, request: HttpRequest, name: str) -> HttpResponse:
         """Take the body as one file, or begin a resumable upload where the draft asks for it."""
         if draft.spoken("PUT", request.headers):
-            return await draft_doors.create(request, metadata.clean_name(name))
+            return await draft_doors.create(request, names.clean_name(name))
         who = access.here(request, Role.UPLOADER)
         body = body_of(request)
         about = Metadata(
-            name=metadata.clean_name(name),
+            name=names.clean_name(name),
             batch=metadata.clean_batch(request.GET.get("batch", "")),
             sha256=metadata.clean_sha256(request.GET.get("sha256", "")),
         )
@@ -125,7 +125,7 @@ async def _take_one(who: Access, about: Metadata, part: Part, outcome: Outcome) 
     try:
         if part.name != FILE_FIELD:
             raise BadRequest(f"Files come in the field «{FILE_FIELD}», not «{part.name}».")
-        about = replace(about, name=metadata.clean_name(name))
+        about = replace(about, name=names.clean_name(name))
         outcome.taken.append(await plain.take(who, about, part))
     except ApiError as error:
         shown = name.encode("utf-8", "replace").decode("utf-8")

@@ -1,43 +1,30 @@
 """What a sender says of a file: checked and made harmless here, before anything else sees it.
 
-A name is shown, sorted and searched, and never part of a path on our disk. Of a name with folders
-in it the last part stays. Characters that could deceive an eye or a terminal are replaced by
-visible ones (a control character by its picture, U+2400…; a bidirectional override by U+FFFD), so
-that nobody is fooled and nothing vanishes unseen. The header as it was sent is kept beside it.
+Names and paths are `uploads.names`' business. The header as it was sent is kept beside them.
 """
 
 import base64
 import binascii
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from uploads.errors import BadMetadata, BadName
+from uploads.names import UNNAMED, clean_name, clean_path
 
-NAME_BYTES = 255  # what file systems take, so that every download can keep its name
-PATH_BYTES = 4096
 HEADER_CHARACTERS = 16 * 1024
-UNNAMED = "unnamed"  # tus needs no file name
 FILES = 10**9  # more than any batch_total means
 
 _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _KEY = re.compile(r"[!-+\--~]+")  # printable ASCII without space and comma
 
-_VISIBLE = {code: 0x2400 + code for code in range(0x20)}
-_VISIBLE[0x7F] = 0x2421
-_VISIBLE |= dict.fromkeys(
-    [*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029, 0xFEFF],
-    0xFFFD,
-)
-
 
 @dataclass(frozen=True)
 class Metadata:
     """What is kept of it. `raw` is Upload-Metadata as it was sent, to be sent back."""
 
-    name: str = UNNAMED
+    name: str = UNNAMED  # tus needs no file name
     path: str = ""
     batch: str | None = None
     batch_total: int | None = None
@@ -95,36 +82,6 @@ def _decoded(key: str, value: str) -> str:
 
 def _unless_null(path: str) -> str:
     return "" if path == "null" else path  # how Uppy writes that there is none
-
-
-def clean_name(text: str) -> str:
-    """A file name: NFC, its last part, harmless to show. Raises BadName."""
-    last = re.split(r"[/\\]", unicodedata.normalize("NFC", text))[-1]
-    if last.strip() in {"", ".", ".."}:
-        raise BadName
-    return _harmless(last, NAME_BYTES)
-
-
-def clean_path(text: str) -> str:
-    """Where a file lay in a dropped folder, as `a/b/c.txt`: never absolute or upwards.
-
-    Raises BadName.
-    """
-    if not text:
-        return ""
-    parts = re.split(r"[/\\]", unicodedata.normalize("NFC", text))
-    kept = "/".join(part for part in parts if part.strip() not in {"", ".", ".."})
-    return _harmless(kept, PATH_BYTES)
-
-
-def _harmless(text: str, most: int) -> str:
-    try:
-        size = len(text.encode("utf-8"))
-    except UnicodeEncodeError:  # a lone surrogate
-        raise BadName from None
-    if size > most:
-        raise BadName(f"The name has {size} bytes of UTF-8; at most {most} can be used.")
-    return text.translate(_VISIBLE)
 
 
 def clean_batch(text: str) -> str | None:
