@@ -19,8 +19,8 @@ from django.utils.functional import cached_property
 
 from uploads import people
 from uploads.errors import ApiError
-from uploads.models import Batch, Job, Membership, Space, Token, UploadedFile, User
-from uploads.processing import jobs
+from uploads.models import Batch, Job, Membership, Pause, Space, Token, UploadedFile, User
+from uploads.processing import jobs, queue
 from uploads.publishing import doorbell
 
 if TYPE_CHECKING:
@@ -229,6 +229,53 @@ class Jobs(Looked):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Those that have ended are told by their files."""
         return super().get_queryset(request).exclude(state=Job.State.ENDED).order_by("queued_at")
+
+
+@admin.register(Pause)
+class Pauses(Looked):
+    """What holds the queue up: one space's, or everybody's where no space is named."""
+
+    list_display = ("__str__", "by", "reason", "since", "until")
+    list_select_related = ("space", "by")
+    fields = ("space", "reason", "until")
+    autocomplete_fields = ("space",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """By those who have the right."""
+        return bool(request.user.has_perm("uploads.add_pause"))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Likewise."""
+        return bool(request.user.has_perm("uploads.change_pause"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Another space's pause is another pause."""
+        return () if obj is None else ("space",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Removing a pause goes on with what waits."""
+        return bool(request.user.has_perm("uploads.delete_pause"))
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Pause,
+        form: Any,
+        change: bool,  # noqa: FBT001 - Django's own signature
+    ) -> None:
+        """Who said it last is who paused."""
+        by = request.user.pk
+        made = queue.pause(obj.space_id, by=by, reason=obj.reason, until=obj.until)
+        obj.pk, obj.since = made.pk, made.since
+
+    def delete_model(self, request: HttpRequest, obj: Pause) -> None:
+        """Go on."""
+        queue.resume(obj.space_id)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:
+        """Likewise for many."""
+        for pause in queryset:
+            queue.resume(pause.space_id)
 
 
 @admin.register(Batch)

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from uploads import people
 from uploads.models import Event, Job, Membership, Space, Token, UploadedFile, User
-from uploads.processing import jobs
+from uploads.processing import jobs, queue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,7 +54,9 @@ def act(staff: Client, model: str, action: str, *ids: object, **more: str) -> No
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("model", ["user", "space", "token", "uploadedfile", "job", "batch"])
+@pytest.mark.parametrize(
+    "model", ["user", "space", "token", "uploadedfile", "job", "batch", "pause"]
+)
 def test_every_list_and_form_opens(staff: Client, space: Space, model: str) -> None:
     file = arrive(space)
     token, _ = people.make_token(people.person("alice"))
@@ -109,6 +111,26 @@ def test_a_token_is_taken_away(staff: Client) -> None:
     token, _ = people.make_token(people.person("alice"))
     act(staff, "token", "delete_selected", token.pk, post="yes")
     assert not Token.objects.filter(pk=token.pk).exists()
+
+
+def test_everything_is_paused_with_a_reason_changed_and_resumed(
+    staff: Client, space: Space
+) -> None:
+    arrive(space)
+    body = {"space": "", "reason": "new disks", "until_0": "", "until_1": ""}
+    staff.post(reverse("admin:uploads_pause_add"), body)
+    (pause,) = queue.pauses(space.pk)
+    assert (pause.space, pause.reason) == (None, "new disks")
+    assert pause.by is not None
+    with transaction.atomic():
+        assert jobs.claim("worker", 1) == []
+    form = reverse("admin:uploads_pause_change", args=[pause.pk])
+    staff.post(form, body | {"until_0": "2100-01-01", "until_1": "12:00:00"})
+    (pause,) = queue.pauses(space.pk)
+    assert pause.until is not None
+    act(staff, "pause", "delete_selected", pause.pk, post="yes")
+    with transaction.atomic():
+        assert len(jobs.claim("worker", 1)) == 1
 
 
 def test_who_is_not_staff_sees_nothing(space: Space) -> None:
