@@ -1,6 +1,6 @@
 # The words of Millrace. Each sets up what it needs, once; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format audit docs screenshots messages bench lock clean development
+.PHONY: help run test soak check format audit docs screenshots messages bench lock clean development
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 TEXTS := --ignore .venv --ignore var --ignore tests --ignore benchmarks --ignore vendor --no-obsolete --no-wrap --add-location file
@@ -17,6 +17,11 @@ run:
 test: development
 	@scripts/install-system
 	@exec $(BIN)/python -m pytest $(ARGS)
+
+## soak     the same laws for minutes on end: hundreds of files, and everything killed at random; SEED=N repeats a run
+soak: development
+	@scripts/install-system
+	@exec $(BIN)/python -m pytest -m soak -s $(ARGS)
 
 ## check    lint, format, types, import rules, migrations, deployment settings, documentation, known vulnerabilities
 check: development

@@ -33,6 +33,14 @@ pages and the log show the same code. The message may say more than here: which 
 |---|---|---|
 """
 
+FAILURES = """
+A step that fails has one of these codes, and so has its file; the message says more: which cap,
+which error. The original and the other steps' results stay, and it can be retried.
+
+| code | meaning |
+|---|---|
+"""
+
 
 def pages() -> dict[Path, str]:
     """What each page should hold."""
@@ -45,11 +53,12 @@ def pages() -> dict[Path, str]:
         f"| `{code}` | {error.status} | {error().message} |\n"
         for code, error in sorted(errors.table().items())
     ]
+    failures = [f"| `{code}` | {why} |\n" for code, why in errors.FAILURES.items()]
     example = [f"# {one.meaning}\n#{one.name}={one.default}\n" for one in variables]
     return {
         ROOT / ".env.example": "\n".join(example),
         ROOT / "docs" / "configuration.md": CONFIGURATION + "".join(rows),
-        ROOT / "docs" / "errors.md": ERRORS + "".join(known),
+        ROOT / "docs" / "errors.md": "".join([ERRORS, *known, FAILURES, *failures]),
     }
 
 

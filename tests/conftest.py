@@ -2,6 +2,9 @@
 theirs.
 """
 
+import logging
+import os
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +12,8 @@ import pytest
 
 from tests.support.server import Server
 from tests.support.settings import POSTGRES, REDIS
+
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every request
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,6 +34,15 @@ def services() -> dict[str, str]:
 def django_db_keepdb() -> bool:
     """A Postgres of this run's own goes as a whole; threads may still hold connections to it."""
     return POSTGRES is not None
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """What a test's dice are thrown from: SEED, or another one in each soak, or always the same."""
+    soak = request.node.get_closest_marker("soak") is not None
+    chosen = int(os.environ.get("SEED") or (secrets.randbelow(10**6) if soak else 1))
+    print(f"SEED={chosen}")  # pytest shows it with a failure, and always in a soak
+    return chosen
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ The same code reaches the API, the page and the log. `project.http` maps an `Api
 answer; whatever is not one is logged once with its traceback and becomes `internal`.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -219,3 +220,19 @@ def table() -> dict[str, type[ApiError]]:
     """Every error by its code."""
     every: list[type[ApiError]] = [ApiError, *ApiError.__subclasses__()]
     return {error.code: error for error in every}
+
+
+# What a step, or with it a file, may fail with; the message says more.
+FAILURES: Mapping[str, str] = {
+    "bad_file": "The file itself is broken or incomplete; it is not tried again by itself.",
+    "crashed": "The step's process died; it is tried again, up to JOB_ATTEMPTS.",
+    "disk_cap": "The step wrote more than it may.",
+    "internal": "Something of ours went wrong; the log says what.",
+    "invalid_result": "What the step returned can't be used: no JSON, or too much of it.",
+    "memory_cap": "The step needed more memory than it may have.",
+    "output_cap": "The step printed or reported more than is taken from one.",
+    "processor_error": "The processor raised an error, which the message names.",
+    "thread_cap": "The step started more threads than it may.",
+    "time_cap": "The step took longer than it may.",
+    "worker_lost": "The worker died, as often as JOB_ATTEMPTS allows.",
+}

@@ -1,14 +1,11 @@
 """One whole installation for all tests of this folder: two web processes, two workers, nginx."""
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.production.stack import Stack
-
-logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every request
 
 OURS = Path(__file__).with_name("ours.py")
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin
@@ -40,6 +42,7 @@ class Person:
     joins: int = 0
     sending: asyncio.Event = field(default_factory=asyncio.Event)  # one more is on its way
     changed: asyncio.Event = field(default_factory=asyncio.Event)  # something was told
+    told: asyncio.Event = field(default_factory=asyncio.Event)  # likewise, for another listener
 
     @property
     def headers(self) -> dict[str, str]:
@@ -144,6 +147,7 @@ class Person:
         if frame["type"] in {"snapshot", "events"}:
             self.cursor, self.counts = frame["cursor"], frame["counts"]
             self.changed.set()
+            self.told.set()
 
     def _apply(self, event: dict[str, Any]) -> None:
         if self.seqs and event["seq"] <= self.seqs[-1]:
@@ -171,6 +175,42 @@ class Person:
                 i: f and f["status"] for i, f in held.items() if not f or f["status"] not in ENDED
             }
             raise AssertionError(f"not ended within {seconds} s: {open_}") from None
+
+
+@asynccontextmanager
+async def watching(people: Iterable[Person]) -> AsyncIterator[None]:
+    """All of them watch, and have been told what there is."""
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(person.watch()) for person in people]
+    for person in people:
+        async with asyncio.timeout(20):
+            await person.changed.wait()
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def nothing_is_lost(person: Person) -> None:
+    """What this person was told, what the API says and what was sent are the same; each file's
+    results come from one attempt, and no event is missing.
+    """
+    async with httpx.AsyncClient(base_url=person.url, headers=person.headers, timeout=30) as client:
+        for file_id, sample in person.sent.items():
+            file = (await client.get(f"/api/files/{file_id}/")).json()
+            assert file["status"] == sample.status, (sample.name, file["error"], file["attempt"])
+            assert file["sha256"] == digest(sample.content)
+            assert {step["attempt"] for step in file["steps"]} == {file["attempt"]}
+            names = [step["name"] for step in file["steps"]]
+            assert len(names) == len(set(names))
+            assert person.files[file_id]["status"] == file["status"]
+        content = await client.get(f"/api/files/{file_id}/content/")
+        assert content.content == sample.content
+        counts = (await client.get("/api/counts/")).json()
+    assert counts == person.counts
+    assert person.reasons == ["first"], "a client that was away for a moment needs no new snapshot"
+    first = person.seqs[0]
+    assert person.seqs == list(range(first, first + len(person.seqs))), "an event is missing"
 
 
 def may_pass(answer: httpx.Response) -> bool:

@@ -1,33 +1,43 @@
 """Everything that can die dies while people send files, and nothing is lost, doubled or missed.
 
-`SOAK=1` makes it long: 500 files instead of a few dozen.
+With 80 files in every run of the tests, with 500 in a soak.
 """
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
 from functools import partial
 
-import httpx
 import pytest
 
-from tests.production.people import ENDED, Person, digest
+from tests.production.people import ENDED, Person, nothing_is_lost, watching
 from tests.production.samples import samples
 from tests.production.stack import WORKING, Program, Stack, ready
 from tests.support.services import eventually
 
-LONG = bool(os.environ.get("SOAK"))
-FILES = 250 if LONG else 40  # of each of two people
-SECONDS = 600 if LONG else 120  # for all of it to end
+SECONDS = 120  # for a harm's turn to come, and for all to end after the last
+SOAK_SECONDS = 600
 
 pytestmark = [
     pytest.mark.postgres,
     pytest.mark.redis,
     pytest.mark.nginx,
     pytest.mark.fault,
-    pytest.mark.timeout(2 * SECONDS),
 ]
+# files of each of two people, and how long each stretch of the way may take
+sizes = pytest.mark.parametrize(
+    ("files", "seconds"),
+    [
+        pytest.param(40, SECONDS, marks=pytest.mark.timeout(2 * SECONDS), id="80 files"),
+        pytest.param(
+            250,
+            SOAK_SECONDS,
+            marks=[pytest.mark.soak, pytest.mark.timeout(2 * SOAK_SECONDS)],
+            id="500 files",
+        ),
+    ],
+)
 
 Harm = Callable[[], Awaitable[None]]
 
@@ -41,32 +51,23 @@ async def people(stack: Stack) -> AsyncIterator[list[Person]]:
         yield both
 
 
-@asynccontextmanager
-async def watching(people: list[Person]) -> AsyncIterator[None]:
-    loop = asyncio.get_running_loop()
-    tasks = [loop.create_task(person.watch()) for person in people]
-    for person in people:
-        async with asyncio.timeout(20):
-            await person.changed.wait()
-    yield
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def work_through(people: list[Person], harms: Sequence[Harm]) -> None:
+async def work_through(
+    people: list[Person], harms: Sequence[Harm], *, files: int, seconds: float
+) -> None:
     """Send everything; each harm comes when its share of the files is on its way."""
-    total = len(people) * FILES
+    began, total = time.monotonic(), len(people) * files
     async with asyncio.TaskGroup() as tasks:
         for number, person in enumerate(people):
-            tasks.create_task(person.send(samples(FILES, seed=number)))
+            tasks.create_task(person.send(samples(files, seed=number)))
         for number, harm in enumerate(harms, 1):
             share = total * number // (len(harms) + 1)
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(seconds):
                 await reached(people, share)
             await harm()
     for person in people:
-        await person.until_ended(SECONDS)
+        await person.until_ended(seconds)
+    took = time.monotonic() - began
+    print(f"{total} files, {len(harms)} harms: all ended within {took:.1f} s")
 
 
 async def reached(people: list[Person], share: int) -> None:
@@ -78,24 +79,6 @@ async def reached(people: list[Person], share: int) -> None:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
-
-
-async def nothing_is_lost(stack: Stack, person: Person) -> None:
-    """What this person holds, what the API says and what the database says are the same."""
-    async with httpx.AsyncClient(base_url=stack.url, headers=person.headers, timeout=30) as client:
-        for file_id, sample in person.sent.items():
-            file = (await client.get(f"/api/files/{file_id}/")).json()
-            assert file["status"] == sample.status, (sample.name, file["error"], file["attempt"])
-            assert file["sha256"] == digest(sample.content)
-            assert {step["attempt"] for step in file["steps"]} == {file["attempt"]}
-            assert person.files[file_id]["status"] == file["status"]
-        content = await client.get(f"/api/files/{file_id}/content/")
-        assert content.content == sample.content
-        counts = (await client.get("/api/counts/")).json()
-    assert counts == person.counts
-    assert person.reasons == ["first"], "a client that was away for a moment needs no new snapshot"
-    first = person.seqs[0]
-    assert person.seqs == list(range(first, first + len(person.seqs))), "an event is missing"
 
 
 def nothing_is_doubled(stack: Stack, people: list[Person]) -> None:
@@ -127,8 +110,9 @@ async def killed(program: Program, back: Callable[[], None]) -> None:
     await asyncio.to_thread(back)
 
 
+@sizes
 async def test_whatever_is_killed_every_file_ends_once_and_every_event_arrives(
-    stack: Stack, people: list[Person]
+    stack: Stack, people: list[Person], files: int, seconds: float
 ) -> None:
     async def postgres() -> None:
         await asyncio.to_thread(stack.postgres.kill9)
@@ -147,15 +131,16 @@ async def test_whatever_is_killed_every_file_ends_once_and_every_event_arrives(
         redis,
         postgres,
     ]
-    await work_through(people, harms)
+    await work_through(people, harms, files=files, seconds=seconds)
     for person in people:
-        await nothing_is_lost(stack, person)
+        await nothing_is_lost(person)
     nothing_is_doubled(stack, people)
     assert sum(person.repeats for person in people) > 0, "nobody noticed anything"
 
 
+@sizes
 async def test_a_rolling_restart_under_load_fails_no_upload_and_aborts_no_job(
-    stack: Stack, people: list[Person]
+    stack: Stack, people: list[Person], files: int, seconds: float
 ) -> None:
     async def renewed(program: Program, back: Callable[[], None]) -> None:
         assert await asyncio.to_thread(program.stop) == 0
@@ -166,9 +151,9 @@ async def test_a_rolling_restart_under_load_fails_no_upload_and_aborts_no_job(
         *(partial(renewed, web, partial(serves, web)) for web in stack.web),
         *(partial(renewed, each, partial(each.says, WORKING)) for each in stack.workers),
     ]
-    await work_through(people, harms)
+    await work_through(people, harms, files=files, seconds=seconds)
     for person in people:
-        await nothing_is_lost(stack, person)
+        await nothing_is_lost(person)
     nothing_is_doubled(stack, people)
     ids = [file_id for person in people for file_id in person.sent]
     tries = stack.rows("SELECT max(tries) FROM uploads_job WHERE file_id = ANY(%s)", ids)
