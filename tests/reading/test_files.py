@@ -215,7 +215,7 @@ def test_many_files_are_retried_and_deleted_by_status_and_batch(
     other = send(server, people.alice)
     body = {"status": "processed", "batch": batch}
     changed = people.alice.post("/api/files/retry/", json=body).json()
-    assert changed == {"changed": 3, "refused": [], "more": False}
+    assert changed == {"changed": 3, "refused": [], "more": False, "next": None}
     for file_id in sent:
         assert server.wait_for(people.alice, file_id)["attempt"] == 2
     changed = people.alice.post("/api/files/delete/", json=body).json()

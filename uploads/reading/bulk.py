@@ -16,10 +16,10 @@ from uploads.errors import ApiError, NotFound
 from uploads.models import UploadedFile
 from uploads.processing import jobs
 from uploads.reading import listing, whose
-from uploads.reading.listing import Filters
 from uploads.reading.shapes import BULK_FILES, Selection
 
 AT_ONCE = 25  # files in one transaction
+PAGES = 20  # of the list that one request looks through
 
 Change = Callable[[Access, UploadedFile], None]
 
@@ -42,19 +42,38 @@ def delete(place: Access, file: UploadedFile) -> None:
 
 async def change(place: Access, selection: Selection, one: Change) -> dict[str, Any]:
     """Do it to every file of a selection; what became of them (`shapes.Changed`)."""
-    ids, more = await database.read(_chosen, place, selection)
+    ids, further = await database.read(_chosen, place, selection)
     refused: list[dict[str, Any]] = []
     for start in range(0, len(ids), AT_ONCE):
         refused += await database.write(_change, place, ids[start : start + AT_ONCE], one)
-    return {"changed": len(ids) - len(refused), "refused": refused, "more": more}
+    changed = len(ids) - len(refused)
+    return {
+        "changed": changed,
+        "refused": refused,
+        "more": further is not None,
+        "next": further,
+    }
 
 
-def _chosen(place: Access, selection: Selection) -> tuple[list[UUID], bool]:
+def _chosen(place: Access, selection: Selection) -> tuple[list[UUID], str | None]:
+    """Files, oldest first, and the cursor of those that are left."""
     if selection.ids is not None:
-        return list(dict.fromkeys(selection.ids)), False
-    filters = Filters(status=tuple(selection.status or ()), batch=selection.batch)
-    page = listing.page(place.space_id, filters, sort="created_at", limit=BULK_FILES)
-    return [file.pk for file in page.files], page.next is not None
+        return list(dict.fromkeys(selection.ids)), None
+    files: list[UUID] = []
+    cursor = selection.cursor
+    for _ in range(PAGES):  # a reason may be rare among very many failures
+        page = listing.page(
+            place.space_id,
+            selection.filters(),
+            sort="created_at",
+            cursor=cursor,
+            limit=BULK_FILES - len(files),
+        )
+        files += [file.pk for file in page.files]
+        cursor = page.next
+        if cursor is None or len(files) == BULK_FILES:
+            break
+    return files, cursor
 
 
 def _change(place: Access, ids: list[UUID], one: Change) -> list[dict[str, Any]]:

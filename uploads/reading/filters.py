@@ -27,6 +27,8 @@ class Filters:
     sizes: tuple[int, ...] = ()
     batch: str | None = None
     parent: UUID | None = None
+    error: str | None = None  # its code
+    step: str | None = None  # the one that failed
     q: str = ""
     since: datetime | None = None
     until: datetime | None = None
@@ -108,11 +110,26 @@ def tests_of(filters: Filters) -> dict[str, Sql]:
             found[name] = Sql(f"{column} = %s", (db(value),))
     if filters.media_type:
         found["media_type"] = _media_type(filters.media_type)
-    if created := list(_range("created_at", filters.since, filters.until)):
-        found["created"] = all_of(created)
-    if size := list(_range("size", filters.at_least, filters.below)):
-        found["size"] = all_of(size)
-    return found
+    return found | _ranges(filters) | _failures(filters)
+
+
+def _ranges(filters: Filters) -> dict[str, Sql]:
+    ranges = {
+        "created": list(_range("created_at", filters.since, filters.until)),
+        "size": list(_range("size", filters.at_least, filters.below)),
+    }
+    return {name: all_of(tests) for name, tests in ranges.items() if tests}
+
+
+def _failures(filters: Filters) -> dict[str, Sql]:
+    """No index has these: they are tests of rows that another filter has found."""
+    wanted = {"code": filters.error, "step": filters.step}
+    said = "json_extract(error, '$.{}')" if connection.vendor == "sqlite" else "error ->> '{}'"
+    return {
+        f"error_{name}": Sql(f"{said.format(name)} = %s", (value,))
+        for name, value in wanted.items()
+        if value is not None
+    }
 
 
 def _range(column: str, least: Any, end: Any) -> Iterator[Sql]:

@@ -50,6 +50,7 @@ Kind = Annotated[str, _among(KINDS)]
 Several = BeforeValidator(_split)
 Plain = Field(pattern=r"^[^\x00]*$")  # Postgres holds no NUL
 Key = Annotated[str, Plain, Field(max_length=100)]
+Word = Annotated[str, Plain, Field(max_length=60)]
 Moment = Annotated[datetime, AfterValidator(_aware)]
 Digest = Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]
 Size = Annotated[int, Field(ge=0, le=2**62)]
@@ -91,6 +92,8 @@ class ListQuery(Asked):
     )
     batch: Key | None = None
     parent: UUID | None = Field(None, description="The file that these were taken from")
+    error: Word | None = Field(None, description="The code of the error that they failed with")
+    step: Word | None = Field(None, description="The step at which they failed")
     since: Moment | None = Field(None, description="Created then or later")
     until: Moment | None = Field(None, description="Created before")
     min_size: Size | None = None
@@ -111,6 +114,8 @@ class ListQuery(Asked):
             sizes=tuple(self.size),
             batch=self.batch,
             parent=self.parent,
+            error=self.error,
+            step=self.step,
             q=self.q,
             since=self.since,
             until=self.until,
@@ -145,21 +150,32 @@ class FilesPage(Frozen):
 
 
 class Selection(BaseModel):
-    """Files to change: by their ids, or by their status, perhaps within a batch."""
+    """Files to change: by their ids, or by their status, perhaps within a batch or by what they
+    failed with. `cursor` is `next` of the answer before.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     ids: Annotated[list[UUID], Field(min_length=1, max_length=BULK_FILES)] | None = None
     status: Annotated[list[StatusWord], Several, Field(min_length=1)] | None = None
     batch: Key | None = None
+    error: Word | None = Field(None, description="The code of the error that they failed with")
+    step: Word | None = Field(None, description="The step at which they failed")
+    cursor: Annotated[str, Field(max_length=2000)] | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if (self.ids is None) == (self.status is None):
             raise ValueError("either ids or status is needed")
-        if self.ids is not None and self.batch is not None:
-            raise ValueError("batch goes with status, not with ids")
+        if self.ids is not None and any((self.batch, self.error, self.step, self.cursor)):
+            raise ValueError("batch, error, step and cursor go with status, not with ids")
         return self
+
+    def filters(self) -> Filters:
+        """As the list wants them."""
+        return Filters(
+            status=tuple(self.status or ()), batch=self.batch, error=self.error, step=self.step
+        )
 
 
 class Code(Frozen):
@@ -183,10 +199,29 @@ class RefusedFile(Frozen):
 
 
 class Changed(Frozen):
-    """What became of a selection; `more` says that others are left: ask again."""
+    """What became of a selection; `more` says that others are left: ask again, with `next` as
+    `cursor`, so that nothing comes twice.
+    """
 
     changed: int
     refused: list[RefusedFile]
+    more: bool
+    next: str | None
+
+
+class Reason(Frozen):
+    """Files that failed alike: the error's code, the step, one of their messages, how many."""
+
+    code: str
+    step: str | None
+    message: str
+    count: int
+
+
+class Reasons(Frozen):
+    """Why files failed, the most frequent reason first; `more`: only the newest were looked at."""
+
+    items: list[Reason]
     more: bool
 
 
