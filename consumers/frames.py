@@ -78,6 +78,10 @@ class Frame:
 
 
 READY = Frame("ready", '{"type":"ready"}')
+DELIVERY = {
+    degraded: Frame("delivery", f'{{"type":"delivery","degraded":{word}}}')
+    for degraded, word in ((False, "false"), (True, "true"))
+}
 
 
 def dumps(value: Any) -> str:

@@ -89,6 +89,7 @@ class Hub:
         stream = self.streams.get(space_id)
         if stream is None:
             stream = self.streams[space_id] = Stream(space_id, self.measures)
+            stream.deliver_late(degraded=not doorbell.healthy())
             self.spawn(self._run(stream))
         stream.users += 1
         try:
@@ -165,8 +166,11 @@ class Hub:
             await asyncio.sleep(TICK_SECONDS)
             tick += 1
             usual = tick % TICKS == 0
+            healthy = doorbell.healthy()
+            for stream in self.streams.values():
+                stream.deliver_late(degraded=not healthy)
             try:
-                if self.streams and (usual or not doorbell.healthy()):
+                if self.streams and (usual or not healthy):
                     await self._ask_where_streams_stand()
                 if usual:
                     await self._ask_who_still_may()

@@ -97,7 +97,8 @@ class _Joiner:
         rest = frames.events(epoch, sent, self._meant(tail), counts)
         if not rest and (tail or not self.answered):
             rest = [frames.standing(epoch, sent, counts)]
-        for frame in [*rest, frames.READY]:
+        late = [frames.DELIVERY[True]] if self.stream.degraded else []
+        for frame in [*rest, frames.READY, *late]:
             self.box.offer(frame)
         self.stream.attach(self.box, self.audience)
 

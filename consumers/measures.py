@@ -96,6 +96,7 @@ class Measures:
         step = {
             "name": measure.step,
             **{key: body[key] for key in ("done", "total", "unit", "eta_s")},
+            "stalled_since": _stalled(file["step"], measure.step),
         }
         received = int(measure.done) if file["status"] == "receiving" else file["received"]
         return {**file, "step": step, "received": received}
@@ -112,6 +113,11 @@ def _follows(known: Measure, attempt: int, step: str, done: float) -> bool:
     if attempt != known.attempt:
         return attempt > known.attempt
     return step != known.step or done >= known.done
+
+
+def _stalled(step: dict[str, Any] | None, name: str) -> str | None:
+    """Since when the database says that this very step is silent."""
+    return None if step is None or step["name"] != name else step.get("stalled_since")
 
 
 def _floor(event: dict[str, Any]) -> int:

@@ -61,6 +61,7 @@ class Stream:
         self.space_id = space_id
         self.measures = measures
         self.task: asyncio.Task[None] | None = None
+        self.degraded = False  # what happens elsewhere is found in the log, some seconds late
         self.users = 0  # subscribers, joining ones included
         self.opened = asyncio.Event()
         self.ring = Ring("", 0, "{}")
@@ -111,6 +112,12 @@ class Stream:
         if self._live:
             self._moving[file] = batch
             self._later("progress", PROGRESS_SECONDS)
+
+    def deliver_late(self, *, degraded: bool) -> None:
+        """The layer is away, or back."""
+        if degraded != self.degraded:
+            self.degraded = degraded
+            self._later("delivery", 0)
 
     # -- joining -----------------------------------------------------------------------------------
 
@@ -239,6 +246,9 @@ class Stream:
             await self._show_counts()
         elif work == "forget":
             self._shots.clear()
+        elif work == "delivery":
+            frame = frames.DELIVERY[self.degraded]
+            await self._offer([(frame, boxes) for boxes in self._live.values()])
         elif work == "position":
             self._later("position", POSITION_SECONDS)
             frame = frames.position(self.ring.epoch, self.sent)

@@ -168,7 +168,10 @@ OWN_PROCESSORS_ANYWAY = env.boolean(
     meaning="Run processors of your own even where the kernel lacks a layer of the sandbox.",
 )
 STALL_SECONDS = env.number(
-    "STALL_SECONDS", 30, "A running step without a sign of life for this long is shown as stalled."
+    "STALL_SECONDS",
+    30,
+    "A running step without a sign of life for this long is shown as stalled.",
+    least=1,
 )
 
 # -- limits: publishing ----------------------------------------------------------------------------

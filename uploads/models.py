@@ -201,7 +201,7 @@ class UploadedFile(models.Model):
     kind = models.CharField(max_length=10, null=True)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.RECEIVING)
     attempt = models.IntegerField(default=0)
-    step = models.JSONField(null=True)  # {name, done, total, unit, eta_s} of the running step
+    step = models.JSONField(null=True)  # the running one, as events.RunningStep
     error = models.JSONField(null=True)  # {code, message, step}
     thumbnail = models.CharField(max_length=100, null=True)  # "STEP/NAME" of the artifact
     created_at = models.DateTimeField(default=timezone.now)

@@ -92,7 +92,10 @@ def test_a_snapshot_shows_how_far_a_file_has_come(measures: Measures) -> None:
     row = {"id": "f", "status": "processing", "attempt": 1, "step": None, "received": 100}
     measures.take(SPACE, None, body(20))
     step = {"name": "text", "done": 20, "total": 100, "unit": "bytes", "eta_s": None}
-    assert measures.show(SPACE, row) == row | {"step": step}
+    assert measures.show(SPACE, row) == row | {"step": step | {"stalled_since": None}}
+    stalled = {**step, "done": 5, "stalled_since": "2026-01-01T00:00:00.000Z"}
+    shown = measures.show(SPACE, row | {"step": stalled})["step"]
+    assert shown == stalled | {"done": 20}  # the newest measure, and that nothing came since
     assert measures.show(SPACE, row | {"attempt": 2})["step"] is None
     assert measures.show(SPACE, row | {"status": "processed"})["step"] is None
 

@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.nginx, pytest
 
 FILES = 60
 AWAY_SECONDS = 10
+OF_NOBODY = {"position", "delivery"}  # frames that tell of the stream itself
+CUT_SECONDS = 2  # that dropping takes while sockets are cut
 
 
 def test_the_hub_keeps_its_laws_on_postgres_and_redis() -> None:
@@ -101,6 +103,11 @@ def readiness(stack: Stack) -> str:
     return " ".join(httpx.get(f"http://127.0.0.1:{port}/readyz").text for port in ports)
 
 
+def deliveries(held: Held) -> list[bool]:
+    """Whether delivery was said to be late, each time that it was told."""
+    return [frame["degraded"] for frame in held.frames if frame["type"] == "delivery"]
+
+
 def ended(held: Held, number: int) -> bool:
     return held.counts.get("processed") == number == len(held.files)
 
@@ -119,8 +126,9 @@ async def test_nothing_is_lost_or_doubled_while_there_is_trouble(
             ]
             stranger = await ends.enter_async_context(Follower(stack, 1, other))
             before = list(stranger.held.frames)
+            seconds = AWAY_SECONDS if trouble == "redis away" else CUT_SECONDS
             dropping = asyncio.ensure_future(
-                asyncio.to_thread(drop, client, FILES, AWAY_SECONDS / FILES)
+                asyncio.to_thread(drop, client, FILES, seconds / FILES)
             )
             await followers[0].until(lambda: len(followers[0].held.files) > 5)
             if trouble == "redis away":
@@ -139,7 +147,7 @@ async def test_nothing_is_lost_or_doubled_while_there_is_trouble(
                 assert follower.held.types.count("snapshot") == 1
                 assert follower.held.seqs == sorted(set(follower.held.seqs))
                 assert follower.connections == (1 if trouble == "redis away" else 2)
-            assert [one for one in stranger.held.frames if one["type"] != "position"] == before
+            assert [one for one in stranger.held.frames if one["type"] not in OF_NOBODY] == before
 
 
 async def test_while_redis_is_away_the_other_process_hears_within_seconds_and_readyz_says_so(
@@ -155,6 +163,12 @@ async def test_while_redis_is_away_the_other_process_hears_within_seconds_and_re
                     await follower.until(lambda held=follower.held: len(held.files) == 1, 15)
                 await asyncio.sleep(1)
                 said = await asyncio.to_thread(readiness, stack)
+                for follower in (one, two):
+                    await follower.until(lambda held=follower.held: deliveries(held) == [True])
         finally:
             await asyncio.to_thread(stack.redis.start)
+        for follower in (one, two):
+            await follower.until(lambda held=follower.held: deliveries(held) == [True, False])
+        healed = await asyncio.to_thread(readiness, stack)
+        assert healed.replace(" ", "").count('"layer":"well"') == 2
         assert '"layer":"well"' not in said.replace(" ", "")

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import OperationalError
+from django.utils import timezone
+from pydantic import TypeAdapter
+from pytest_django import Settings
 
 from project import database
 from tests.consumers.peers import arrive, person
-from uploads.models import Step, UploadedFile
+from uploads.models import Event, Job, Step, UploadedFile
 from uploads.processing import jobs
 from uploads.processing.pipeline import Pipeline
-from uploads.processing.sandbox import StepDone, StepStarted
+from uploads.processing.sandbox import Progress, StepDone, StepStarted
+from uploads.publishing.events import Event as Told
 
+EVENT: TypeAdapter[Any] = TypeAdapter(Told)
 SANDBOX: Any = None  # messages are handed to the pipeline as a sandbox would
 
 
@@ -58,3 +65,99 @@ async def test_a_step_whose_write_failed_is_written_with_the_next(
     step = await database.read(Step.objects.get, file=claimed.file_id, name="text")
     assert (step.status, step.result) == ("done", {"words": 3})
     assert (await stored(claimed)).status == "processed"
+
+
+async def test_a_running_step_without_a_sign_of_life_is_shown_as_stalled_until_it_goes_on(
+    claimed: jobs.Claimed, settings: Settings
+) -> None:
+    settings.STALL_SECONDS = 0.3
+    one = Pipeline(claimed, SANDBOX)
+    began = timezone.now()
+    await one._take(StepStarted("pdf", 1))
+    await one._take(Progress("pdf", 3, 12, "pages"))
+    assert await silences(claimed, 1) == [None]  # it is told of because it runs long
+    shown = (await silences(claimed, 2))[-1]
+    assert shown is not None
+    assert abs(datetime.fromisoformat(shown) - began) < timedelta(seconds=0.2)
+    await one._take(Progress("pdf", 4, 12, "pages"))
+    assert (await silences(claimed, 3))[-1] is None
+    assert (await silences(claimed, 4))[-1] is not None  # and silent once more
+    await one._take(StepDone("pdf", {}, (), 900))
+    await one._ended(list(one._unwritten.values()), "a txt")
+    assert (await stored(claimed)).step is None
+    for payload in await database.read(payloads, claimed):
+        EVENT.validate_json(payload, strict=True)
+
+
+async def test_a_step_that_gives_signs_of_life_is_not_shown_as_stalled(
+    claimed: jobs.Claimed, settings: Settings
+) -> None:
+    settings.STALL_SECONDS = 0.4
+    one = Pipeline(claimed, SANDBOX)
+    await one._take(StepStarted("pdf", 1))
+    for page in range(8):
+        await asyncio.sleep(0.1)
+        await one._take(Progress("pdf", page, 12, "pages"))
+    await settled(one)
+    assert await silences(claimed, 1) == [None]
+    one._current.end()  # type: ignore[union-attr]
+
+
+async def test_the_step_of_a_worker_that_is_silent_is_shown_as_stalled_until_its_lease_runs_out(
+    claimed: jobs.Claimed, settings: Settings
+) -> None:
+    settings.LEASE_SECONDS, settings.STALL_SECONDS = 300, 30
+    running = {"name": "pdf", "done": 3, "total": 12, "unit": "pages", "eta_s": 2.0}
+    await database.write(jobs.record, claimed, [], running)
+    await database.write(lease, claimed, timedelta(seconds=280))
+    assert await database.write(jobs.note_silence) == 0  # it was heard of 20 s ago
+    await database.write(lease, claimed, timedelta(seconds=250))
+    assert await database.write(jobs.note_silence) == 1
+    assert await database.write(jobs.note_silence) == 0  # said once
+    step: Any = (await stored(claimed)).step
+    assert (step["name"], step["done"], step["eta_s"]) == ("pdf", 3, None)
+    since = timezone.now() - datetime.fromisoformat(step["stalled_since"])
+    assert timedelta(seconds=49) < since < timedelta(seconds=55)
+    assert await database.write(jobs.sweep) == 0
+    await database.write(lease, claimed, timedelta(seconds=-1))
+    assert await database.write(jobs.note_silence) == 0
+    assert await database.write(jobs.sweep) == 1
+    file = await stored(claimed)
+    assert (file.status, file.step) == ("queued", None)
+
+
+async def test_what_a_worker_was_shown_as_while_it_slept_is_taken_back_when_it_wakes(
+    claimed: jobs.Claimed, settings: Settings
+) -> None:
+    settings.LEASE_SECONDS = 300
+    one = Pipeline(claimed, SANDBOX)
+    await one._take(StepStarted("pdf", 1))
+    assert await silences(claimed, 1) == [None]
+    one._current.heard_at -= 60  # type: ignore[union-attr]
+    await database.write(lease, claimed, timedelta(seconds=240))
+    assert await database.write(jobs.note_silence) == 1
+    await one._take(Progress("pdf", 1, 12, "pages"))
+    assert [bool(one) for one in await silences(claimed, 3)] == [False, True, False]
+    one._current.end()  # type: ignore[union-attr]
+
+
+def lease(claimed: jobs.Claimed, left: timedelta) -> None:
+    Job.objects.filter(pk=claimed.file_id).update(lease_until=timezone.now() + left)
+
+
+def payloads(claimed: jobs.Claimed) -> list[str]:
+    found = Event.objects.filter(file=claimed.file_id).order_by("seq")
+    return list(found.values_list("payload", flat=True))
+
+
+async def silences(claimed: jobs.Claimed, number: int) -> list[str | None]:
+    """What the events said of the running step's silence, once there are so many."""
+    async with asyncio.timeout(5):
+        while True:
+            steps = [
+                json.loads(one)["file"]["step"] for one in await database.read(payloads, claimed)
+            ]
+            found = [step.get("stalled_since") for step in steps if step]
+            if len(found) >= number:
+                return found
+            await asyncio.sleep(0.02)

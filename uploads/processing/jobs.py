@@ -26,6 +26,7 @@ from uploads.models import ENDED, Artifact, Batch, Job, Space, Status, Step, Upl
 from uploads.processing import nudges, queue
 from uploads.publishing import doorbell, search
 from uploads.publishing import log as stream
+from uploads.publishing.events import moment
 from uploads.statements import Plus, insert, update
 
 THUMBNAIL = "thumbnail.webp"
@@ -415,6 +416,25 @@ def _sweep(jobs: Any) -> int:
             message = f"The worker died {job.tries} times while it processed this file."
             _end(job.pk, {"code": "worker_lost", "message": message, "step": step})
     return len(lost)
+
+
+def note_silence() -> int:
+    """Show the running steps of workers that are silent for too long as stalled, until their leases
+    run out; returns how many.
+    """
+    now = timezone.now()
+    lease = timedelta(seconds=settings.LEASE_SECONDS)
+    latest = now - timedelta(seconds=settings.STALL_SECONDS) + lease
+    silent = Job.objects.filter(state=Job.State.RUNNING, lease_until__range=(now, latest))
+    noted = 0
+    for job in silent.select_for_update(skip_locked=True).order_by("space_id", "pk")[:500]:
+        file = UploadedFile.objects.get(pk=job.pk)
+        if job.lease_until is None or not file.step or file.step.get("stalled_since"):
+            continue
+        shown = {**file.step, "eta_s": None, "stalled_since": moment(job.lease_until - lease)}
+        stream.updated(_move(job.pk, Status.PROCESSING, step=shown), Status.PROCESSING)
+        noted += 1
+    return noted
 
 
 def stands(claimed: Claimed) -> bool:

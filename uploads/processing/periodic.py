@@ -40,6 +40,11 @@ async def sweep() -> int:
     return await database.write(jobs.sweep)
 
 
+async def note_silence() -> int:
+    """Show what workers hold that have not been heard of for a while as stalled."""
+    return await database.write(jobs.note_silence)
+
+
 async def end_pauses() -> int:
     """Go on with what a pause held whose time is over."""
     return await database.write(queue.end_pauses)
@@ -61,6 +66,7 @@ def chores() -> list[Chore]:
     """All of them."""
     return [
         Chore("sweep", settings.LEASE_SECONDS / 3, sweep),
+        Chore("silence", settings.STALL_SECONDS / 3, note_silence),
         Chore("pauses", PAUSES_SECONDS, end_pauses),
         Chore("prune", PRUNE_SECONDS, prune),
         Chore("sessions", SESSIONS_SECONDS, forget_sessions),

@@ -1,7 +1,8 @@
 """Takes one claimed job through its steps: sandbox out, database and doorbell in.
 
 A step that runs longer than `SHORT_SECONDS` is written down at its start and at its end; shorter
-ones ride along with the next write.
+ones ride along with the next write. One that gives no sign of life for `STALL_SECONDS` is written
+down as stalled, and once more when it goes on.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -34,6 +36,7 @@ from uploads.processing.sandbox import (
     Task,
 )
 from uploads.publishing import doorbell, search
+from uploads.publishing.events import moment
 
 log = structlog.get_logger(__name__)
 
@@ -212,12 +215,20 @@ class Pipeline:
     def _runs_long(self) -> None:
         if self._current is not None:
             self._current.long = True
+            self._current.await_sign(self._look)
+            self._write()
+
+    def _look(self) -> None:
+        """Long enough since the step's last sign of life, as it was known when this was called."""
+        if self._current is not None and self._current.fall_silent(self._look):
             self._write()
 
     def _measure(self, message: Progress) -> None:
         current = self._current
         if current is None or current.step.name != message.step:
             return
+        if current.give_sign(self._look):
+            self._write()
         step, now = current.step, time.monotonic()
         if step.done is not None and message.done < step.done:
             return  # never backwards within an attempt
@@ -260,7 +271,7 @@ class Pipeline:
         self._unwritten[name] = step
         if current is None:
             return
-        current.timer.cancel()
+        current.end()
         if step.unit is not None and status == Step.State.DONE:
             _rates.learn(
                 name, self.kind or "", step.unit, step.done or 0.0, time.monotonic() - current.began
@@ -308,14 +319,14 @@ class Pipeline:
     def _running_json(self) -> dict[str, Any] | None:
         if self._current is None:
             return None
-        step = self._current.step
-        eta = self._eta(self._current)
+        step, stalled = self._current.step, self._current.stalled_since
         return {
             "name": step.name,
             "done": step.done,
             "total": step.total,
             "unit": step.unit,
-            "eta_s": eta,
+            "eta_s": self._eta(self._current) if stalled is None else None,
+            "stalled_since": moment(stalled),
         }
 
     async def _keep_artifacts(self, message: StepDone) -> None:
@@ -335,11 +346,42 @@ class Pipeline:
 
 
 class _Current:
-    """The step that runs now."""
+    """The step that runs now, and whether it gives signs of life."""
 
     def __init__(self, step: jobs.StepRecord, timer: asyncio.TimerHandle) -> None:
         self.step = step
-        self.timer = timer
-        self.began = time.monotonic()
+        self.began = self.heard_at = time.monotonic()
         self.measured_at = 0.0
         self.long = False
+        self.stalled_since: datetime | None = None
+        self._timer = timer  # of whatever comes next: that it runs long, or that it is silent
+
+    def await_sign(self, look: Callable[[], None]) -> None:
+        """Call `look` when there was none for too long."""
+        self._timer.cancel()
+        due = self.heard_at + settings.STALL_SECONDS - time.monotonic()
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, due), look)
+
+    def fall_silent(self, look: Callable[[], None]) -> bool:
+        """Whether it is stalled now; else `look` is called again."""
+        silence = time.monotonic() - self.heard_at
+        if silence < settings.STALL_SECONDS:
+            self.await_sign(look)
+            return False
+        self.stalled_since = timezone.now() - timedelta(seconds=silence)
+        return True
+
+    def give_sign(self, look: Callable[[], None]) -> bool:
+        """It lives; whether it was shown as stalled, by this worker or, while that slept itself, by
+        another.
+        """
+        silence = time.monotonic() - self.heard_at
+        shown = self.stalled_since is not None or silence >= settings.STALL_SECONDS
+        self.heard_at, self.stalled_since = time.monotonic(), None
+        if shown:
+            self.await_sign(look)
+        return shown
+
+    def end(self) -> None:
+        """It runs no more."""
+        self._timer.cancel()

@@ -43,13 +43,16 @@ class StepError(Frozen):
 
 
 class RunningStep(Frozen):
-    """The step that runs now: `done` of `total` in `unit`, seconds left if they can be told."""
+    """The step that runs now: `done` of `total` in `unit`, seconds left if they can be told, and
+    since when it has given no sign of life where that is too long.
+    """
 
     name: str
     done: float | None
     total: float | None
     unit: str | None
     eta_s: float | None
+    stalled_since: datetime | None = None
 
 
 class File(Frozen):
@@ -195,6 +198,15 @@ class PositionFrame(Frozen):
     cursor: Cursor
 
 
+class DeliveryFrame(Frozen):
+    """Whether what happens is told at once or, while `degraded`, up to some seconds late; sent when
+    that changes, and after `ready` where it is late.
+    """
+
+    type: Literal["delivery"]
+    degraded: bool
+
+
 class FileProgress(Frozen):
     """The newest measure of one file; while receiving, step is `receive` in bytes."""
 
@@ -215,7 +227,7 @@ class ProgressFrame(Frozen):
 
 
 Frame = Annotated[
-    EventsFrame | SnapshotFrame | ReadyFrame | PositionFrame | ProgressFrame,
+    EventsFrame | SnapshotFrame | ReadyFrame | PositionFrame | ProgressFrame | DeliveryFrame,
     Field(discriminator="type"),
 ]
 

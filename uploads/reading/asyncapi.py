@@ -14,6 +14,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from uploads.publishing.closing import Close
 from uploads.publishing.events import (
+    DeliveryFrame,
     EventsFrame,
     Hello,
     PositionFrame,
@@ -29,6 +30,7 @@ FRAMES: tuple[type[BaseModel], ...] = (
     ReadyFrame,
     ProgressFrame,
     PositionFrame,
+    DeliveryFrame,
 )
 MODELS: tuple[type[BaseModel], ...] = (Hello, *FRAMES)
 ABOUT = """\

@@ -6,6 +6,7 @@ import { gettext } from "millrace/words";
 const LIVE = {
   connecting: () => gettext("Connecting"),
   live: () => gettext("Live"),
+  degraded: () => gettext("Live, some seconds late"),
   offline: (seconds) => gettext("Offline, trying again in %(n)s s", { n: seconds }),
   "signed-out": () => gettext("Signed out"),
   refused: () => gettext("Not allowed"),
@@ -15,7 +16,7 @@ const LIVE = {
 export function showLine(state, seconds) {
   const light = $("live");
   light.hidden = false;
-  light.dataset.state = state === "live" || state === "connecting" ? state : "offline";
+  light.dataset.state = state === "signed-out" || state === "refused" ? "offline" : state;
   setText(light.firstElementChild, LIVE[state](seconds));
   if (state === "signed-out") location.assign(`/sign-in/?next=${encodeURIComponent(location.pathname + location.search)}`);
 }

@@ -12,7 +12,8 @@ const FINAL = { 4401: "signed-out", 4403: "refused" };
  * A WebSocket that stays.
  *
  * `hello()` gives the fields of the first message, `onFrame(frame)` takes what comes, `onState(state, seconds)` hears
- * "connecting", "live", "offline" (with the seconds until the next try), "signed-out" or "refused".
+ * "connecting", "live", "degraded" (live, but told late), "offline" (with the seconds until the next try), "signed-out"
+ * or "refused".
  */
 export class Line {
   #socket = null;
@@ -65,7 +66,8 @@ export class Line {
       this.#heard();
       const frame = JSON.parse(data);
       if (frame.type === "ready") this.onState("live");
-      this.onFrame(frame);
+      if (frame.type === "delivery") this.onState(frame.degraded ? "degraded" : "live");
+      else this.onFrame(frame);
     };
     socket.onclose = ({ code }) => {
       if (socket === this.#socket) this.#closed(code);

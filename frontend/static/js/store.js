@@ -113,5 +113,7 @@ export class Store {
 /** An event may have been written before a measure that overtook it; a measure never goes back. */
 function keepFurthest(before, now) {
   if (now.status === "receiving" && before.received > now.received) now.received = before.received;
-  if (now.step && before.step?.name === now.step.name && (before.step.done ?? 0) > (now.step.done ?? 0)) now.step = before.step;
+  if (now.step && before.step?.name === now.step.name && (before.step.done ?? 0) > (now.step.done ?? 0)) {
+    now.step = { ...before.step, stalled_since: now.step.stalled_since ?? null };
+  }
 }

@@ -91,3 +91,16 @@ test("a batch that ended is remembered with its counts", () => {
   store.apply(events({ seq: 6, type: "batch.ended", batch: { id: "b", total: 2, counts: { processed: 2 }, ended: true } }));
   assert.equal(store.batches.get("b").total, 2);
 });
+
+test("a measure that overtook an event keeps what the event says of its silence", () => {
+  const [store] = watched();
+  const step = (done, since) => ({ name: "table", done, total: 100, unit: "rows", eta_s: null, stalled_since: since });
+  const running = (done, since) => file("a", { status: "processing", attempt: 1, step: step(done, since) });
+  store.apply(snapshot([running(10, null)]));
+  store.apply({ type: "progress", files: [{ id: "a", attempt: 1, step: "table", done: 30, total: 100, unit: "rows", eta_s: 2 }] });
+  store.apply(events(put(6, running(20, "2026-01-01T00:00:00.000Z"))));
+  assert.equal(store.files.get("a").step.done, 30);
+  assert.equal(store.files.get("a").step.stalled_since, "2026-01-01T00:00:00.000Z");
+  store.apply({ type: "progress", files: [{ id: "a", attempt: 1, step: "table", done: 31, total: 100, unit: "rows", eta_s: 2 }] });
+  assert.equal(store.files.get("a").step.stalled_since ?? null, null);
+});

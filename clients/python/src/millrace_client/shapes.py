@@ -1,6 +1,6 @@
 """What the server's JSON looks like, for type checkers; nothing is converted or checked."""
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 Status = Literal["receiving", "queued", "processing", "processed", "failed", "cancelled"]
 ENDED: frozenset[str] = frozenset({"processed", "failed", "cancelled"})
@@ -8,13 +8,16 @@ Counts = dict[str, int]
 
 
 class RunningStep(TypedDict):
-    """The step that runs now: `done` of `total` in `unit`, seconds left if they can be told."""
+    """The step that runs now: `done` of `total` in `unit`, seconds left if they can be told, and
+    since when it has given no sign of life where that is too long.
+    """
 
     name: str
     done: float | None
     total: float | None
     unit: str | None
     eta_s: float | None
+    stalled_since: NotRequired[str | None]
 
 
 class Error(TypedDict):
@@ -116,10 +119,11 @@ class Progress(TypedDict):
 class Frame(TypedDict, total=False):
     """What the stream sends; `type` says which of the others there are."""
 
-    type: Literal["snapshot", "events", "ready", "progress", "position"]
+    type: Literal["snapshot", "events", "ready", "progress", "position", "delivery"]
     cursor: str
     counts: Counts
     events: list[Event]
     files: list[Any]  # of File in a snapshot, of Progress in progress
     reason: Literal["first", "expired", "epoch", "behind"]
     last: bool
+    degraded: bool

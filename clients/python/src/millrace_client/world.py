@@ -1,6 +1,6 @@
 """What a client holds that has only been told: the one place where frames are applied."""
 
-from millrace_client.shapes import ENDED, Counts, Event, File, Frame, Progress
+from millrace_client.shapes import ENDED, Counts, Event, File, Frame, Progress, RunningStep
 
 
 class World:
@@ -49,7 +49,7 @@ class World:
             return file["id"]
         known = self.files.get(file["id"])
         if known is not None and _further(known, file):
-            file = {**file, "step": known["step"]}
+            file = {**file, "step": _furthest(known["step"], file["step"])}
         self.files[file["id"]] = file
         return file["id"]
 
@@ -73,9 +73,17 @@ class World:
                 "total": measure["total"],
                 "unit": measure["unit"],
                 "eta_s": measure["eta_s"],
+                "stalled_since": None,
             },
         }
         return True
+
+
+def _furthest(known: RunningStep | None, told: RunningStep | None) -> RunningStep | None:
+    """As far as progress has told, and as silent as the event says."""
+    if known is None or told is None:
+        return told
+    return {**known, "stalled_since": told.get("stalled_since")}
 
 
 def _further(known: File, told: File) -> bool:
