@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -55,6 +56,7 @@ class Dashboard(Page):
         page["boot"]["storage"] = {"used": space.used_bytes, "quota": _quota(space)}
         page |= _storage(space) | {
             "max_size": rows.size_words(settings.UPLOAD_MAX_BYTES),
+            "max_files": number_format(settings.BATCH_MAX_FILES, force_grouping=True),
             "batch": str(uuid.uuid4()),
             "first_run": not sum(space.counts.values()),
             "in_flight": sum(space.counts[status] for status in IN_FLIGHT),

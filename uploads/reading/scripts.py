@@ -17,6 +17,11 @@ from django.conf import settings
 from django.templatetags.static import static
 from django.utils.safestring import SafeString, mark_safe
 
+VENDORED = {
+    "vendor/tus": "tus-js-client-4.3.1/tus.min.js",
+    "vendor/hash-wasm": "hash-wasm-4.13.0/sha256.umd.min.js",
+    "vendor/uplot": "uplot-1.6.32/uPlot.esm.js",
+}
 _IMPORT = re.compile(r"""^(?:import|export)\b[^"']*["'](millrace/[\w/-]+)["']""", re.MULTILINE)
 
 
@@ -41,7 +46,7 @@ def address(name: str) -> str:
 def import_map() -> SafeString:
     """The import map as the text of its element."""
     addresses = {name: address(name) for name in _names()}
-    addresses["vendor/tus"] = static("vendor/tus-js-client-4.3.1/tus.min.js")
+    addresses |= {name: static(f"vendor/{path}") for name, path in VENDORED.items()}
     text = json.dumps({"imports": addresses}, separators=(",", ":"))
     return mark_safe(text.replace("<", "\\u003c"))  # noqa: S308 - made of our own file names
 

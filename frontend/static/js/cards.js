@@ -88,7 +88,7 @@ export class Card {
     const numbers = group.numbers;
     const count = (...statuses) => statuses.reduce((sum, status) => sum + (numbers[status] ?? 0), 0);
     const size = Math.max(group.size, Object.values(numbers).reduce((sum, each) => sum + each, 0));
-    const ended = count("processed", "failed", "cancelled", "refused");
+    const ended = count("processed", "failed", "cancelled", "refused", "here");
     const failed = count("failed", "refused");
     const title = dotted(group.folder, ngettext("%(count)s file", "%(count)s files", size));
     setText(head.title, title);
@@ -115,6 +115,7 @@ export class Card {
     else parts.push(gettext("%(done)s of %(total)s processed", { done: number(processed), total: number(size) }));
     if (failed) parts.push(gettext("%(n)s failed", { n: number(failed) }));
     if (count("refused")) parts.push(gettext("%(n)s not sent", { n: number(count("refused")) }));
+    if (count("here")) parts.push(gettext("%(n)s already here", { n: number(count("here")) }));
     if (count("cancelled")) parts.push(gettext("%(n)s cancelled", { n: number(count("cancelled")) }));
     if (group.bytes && group.complete) parts.push(bytes(group.bytes));
     if (group.active && !group.sending) parts.push(left(this.pace?.(group, size - processed - failed) ?? NaN));

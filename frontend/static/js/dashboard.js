@@ -4,7 +4,7 @@ import { act, actOnBatch } from "millrace/actions";
 import { ask, boot } from "millrace/boot";
 import { Card, isAlone } from "millrace/cards";
 import { $, breathe, inFrame, setHidden, setIcon, setPart, setText } from "millrace/dom";
-import { command, complain, say, showLine, startFrame } from "millrace/frame";
+import { command, complain, say, showLine, startFrame, toast } from "millrace/frame";
 import { Groups, IN_FLIGHT } from "millrace/groups";
 import { bringsFiles, fromInput, fromTransfer } from "millrace/intake";
 import { notify } from "millrace/notify";
@@ -40,6 +40,7 @@ const uploader = boot.mayUpload
         soon();
       },
       totals: () => inFrame(showSending),
+      room: () => (storage.quota ? storage.quota - storage.used : Infinity),
     })
   : null;
 const cards = new Map();
@@ -196,6 +197,15 @@ function newBatch() {
   return batch;
 }
 
+/** What this person's last page had not sent when it was closed. */
+async function takeUpAgain() {
+  const count = await uploader.restore((key) => uploader.batch(key));
+  if (!count) return;
+  endFirstRun();
+  const words = ngettext("Going on with %(count)s file from before.", "Going on with %(count)s files from before.", count);
+  toast(words, { action: { label: gettext("Cancel"), run: () => uploader.cancelAll() } });
+}
+
 async function drop(transfer) {
   const batch = newBatch();
   try {
@@ -279,7 +289,7 @@ function showSending() {
   }
   strip.hidden = strip.dataset.closed === "yes" && !uploader.busy;
   strip.dataset.state = state;
-  setIcon(strip.firstElementChild, { safe: "shield", stuck: "alert", paused: "pause" }[state] ?? "upload");
+  setIcon(strip.firstElementChild, { safe: "shield", stuck: "alert", here: "copy", paused: "pause" }[state] ?? "upload");
   setText($("sending-title"), sendingTitle(state, sum));
   setText($("sending-about"), sendingAbout(state, sum));
   setPart($("sending-bar").firstElementChild, sum.bytes ? sum.sent / sum.bytes : 1);
@@ -287,6 +297,8 @@ function showSending() {
   const button = (name, shown) => setHidden(strip.querySelector(`[data-command="${name}"]`), !shown);
   button("pause-sending", state === "sending");
   button("resume-sending", state === "paused");
+  button("keep-both", sum.here > 0);
+  button("leave-out", sum.here > 0);
   button("retry-sending", sum.refused > 0 && state !== "sending");
   button("cancel-sending", uploader.busy);
   button("dismiss-sending", !uploader.busy);
@@ -298,13 +310,15 @@ function showSending() {
 
 function sendingState(sum) {
   if (!sum.files) return "none";
-  if (uploader.busy) return sum.paused && sum.paused + sum.sentFiles + sum.refused >= sum.files ? "paused" : "sending";
-  return sum.refused ? "stuck" : "safe";
+  if (uploader.busy) return sum.paused && sum.paused + sum.sentFiles + sum.refused + sum.here >= sum.files ? "paused" : "sending";
+  if (sum.refused) return "stuck";
+  return sum.here ? "here" : "safe";
 }
 
 function sendingTitle(state, sum) {
   const all = ngettext("%(count)s file", "%(count)s files", sum.files);
   if (state === "safe") return gettext("%(files)s received. It is safe to close this tab.", { files: all });
+  if (state === "here") return ngettext("%(count)s file is in this space already", "%(count)s files are in this space already", sum.here);
   if (state === "stuck") return ngettext("%(count)s file could not be sent", "%(count)s files could not be sent", sum.refused);
   if (state === "paused") return gettext("Paused, %(done)s of %(files)s received", { done: number(sum.sentFiles), files: all });
   return gettext("Sending %(files)s, keep this tab open", { files: all });
@@ -312,6 +326,7 @@ function sendingTitle(state, sum) {
 
 function sendingAbout(state, sum) {
   if (state === "safe") return dotted(bytes(sum.bytes), gettext("the server goes on by itself"));
+  if (state === "here") return gettext("Nothing of them was sent. The rest is received, so it is safe to close this tab.");
   if (state === "stuck") return gettext("%(n)s received", { n: number(sum.sentFiles) });
   const parts = [gettext("%(done)s of %(total)s", { done: bytes(sum.sent), total: bytes(sum.bytes) })];
   if (sum.files > 1) parts.push(gettext("%(n)s received", { n: number(sum.sentFiles) }));
@@ -350,6 +365,8 @@ const QUEUE = {
   retry: (item) => uploader.retry(item),
   cancel: (item) => uploader.cancel(item),
   delete: (item) => uploader.cancel(item),
+  keep: (item) => uploader.keepBoth(item),
+  leave: (item) => uploader.cancel(item),
 };
 
 function doToAll(group, action) {
@@ -386,6 +403,8 @@ function learnCommands() {
   command("toggle-sending", { key: "p", help: gettext("Pause or resume sending"), run: () => (uploader.stopped ? uploader.resumeAll() : uploader.pauseAll()) });
   command("pause-sending", { run: () => uploader.pauseAll() });
   command("resume-sending", { run: () => uploader.resumeAll() });
+  command("keep-both", { run: () => uploader.keepAllBoth() });
+  command("leave-out", { run: () => uploader.leaveOutAll() });
   command("retry-sending", { run: () => uploader.retryAll() });
   command("cancel-sending", { run: () => uploader.cancelAll() });
   command("dismiss-sending", {
@@ -398,7 +417,10 @@ function learnCommands() {
 
 startFrame();
 learnCommands();
-if (uploader) listenForFiles();
+if (uploader) {
+  listenForFiles();
+  takeUpAgain();
+}
 line.start();
 pace.start();
 setInterval(() => {

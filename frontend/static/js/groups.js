@@ -2,7 +2,7 @@
 
 export const IN_FLIGHT = new Set(["receiving", "queued", "processing", "waiting", "sending", "paused"]);
 const SENDING = new Set(["waiting", "sending", "paused"]);
-const RANK = { processing: 0, sending: 1, receiving: 1, refused: 2, failed: 2, paused: 3, queued: 4, waiting: 5, cancelled: 7, processed: 6 };
+const RANK = { processing: 0, sending: 1, receiving: 1, refused: 2, failed: 2, here: 2, paused: 3, queued: 4, waiting: 5, cancelled: 7, processed: 6 };
 const LARGE = 400; // entries; a group that has ended keeps no more than about this many
 
 /** A file as this page knows it: as an item of its own queue, as a file of the server, or both. */
@@ -16,6 +16,7 @@ class Entry {
     this.counted = null; // the status that the group has counted
     this.bytes = 0;
     this.received = 0;
+    this.turn = null; // {place, wait} in the queue, while it is known
   }
 
   get status() {
@@ -81,7 +82,7 @@ class Group {
   get numbers() {
     if (this.complete || !this.told) return this.counts;
     const unsent = {};
-    for (const status of ["waiting", "refused"]) unsent[status] = this.counts[status] ?? 0;
+    for (const status of ["waiting", "refused", "here"]) unsent[status] = this.counts[status] ?? 0;
     return { ...this.told.counts, ...unsent };
   }
 
@@ -164,9 +165,31 @@ export class Groups {
     if (!group) return;
     group.told = { counts: batch.counts, total: batch.total };
     const known = Object.values(batch.counts).reduce((sum, count) => sum + count, 0);
-    const unsent = group.count("waiting", "refused", "sending", "paused");
+    const unsent = group.count("waiting", "refused", "here", "sending", "paused");
     group.complete = group.entries.length - unsent >= known - unsent && group.entries.length >= known;
     this.#touch(group);
+  }
+
+  /** Ids of files that wait to be processed, at most so many; those of what is shown first come first. */
+  queued(most) {
+    const found = [];
+    for (const group of this.split().flight) {
+      if (!group.count("queued")) continue;
+      for (const { status, id } of group.entries) {
+        if (status === "queued" && id) found.push(id);
+        if (found.length === most) return found;
+      }
+    }
+    return found;
+  }
+
+  /** Where a file stands in the queue, and seconds until its turn (null where nobody knows). */
+  placed(id, place, wait) {
+    const entry = this.byFile.get(id);
+    if (!entry || (entry.turn?.place === place && entry.turn.wait === wait)) return;
+    entry.turn = { place, wait };
+    entry.version += 1;
+    this.#touch(entry.group);
   }
 
   /** Groups: those with something in flight, newest first; and those that have ended, newest first. */

@@ -3,7 +3,7 @@
 import { address, boot } from "millrace/boot";
 import { clone, setData, setHidden, setIcon, setPart, setText } from "millrace/dom";
 import { showTile } from "millrace/tile";
-import { KIND, MARK, STATUS, ago, bytes, dotted, left, measure } from "millrace/words";
+import { KIND, MARK, STATUS, ago, bytes, dotted, gettext, left, measure } from "millrace/words";
 
 const RETRY = new Set(["failed", "cancelled", "refused"]);
 const CANCEL = new Set(["receiving", "queued", "processing", "waiting", "sending", "paused"]);
@@ -55,11 +55,12 @@ export function patchRow(row, entry) {
 function setLink(part, entry) {
   const title = entry.path || entry.name;
   if (part.name.title !== title) part.name.title = title;
-  if (!entry.id) {
+  const id = entry.id ?? entry.item?.twin?.id;
+  if (!id) {
     part.name.removeAttribute("href");
     return;
   }
-  const href = address(`/files/${entry.id}/`);
+  const href = address(`/files/${id}/`);
   if (part.name.getAttribute("href") === href) return;
   part.name.setAttribute("href", href);
   part.form.setAttribute("action", href);
@@ -73,6 +74,7 @@ function folder({ path, name }) {
 export function telling(entry, status, now = Date.now()) {
   const { file, item } = entry;
   if (status === "refused") return item.error;
+  if (status === "here") return item.twin.name === item.name ? ago(item.twin.created_at, now) : gettext("as %(name)s", { name: item.twin.name });
   if (status === "failed") return file.error?.message ?? "";
   if (status === "processed" || status === "cancelled") return ago(file.finished_at, now);
   if (status === "sending") {
@@ -109,6 +111,8 @@ function showActions({ actions }, entry, status) {
   const may = boot.mayUpload;
   setHidden(actions.pause, !(mine && PAUSE.has(status)));
   setHidden(actions.resume, !(mine && status === "paused"));
+  setHidden(actions.keep, status !== "here");
+  setHidden(actions.leave, status !== "here");
   setHidden(actions.retry, !(may && RETRY.has(status)));
   setHidden(actions.cancel, !(may && CANCEL.has(status)));
   setHidden(actions.delete, !(may && (ENDED.has(status) || status === "refused")));

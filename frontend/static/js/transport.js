@@ -1,8 +1,10 @@
 // How one file travels: small ones in a single request, larger ones by tus so that they can be resumed.
 
-import { address, boot, proof, refusal, Refused } from "millrace/boot";
+import { address, ask, boot, proof, refusal, Refused } from "millrace/boot";
+import { sample } from "millrace/digests";
 
 export const SMALL = 1024 * 1024; // bytes; up to here one request is cheaper than being able to resume
+const MOST_FOUND = 1000; // files in one answer
 
 /** Metadata as tus wants it: keys with base64 of UTF-8. */
 export function metadata(fields) {
@@ -44,6 +46,27 @@ export async function sendWhole(file, fields, signal) {
   return idOf(answer.headers.get("Location"));
 }
 
+/**
+ * The files of a batch by `whoIs` of each: what has arrived there, whoever remembers. `size` (bytes) looks for some of them
+ * only. Throws Refused.
+ */
+export async function arrived(batch, { size = "", signal } = {}) {
+  const files = new Map();
+  let cursor = "";
+  do {
+    const page = await ask("GET", "/api/files/", { parameters: { batch, size, cursor, limit: MOST_FOUND }, signal });
+    for (const file of page.items) {
+      const key = whoIs(file);
+      files.set(key, [...(files.get(key) ?? []), file]);
+    }
+    cursor = page.next;
+  } while (cursor);
+  return files;
+}
+
+/** What makes a file of a batch this one and no other. */
+export const whoIs = ({ path, name, size }) => `${path || ""}\n${name}\n${size}`;
+
 /** A file that was moved or changed since it was chosen can't be read; the network is not to blame then. */
 async function unreadable(file) {
   try {
@@ -51,6 +74,14 @@ async function unreadable(file) {
     return null;
   } catch {
     return new Refused(400, "unreadable", "");
+  }
+}
+
+/** Forgets what other people's uploads from this browser are called and where they lie. */
+export function forgetOthers() {
+  const mine = `tus::millrace/${boot.user}/`;
+  for (const key of Object.keys(localStorage)) {
+    if (key.startsWith("tus::millrace/") && !key.startsWith(mine)) localStorage.removeItem(key);
   }
 }
 
@@ -66,21 +97,25 @@ function tusClient() {
  * A resumable sending of one file.
  *
  * `start()` resolves to the file's id when every byte is received, and throws Refused; called again it goes on from the
- * offset that the server tells. `onProgress(sent)` hears the bytes, `onId(id)` the id as soon as there is one.
+ * offset that the server tells. `onProgress(sent)` hears the bytes, `onId(id)` the id as soon as there is one; `id` names
+ * an upload that is known to be this file's.
  */
 export class Resumable {
   #upload = null;
+  #stopped = false;
 
-  constructor(file, fields, { onProgress, onId }) {
-    Object.assign(this, { file, fields, onProgress, onId });
+  constructor(file, fields, { onProgress, onId, id = null }) {
+    Object.assign(this, { file, fields, onProgress, onId, id });
   }
 
   async start() {
+    this.#stopped = false;
     const tus = await tusClient();
     let settle;
     const done = new Promise((resolve, reject) => (settle = { resolve, reject }));
     this.settle = settle;
-    if (!this.#upload) await this.#prepare(tus);
+    this.#upload ??= await this.#prepare(tus);
+    if (this.#stopped) return done; // somebody said so meanwhile
     Object.assign(this.#upload.options, {
       onSuccess: () => settle.resolve(idOf(this.#upload.url)),
       onError: async (error) => settle.reject((await unreadable(this.file)) ?? reason(error)),
@@ -90,38 +125,44 @@ export class Resumable {
   }
 
   async #prepare(tus) {
-    this.#upload = new tus.Upload(this.file, {
+    const upload = new tus.Upload(this.file, {
       endpoint: address("/uploads/"),
       metadata: Object.fromEntries(Object.entries(this.fields).filter(([, value]) => value !== "").map(([key, value]) => [key, String(value)])),
       retryDelays: null, // when to try again is for the queue to say
       removeFingerprintOnSuccess: true,
-      fingerprint: async () => this.fingerprint,
+      uploadUrl: this.id ? address(`/uploads/${this.id}`) : null,
+      fingerprint: () => this.fingerprint(),
       onBeforeRequest: (request) => {
         for (const [name, value] of Object.entries(proof())) request.setHeader(name, value);
       },
       onProgress: (sent) => this.onProgress(sent),
-      onUploadUrlAvailable: () => this.onId(idOf(this.#upload.url)),
+      onUploadUrlAvailable: () => this.onId(idOf(upload.url)),
     });
-    const earlier = await this.#upload.findPreviousUploads();
-    if (earlier.length) this.#upload.resumeFromPreviousUpload(earlier.at(-1));
+    const earlier = this.id ? [] : await upload.findPreviousUploads();
+    if (earlier.length) upload.resumeFromPreviousUpload(earlier.at(-1));
+    return upload;
   }
 
-  /** The same file of the same person into the same space, so that a wrong one is never gone on with. */
-  get fingerprint() {
+  /** The same content of the same person into the same space, so that a wrong one is never gone on with. */
+  async fingerprint() {
     const { name, size, lastModified } = this.file;
-    return ["millrace", boot.user, boot.space, this.fields.path ?? "", name, size, lastModified].join("/");
+    this.look ??= await sample(this.file);
+    return ["millrace", boot.user, boot.space, this.fields.path ?? "", name, size, lastModified, this.look].join("/");
   }
 
   /** Stops; the bytes that arrived are kept. */
   async pause() {
+    this.#stopped = true;
     this.settle?.reject(new DOMException("paused", "AbortError"));
     await this.#upload?.abort();
   }
 
   /** Stops, and has the server throw away what arrived. Rejects where it could not be told. */
   async cancel() {
+    this.#stopped = true;
     this.settle?.reject(new DOMException("cancelled", "AbortError"));
-    await this.#upload?.abort(true);
+    if (!this.#upload) throw new Refused(0, "not begun", "");
+    await this.#upload.abort(true);
   }
 }
 

@@ -100,6 +100,7 @@ export const STATUS = {
   sending: pgettext("status", "Sending"),
   paused: pgettext("status", "Paused"),
   refused: pgettext("status", "Not sent"),
+  here: pgettext("status", "Already here"),
 };
 
 export const MARK = {
@@ -112,6 +113,7 @@ export const MARK = {
   failed: "alert",
   refused: "alert",
   cancelled: "slash",
+  here: "copy",
   paused: "pause",
 };
 

@@ -1,0 +1,176 @@
+"""What was not sent when a page closed goes on with the next one, for whom it belongs to only."""
+
+import re
+
+import pytest
+from playwright.async_api import FilePayload, Page, expect
+
+from tests.pages.conftest import Visit, send, text_file
+from tests.pages.test_dashboard import full_speed, large_file, row, slow_down, word
+
+pytestmark = pytest.mark.browser
+QUOTA = """
+from uploads.models import Space
+Space.objects.filter(slug={slug!r}).update(quota_bytes={quota})
+"""
+KEPT = """() => new Promise((resolve) => {
+    const request = indexedDB.open("millrace", 1);
+    request.onsuccess = () => {
+        const { result: database } = request;
+        if (!database.objectStoreNames.contains("files")) return resolve(0);
+        const files = database.transaction("files").objectStore("files");
+        files.count().onsuccess = ({ target }) => resolve(target.result);
+    };
+})"""
+
+
+def many(count: int) -> list[FilePayload]:
+    return [text_file(f"{number:03}.txt", f"{number}\n" * 9000) for number in range(count)]
+
+
+async def kept(page: Page, count: int) -> None:
+    """Wait until the browser keeps so many files."""
+    await page.wait_for_function(f"({KEPT})().then((count) => count === {count})", timeout=20_000)
+
+
+async def kept_at_least(page: Page, least: int) -> None:
+    """Wait until it keeps no fewer."""
+    await page.wait_for_function(f"({KEPT})().then((count) => count >= {least})", timeout=20_000)
+
+
+async def test_a_large_file_goes_on_by_itself_after_a_reload_where_it_stopped(visit: Visit):
+    page = await (await visit()).live()
+    page.on("dialog", lambda dialog: dialog.accept())
+    await slow_down(page)
+    await send(page, large_file("resumed.bin"))
+    await expect(row(page, "resumed.bin").locator(".measure")).to_contain_text(
+        re.compile(r"[1-9]\d\d kB|1\.\d MB")
+    )
+    await kept(page, 1)
+    offsets: list[int] = []
+    page.on(
+        "request",
+        lambda request: (
+            offsets.append(int(request.headers["upload-offset"]))
+            if request.method == "PATCH"
+            else None
+        ),
+    )
+    await page.reload()
+    await expect(page.get_by_text("Going on with 1 file from before.")).to_be_visible()
+    await full_speed(page)
+    await expect(word(page, "resumed.bin")).to_have_text("Processed", timeout=30_000)
+    await expect(row(page, "resumed.bin")).to_have_count(1)
+    assert offsets[0] > 0
+    await kept(page, 0)
+
+
+async def test_a_drop_that_was_half_sent_is_sent_whole_and_nothing_twice(visit: Visit):
+    visitor = await visit()
+    page = await visitor.live()
+    page.on("dialog", lambda dialog: dialog.accept())
+    await slow_down(page)
+    await send(page, *many(60))
+    await expect(page.locator("#sending-about")).to_contain_text(re.compile(r"[3-9] received"))
+    await kept_at_least(page, 30)
+    await page.close(run_before_unload=False)
+    page = await visitor.live()
+    await expect(page.get_by_text(re.compile(r"Going on with \d+ files"))).to_be_visible()
+    await expect(page.locator("#sending-title")).to_contain_text("safe to close", timeout=60_000)
+    await expect(page.locator("[data-count=processed]")).to_have_text("60", timeout=60_000)
+    items = visitor.client.get("/api/files/?limit=1000").json()["items"]
+    assert sorted(item["name"] for item in items) == [f"{number:03}.txt" for number in range(60)]
+    await kept(page, 0)
+
+
+async def test_another_page_leaves_alone_what_a_living_page_sends(visit: Visit):
+    visitor = await visit()
+    page = await visitor.live()
+    await slow_down(page)
+    await send(page, *many(20))
+    await kept_at_least(page, 8)
+    other = await visitor.live()
+    await other.wait_for_timeout(4000)  # longer than it waits for a page that closes
+    await expect(other.get_by_text("Going on with")).to_have_count(0)
+    await full_speed(page)
+    await expect(page.locator("#sending-title")).to_contain_text("safe to close", timeout=60_000)
+    await expect(page.locator("[data-count=processed]")).to_have_text("20", timeout=60_000)
+
+
+async def test_somebody_else_at_the_same_browser_neither_sends_nor_keeps_it(visit: Visit):
+    visitor, other = await visit(), await visit()
+    page = await visitor.live()
+    page.on("dialog", lambda dialog: dialog.accept())
+    await slow_down(page)
+    await send(page, large_file("secret.bin"), *many(20))
+    await kept_at_least(page, 8)
+    await page.close(run_before_unload=False)
+    await visitor.context.clear_cookies()
+    await visitor.context.add_cookies(await other.context.cookies())
+    page = await visitor.live()
+    await kept(page, 0)
+    await expect(page.locator(".row")).to_have_count(0)
+    assert "secret.bin" not in await page.evaluate("JSON.stringify(localStorage)")
+    assert other.client.get("/api/files/").json()["items"] == []
+
+
+async def test_a_file_that_is_here_already_is_offered_before_a_byte_is_sent(visit: Visit):
+    visitor = await visit()
+    page = await visitor.live()
+    content = large_file("first.bin")
+    await send(page, content)
+    await expect(word(page, "first.bin")).to_have_text("Processed", timeout=30_000)
+    posts: list[str] = []
+    page.on(
+        "request",
+        lambda request: posts.append(request.url) if "/uploads" in request.url else None,
+    )
+    await send(page, large_file("second.bin"), large_file("third.bin"))
+    await expect(word(page, "second.bin")).to_have_text("Already here")
+    await expect(word(page, "third.bin")).to_have_text("Already here")
+    await expect(row(page, "second.bin").locator(".measure")).to_have_text("as first.bin")
+    await expect(page.locator("#sending-title")).to_have_text("2 files are in this space already")
+    assert posts == []
+    first = visitor.client.get("/api/files/").json()["items"][0]["id"]
+    link = row(page, "second.bin").locator(".row-name")
+    await expect(link).to_have_attribute("href", re.compile(first))
+    await row(page, "second.bin").get_by_role("button", name="Leave it out").click()
+    await expect(row(page, "second.bin")).to_have_count(0)
+    await row(page, "third.bin").get_by_role("button", name="Keep both").click()
+    await expect(word(page, "third.bin")).to_have_text("Processed", timeout=30_000)
+    names = {item["name"] for item in visitor.client.get("/api/files/").json()["items"]}
+    assert names == {"first.bin", "third.bin"}
+
+
+async def test_a_lost_answer_does_not_double_a_file(visit: Visit):
+    visitor = await visit()
+    visitor.expected = ["ERR_FAILED"]
+    page = await visitor.live()
+    lost = 0
+
+    async def lose(route):
+        nonlocal lost
+        await route.fetch()
+        lost += 1
+        await route.abort()
+
+    await page.route("**/uploads/**", lose, times=1)
+    await send(page, text_file("once.txt"))
+    await expect(page.locator("#sending-title")).to_contain_text("safe to close", timeout=20_000)
+    assert lost == 1
+    items = visitor.client.get("/api/files/").json()["items"]
+    assert [item["name"] for item in items] == ["once.txt"]
+
+
+async def test_what_the_space_has_no_room_for_is_refused_before_it_is_sent(visit: Visit):
+    visitor = await visit()
+    name = visitor.client.get("/api/spaces/").json()["items"][0]["slug"]
+    visitor.server.manage("shell", "-v0", "-c", QUOTA.format(slug=name, quota=1_000_000))
+    page = await visitor.live()
+    posts: list[str] = []
+    page.on("request", lambda request: posts.append(request.url) if "/upload" in request.url else 0)
+    await send(page, large_file("too-much.bin"))
+    await expect(word(page, "too-much.bin")).to_have_text("Not sent")
+    measure = row(page, "too-much.bin").locator(".measure")
+    await expect(measure).to_have_text("The space has room for 1.0 MB only.")
+    assert posts == []
