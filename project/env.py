@@ -100,6 +100,15 @@ def words(name: str, default: str, meaning: str) -> list[str]:
     return text(name, default, meaning).replace(",", " ").split()
 
 
+def words_of(name: str, default: str, options: Sequence[str], meaning: str) -> list[str]:
+    """Some of a closed list of words, separated by commas or spaces; «none» for none of them."""
+    found = [word for word in words(name, default, meaning) if word != "none"]
+    for word in found:
+        if word not in options:
+            raise BadValue(f"{name}: {word!r} is none of {', '.join(options)}")
+    return found
+
+
 def limits(name: str, default: str, meaning: str) -> dict[str, int]:
     """`WORD=NUMBER` pairs, separated by commas or spaces; each number at least 1."""
     found = {}

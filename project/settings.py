@@ -162,6 +162,18 @@ STEP_MEMORY_BYTES = env.size("STEP_MEMORY_BYTES", "2Gi", "Most memory of one ste
 STEP_DISK_BYTES = env.size(
     "STEP_DISK_BYTES", "2Gi", "Most bytes of artifacts and temporary files of one job."
 )
+SEND_ON = env.words_of(
+    "SEND_ON",
+    "mail",
+    ["mail", "mailbox", "archive"],
+    "What is taken apart into files of their own without being asked: attachments of mails, "
+    "messages of mailboxes, members of archives; «none» for nothing.",
+)
+CHILD_DEPTH = env.integer(
+    "CHILD_DEPTH", 2, "Containers inside each other that are taken apart: 1 for the outermost."
+)
+CHILD_FILES = env.integer("CHILD_FILES", 100, "Most files that come out of one file.")
+CHILD_BYTES = env.size("CHILD_BYTES", "1Gi", "Most bytes that come out of one file.")
 OWN_PROCESSORS_ANYWAY = env.boolean(
     "OWN_PROCESSORS_ANYWAY",
     default=False,

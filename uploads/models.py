@@ -278,6 +278,7 @@ class Job(models.Model):
     attempt = models.IntegerField(default=0)
     tries = models.IntegerField(default=0)  # attempts since somebody last asked for it
     priority = models.IntegerField(default=0)  # higher first
+    expand = models.BooleanField(default=False)  # somebody asked for all that is inside
     queued_at = models.DateTimeField(default=timezone.now)
     run_after = models.DateTimeField(null=True)
     worker = models.CharField(max_length=100, blank=True)
@@ -359,7 +360,9 @@ class Step(models.Model):
     total = models.FloatField(null=True)
     unit = models.CharField(max_length=20, null=True)
     error = models.JSONField(null=True)  # {code, message}
+    detail = models.TextField(null=True)  # of a failure, for the processor's author
     result = models.JSONField(null=True)
+    sent_on = models.JSONField(null=True)  # as events.SentOn
 
     class Meta:
         constraints = [

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.conftest import CAPS, Attack
-from uploads.processing.sandbox import Sandbox, StepDone, Task
+from uploads.processing.sandbox import LeftOut, Sandbox, SendOn, StepDone, Task
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -78,3 +78,59 @@ async def test_a_claimed_artifact_that_is_not_there_is_an_invalid_result(attack:
         os.write(pipe, {line!r}); os._exit(0)
     """
     assert (await attack(program)).failed.code == "invalid_result"
+
+
+SEND_ON = SendOn(asked=True, most=3, room=1000)
+
+
+async def test_what_is_sent_on_is_out_of_the_childs_reach_under_any_name(
+    sandbox: Sandbox, task: Callable[..., Task]
+) -> None:
+    program = """
+        ctx.child("../../etc/passwd", [b"ro", b"ot"])
+        ctx.save("report.csv", "text/csv").write_bytes(b"a,b")
+        ctx.child("report.csv", artifact="report.csv")
+        ctx.child("large", (b"x" * 100 for _ in range(100)))
+        ctx.child("a\\0b\\ud800", b"")
+        ctx.child("one too many", b"")
+    """
+    async with sandbox.run(task(program, send_on=SEND_ON)) as run:
+        done = [message async for message in run][-1]
+        assert isinstance(done, StepDone)
+        assert [(child.path, child.file.read_bytes()) for child in done.children] == [
+            ("../../etc/passwd", b"root"),
+            ("report.csv", b"a,b"),
+            ("a\N{REPLACEMENT CHARACTER}b?", b""),
+        ]
+        assert done.children[1].file == done.artifacts[0].path
+        assert done.left_out == LeftOut(2, (("large", "bytes"), ("one too many", "number")))
+    assert not run.folder.exists()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"is":"sent","name":".child-1","path":"a"}\n' * 4,  # more than it may
+        '{"is":"sent","name":"../../a","path":"a"}\n',
+        '{"is":"sent","name":".child-1","path":7}\n',
+        '{"is":"sent","name":".child-1","path":"never written"}\n',
+        '{"is":"sent","name":"no artifact","path":"a"}\n',
+    ],
+)
+async def test_a_lie_about_what_is_sent_on_is_an_invalid_result(attack: Attack, said: str) -> None:
+    done = '{"is":"done","step":"run-python","result":{},"artifacts":[],"ms":1}\n'
+    program = f"""
+        import os
+        pipe = next(n for n in range(3, 4096) if tried(lambda: os.fstat(n)) != "OSError")
+        os.write(pipe, {(said + done).encode()!r}); os._exit(0)
+    """
+    assert (await attack(program, send_on=SEND_ON)).failed.code == "invalid_result"
+
+
+async def test_only_plain_files_are_sent_on(attack: Attack) -> None:
+    program = """
+        import os
+        ctx.child("a", b"a")
+        os.mkdir(ctx.folder / ".child-2"); ctx.children.sent.append((".child-2", "b"))
+    """
+    assert (await attack(program, send_on=SEND_ON)).failed.code == "invalid_result"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from uploads.processing.sandbox import wire
+from uploads.processing.sandbox import LeftOut, wire
 
 
 def test_lines_come_whole_however_they_were_cut() -> None:
@@ -47,6 +47,11 @@ def test_progress_may_come_in_a_burst_and_steadily_but_not_as_a_flood() -> None:
         (
             wire.done("a", {"b": [1]}, [("c", "d/e")], 3),
             wire.Done("a", {"b": [1]}, (("c", "d/e"),), 3),
+        ),
+        (wire.sent(".child-1", "a/b"), wire.Sent(".child-1", "a/b")),
+        (
+            wire.done("a", {}, [], 1, LeftOut(9, (("b", "link"),))),
+            wire.Done("a", {}, (), 1, LeftOut(9, (("b", "link"),))),
         ),
         (wire.failed("a", "bad_file", "b", "c", 1), wire.Failed("a", "bad_file", "b", "c", 1)),
         (wire.answer({"a": None}), wire.Answer({"a": None})),

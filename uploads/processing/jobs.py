@@ -23,7 +23,8 @@ from django.utils import timezone
 from uploads import storage
 from uploads.errors import NotFound, QuotaReached, TooManyFiles, TooManyUploads, WrongState
 from uploads.models import ENDED, Artifact, Batch, Job, Space, Status, Step, UploadedFile
-from uploads.processing import nudges, queue
+from uploads.processing import children, nudges, queue
+from uploads.processing.children import Inside
 from uploads.publishing import doorbell, search
 from uploads.publishing import log as stream
 from uploads.publishing.events import moment
@@ -81,12 +82,17 @@ def receive_together(whole: Sequence[tuple[Arrival, str]]) -> list[UploadedFile]
     """
     now = timezone.now()
     files = [_received(arrival, sha256, now) for arrival, sha256 in whole]
-    insert(files)
-    _enqueue(files, now)
-    _admit(stream.created_together(files), sum(file.size or 0 for file in files))
+    _admit(_take(files, now), sum(file.size or 0 for file in files))
     for arrival in {arrival.batch: arrival for arrival, _ in whole}.values():
         _admit_to_batch(arrival)
     return files
+
+
+def _take(files: Sequence[UploadedFile], now: datetime) -> Space:
+    """New files of one space that are there whole; the space as that leaves it."""
+    insert(files)
+    _enqueue(files, now)
+    return stream.created_together(files)
 
 
 def _received(arrival: Arrival, sha256: str, now: datetime) -> UploadedFile:
@@ -194,13 +200,23 @@ def cancel(file_id: uuid.UUID) -> UploadedFile | None:
     now = timezone.now()
     file.status, file.finished_at, file.step = Status.CANCELLED, now, None
     file.save(update_fields=["status", "finished_at", "step"])
-    Job.objects.filter(pk=file_id).update(state=Job.State.ENDED, worker="", lease_until=None)
+    ended = {"state": Job.State.ENDED, "worker": "", "lease_until": None, "expand": False}
+    Job.objects.filter(pk=file_id).update(**ended)
     Step.objects.filter(file=file_id, status=Step.State.RUNNING).update(
         status=Step.State.SKIPPED, finished_at=now
     )
     stream.updated(file, before)
     transaction.on_commit(partial(doorbell.stop, str(file_id)))
     return file
+
+
+def expand(file_id: uuid.UUID) -> UploadedFile:
+    """As `retry`, and all that is inside is sent on. Raises WrongState for what lies too deep."""
+    if children.depth(_locked(file_id, with_job=True)) >= settings.CHILD_DEPTH:
+        deepest = settings.CHILD_DEPTH
+        raise WrongState(f"The file came out of {deepest} others; deeper ones are not taken apart.")
+    Job.objects.filter(pk=file_id).update(expand=True)
+    return retry(file_id)
 
 
 def retry(file_id: uuid.UUID) -> UploadedFile:
@@ -226,10 +242,15 @@ def retry(file_id: uuid.UUID) -> UploadedFile:
 
 
 def delete(file_id: uuid.UUID) -> None:
-    """any → gone; a running job is stopped, content and artifacts are removed."""
-    children = Job.objects.filter(file__parent=file_id)  # these lose their parent
-    list(children.select_related("file").select_for_update(of=("self", "file")).order_by("pk"))
+    """any → gone; a running job is stopped, content and artifacts are removed. What came out of it
+    stays, and loses its parent.
+    """
+    inside = Job.objects.filter(file__parent=file_id).select_related("file")
+    orphans = list(inside.select_for_update(of=("self", "file")).order_by("pk"))
     _remove(_locked(file_id, with_job=True))
+    for orphan in orphans:
+        orphan.file.parent_id = None
+        stream.updated(orphan.file, orphan.file.status)
 
 
 def _remove(file: UploadedFile) -> None:
@@ -258,6 +279,8 @@ class Claimed:
     path: str = ""
     waited_seconds: float = 0.0
     tries: int = 1  # this one included
+    depth: int = 0  # containers that it lies in
+    expand: bool = False  # somebody asked for all that is inside
 
 
 @dataclass
@@ -275,6 +298,7 @@ class StepRecord:
     total: float | None = None
     unit: str | None = None
     error: dict[str, str] | None = None
+    detail: str | None = None  # of a failure, for the processor's author
     result: dict[str, Any] | None = None
     artifacts: Sequence[tuple[str, str, int]] = ()  # (name, media type, size)
 
@@ -317,6 +341,8 @@ def _start(file_id: uuid.UUID, worker: str, now: datetime) -> Claimed:
         path=file.path,
         waited_seconds=(now - started.queued_at).total_seconds(),
         tries=started.tries,
+        depth=children.depth(file),
+        expand=started.expand,
     )
 
 
@@ -345,29 +371,58 @@ def record(claimed: Claimed, steps: Sequence[StepRecord], running: dict[str, Any
 
 
 def finish(
-    claimed: Claimed, steps: Sequence[StepRecord], error: dict[str, Any] | None, words: str = ""
+    claimed: Claimed,
+    steps: Sequence[StepRecord],
+    error: dict[str, Any] | None,
+    words: str = "",
+    inside: Inside | None = None,
 ) -> None:
     """processing → processed, or failed with `error` {code, message, step}; `words` are what the
-    search finds it by. Raises LostLease.
+    search finds it by, `inside` is what becomes files of their own. Raises LostLease.
     """
-    _release(claimed, Job.State.ENDED)
+    _release(claimed, Job.State.ENDED, expand=False)
     _keep(claimed, steps)
     file = _end(claimed.file_id, error, **_drawn(claimed, steps))
+    if inside:
+        _send_on(file, inside)
     if words:
         search.index(file, words)
     if claimed.attempt > 1:
         _forget_old_attempts(claimed.file_id, claimed.attempt)
 
 
+def _send_on(parent: UploadedFile, inside: Inside) -> None:
+    """What came out of a file begins its own way, in no batch."""
+    now = timezone.now()
+    files = []
+    for chosen in children.choose(parent, inside):
+        arrival = Arrival(
+            space_id=parent.space_id,
+            uploader_id=parent.uploader_id,
+            name=chosen.name,
+            path=chosen.path,
+            size=chosen.found.size,
+            parent_id=parent.pk,
+            id=chosen.found.id,
+        )
+        files.append(_received(arrival, chosen.found.sha256, now))
+    if files:
+        _take(files, now)
+
+
 def postpone(
-    claimed: Claimed, steps: Sequence[StepRecord], error: dict[str, Any], words: str = ""
+    claimed: Claimed,
+    steps: Sequence[StepRecord],
+    error: dict[str, Any],
+    words: str = "",
+    inside: Inside | None = None,
 ) -> datetime | None:
     """processing → queued, for what failed in a way that may pass: tried again after a while, until
     it was tried often enough; then as `finish`. Returns when, None where it has failed. Raises
     LostLease.
     """
     if claimed.tries >= settings.JOB_ATTEMPTS:
-        finish(claimed, steps, error, words)
+        finish(claimed, steps, error, words, inside)
         return None
     at = timezone.now() + timedelta(seconds=_patience(claimed.tries))
     _release(claimed, Job.State.QUEUED, run_after=at)
@@ -467,6 +522,7 @@ def _keep(claimed: Claimed, steps: Sequence[StepRecord]) -> None:
             total=step.total,
             unit=step.unit,
             error=step.error,
+            detail=step.detail,
             result=step.result,
         )
         for step in steps

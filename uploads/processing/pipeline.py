@@ -11,17 +11,19 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from project import database
 from uploads import metrics, storage
 from uploads.models import Step
-from uploads.processing import jobs, turns
+from uploads.processing import children, jobs, turns
+from uploads.processing.children import Inside
 from uploads.processing.rates import Rates
 from uploads.processing.sandbox import (
     Caps,
@@ -67,6 +69,8 @@ class Pipeline:
         self.kind: str | None = None
         self._run: Run | None = None
         self._current: _Current | None = None
+        self._sent: list[StepDone] = []  # those that send files on, each where it is now
+        self._inside = Inside()
         self._unwritten: dict[str, jobs.StepRecord] = {}
         self._writes: set[asyncio.Task[None]] = set()
 
@@ -85,6 +89,7 @@ class Pipeline:
         """Remove what this attempt saved, unless it is the result after all."""
         if await database.read(jobs.stands, self.claimed):
             return
+        children.discard(self._inside)
         await asyncio.to_thread(storage.remove_attempt, self.claimed.file_id, self.claimed.attempt)
 
     async def run(self) -> None:
@@ -105,6 +110,7 @@ class Pipeline:
         deadline = time.monotonic() + AWAY_SECONDS
         while True:
             try:
+                await asyncio.to_thread(children.touch, self._inside)
                 return await asyncio.shield(database.write(self._end_job, steps, words))
             except (OperationalError, InterfaceError):
                 if time.monotonic() > deadline:
@@ -113,10 +119,13 @@ class Pipeline:
 
     def _end_job(self, steps: Sequence[jobs.StepRecord], words: str) -> str:
         if self.error is None or not self._may_pass:
-            jobs.finish(self.claimed, steps, self.error, words)
+            jobs.finish(self.claimed, steps, self.error, words, self._inside)
             return "processed" if self.error is None else "failed"
-        again = jobs.postpone(self.claimed, steps, self.error, words)
-        return "failed" if again is None else "postponed"
+        again = jobs.postpone(self.claimed, steps, self.error, words, self._inside)
+        if again is None:
+            return "failed"
+        transaction.on_commit(partial(children.discard, self._inside))
+        return "postponed"
 
     async def _take_apart(self) -> None:
         task = Task(
@@ -131,6 +140,7 @@ class Pipeline:
             ),
             network=True,
             own=self.sandbox.complete or settings.OWN_PROCESSORS_ANYWAY,
+            send_on=children.may_send(self.claimed.depth, asked=self.claimed.expand),
             turn=self._turn,
         )
         async with self.sandbox.run(task) as run:
@@ -140,6 +150,8 @@ class Pipeline:
             try:
                 async for message in run:
                     await self._take(message)
+                if not self.taken_away:
+                    await asyncio.to_thread(self._store_children)
             finally:
                 self._run = None
 
@@ -183,15 +195,30 @@ class Pipeline:
                 self._measure(message)
             case StepDone():
                 await self._keep_artifacts(message)
+                self._note_children(message)
                 if message.step == "identify":
                     self.kind = message.result["kind"]
                 self._end(message.step, Step.State.DONE, message.duration_ms, result=message.result)
             case StepFailed():
                 failure = {"code": message.code, "message": message.message}
+                self._record_of(message.step).detail = message.detail or None
                 self._end(message.step, Step.State.FAILED, message.duration_ms, error=failure)
                 self.error = self.error or {**failure, "step": message.step}
                 self._may_pass = self._may_pass and self._passes(message)
                 log.info("step failed", step=message.step, code=message.code, detail=message.detail)
+
+    def _note_children(self, message: StepDone) -> None:
+        self._inside.note(message.step, message.left_out)
+        if message.children:
+            place = partial(
+                storage.artifact_path, self.claimed.file_id, self.claimed.attempt, message.step
+            )
+            moved = {saved.path: place(saved.name) for saved in message.artifacts}
+            self._sent.append(replace(message, children=children.where(message.children, moved)))
+
+    def _store_children(self) -> None:
+        for message in self._sent:
+            children.store(message.step, message.children, self._inside)
 
     def _passes(self, failure: StepFailed) -> bool:
         """Whether trying again may help: a crash, or an outside service that was not there."""

@@ -1,7 +1,7 @@
 """The archive step: what lies in a zip, tar, 7z or other archive, and what is dangerous in it.
 
-Nothing is extracted. Contents are only counted, and checked against their checksums, as they
-stream by.
+Contents are only counted, and checked against their checksums, as they stream by. Where members
+are sent on, each is written down on its way: under a name of ours, regular files alone.
 """
 
 from __future__ import annotations

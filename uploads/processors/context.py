@@ -1,14 +1,15 @@
-"""All that a processor sees: its file, a way to tell progress, a place for artifacts."""
+"""All that a processor sees: its file, a way to tell progress, a place for what it makes."""
 
 from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from uploads.processors.children import Children
 from uploads.processors.failures import ProcessorError
 
 ARTIFACT_NAME_CHARACTERS = 100
@@ -37,6 +38,7 @@ class Context:
     folder: Path
     results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     report: Report = _silent
+    children: Children = field(default_factory=Children)
     artifacts: list[tuple[str, str]] = field(default_factory=list, init=False)
     _done: float = field(default=0, init=False, repr=False)
     _unit: str | None = field(default=None, init=False, repr=False)
@@ -69,6 +71,26 @@ class Context:
                 raise ProcessorError(f"a step saves at most {ARTIFACTS_PER_STEP} artifacts")
             self.artifacts.append((name, media_type))
         return self.folder / name
+
+    def sends_on(self, what: str) -> bool:
+        """Whether members of such a container (`mail`, `mailbox`, `archive`) are to be sent on."""
+        return self.children.asked or what in self.children.wanted
+
+    def child(
+        self, path: str, content: bytes | Iterable[bytes] = b"", *, artifact: str | None = None
+    ) -> bool:
+        """Send a file on, to be processed as a file of its own, once this job has ended.
+
+        `path` is what it is called inside, however hostile. Its content is written as it comes, so
+        it may be larger than the memory; or it is an artifact that was saved and written before.
+        False where it is left out, since there are too many, too large or too deep ones: the file's
+        page says which. What reading the content raises goes on.
+        """
+        if artifact is None:
+            return self.children.add(self.folder, path, content)
+        if artifact not in dict(self.artifacts):
+            raise ProcessorError(f"there is no artifact {artifact[:40]!r} to send on")
+        return self.children.add_artifact(self.folder, path, artifact)
 
 
 def _is_plain_name(name: str) -> bool:

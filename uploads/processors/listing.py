@@ -6,6 +6,7 @@ import posixpath
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,10 @@ class Entry:
     encrypted: bool = False
     target: str | None = None  # of a link
     mode: int | None = None
+
+
+class Enough(Exception):
+    """Enough was unpacked: the rest is left uncounted."""
 
 
 class Listing:
@@ -85,6 +90,15 @@ class Listing:
             )
         self.verified = False
         return False
+
+    def counted(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        """The same blocks. Raises Enough in place of the first one that is too many, BadFile as
+        `count` does.
+        """
+        for block in blocks:
+            if not self.count(len(block)):
+                raise Enough
+            yield block
 
     def warn(self, kind: str, path: str, message: str) -> None:
         if len(self.warnings) < WARNINGS:

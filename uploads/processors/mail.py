@@ -12,8 +12,10 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesHeaderParser
 from email.utils import getaddresses, parsedate_to_datetime
+from itertools import groupby
+from operator import itemgetter
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from uploads.processors import hypertext
 from uploads.processors.bounds import clip, within
@@ -29,6 +31,11 @@ WORDS = 500  # characters of a header
 PARTS = 1000
 BOUNDARIES = 1000  # the parser takes quadratic time for nested ones
 ATTACHMENTS = 100
+SIGNATURES = {
+    "application/pgp-signature",
+    "application/pkcs7-signature",
+    "application/x-pkcs7-signature",
+}
 MESSAGES = 500  # of a mailbox that are shown
 _MANY = 100_000  # different senders that are counted
 
@@ -139,12 +146,26 @@ def _sorted(ctx: Context, parts: list[Message]) -> tuple[str, str, list[dict[str
             (plain if kind == "text/plain" else html).append(_text(part))
         elif len(attachments) < ATTACHMENTS:
             content = _content(part)
-            attachments.append(attachment(ctx, len(attachments) + 1, name, kind, content))
+            number, apart = len(attachments) + 1, _stands_alone(part, kind)
+            attachments.append(attachment(ctx, number, name, kind, content, sent_on=apart))
     return "\n\n".join(plain), "\n".join(html), attachments
 
 
+def _stands_alone(part: Message, kind: str) -> bool:
+    """Whether it is a file of its own, rather than a picture in the text or a signature."""
+    if kind in SIGNATURES:
+        return False
+    return part.get("Content-ID") is None or part.get_content_disposition() == "attachment"
+
+
 def attachment(
-    ctx: Context, number: int, name: str | None, kind: str, content: bytes
+    ctx: Context,
+    number: int,
+    name: str | None,
+    kind: str,
+    content: bytes,
+    *,
+    sent_on: bool = True,
 ) -> dict[str, Any]:
     """Save an attachment as an artifact under a name of ours, and describe it."""
     suffix = PurePosixPath((name or "").replace("\\", "/")).suffix.lower()
@@ -152,6 +173,8 @@ def attachment(
     saved = f"attachment-{number}{suffix}"
     # Its declared type is a stranger's word: it is downloaded as bytes.
     ctx.save(saved, "application/octet-stream").write_bytes(content)
+    if sent_on and ctx.sends_on("mail"):
+        ctx.child(name or saved, artifact=saved)
     return {
         "name": clip(name or f"part {number}", 200),
         "media_type": clip(kind, 100),
@@ -227,6 +250,8 @@ def _mailbox(ctx: Context) -> dict[str, Any]:
         if len(shown) < MESSAGES:
             subject = header(message, "Subject")
             shown.append({"from": sender, "subject": subject, "date": moment, "size": size})
+    if ctx.sends_on("mailbox"):
+        _send_messages_on(ctx)
     return {
         "format": "mbox",
         "messages": count,
@@ -260,6 +285,25 @@ def _messages(ctx: Context) -> Iterator[tuple[bytes, int]]:
             blank = line in (b"\n", b"\r\n")
     if size:
         yield bytes(head), size
+
+
+def _send_messages_on(ctx: Context) -> None:
+    """Each message as a file of its own, without the line that begins it in the mailbox."""
+    with ctx.path.open("rb") as file:
+        for number, lines in groupby(_numbered(file), itemgetter(0)):
+            ctx.child(f"message-{number:05}.eml", (line for _, line in lines))
+
+
+def _numbered(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Each line with the number of its message; ">From " inside of one was "From " (mboxrd)."""
+    number = 0
+    blank = True
+    while line := file.readline(HEADER):
+        if blank and line.startswith(b"From "):
+            number += 1
+        elif number:
+            yield number, line[1:] if re.match(rb">+From ", line) else line
+        blank = line in (b"\n", b"\r\n")
 
 
 def _outlook(ctx: Context) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from uploads.processors.context import Context
 from uploads.processors.failures import BadFile
-from uploads.processors.listing import Entry, Listing
+from uploads.processors.listing import Enough, Entry, Listing
+from uploads.processors.members import goes_on
 
 try:
     import libarchive
@@ -30,7 +31,9 @@ def read(ctx: Context, listing: Listing) -> dict[str, Any]:
         with libarchive.file_reader(str(ctx.path)) as archive:
             for entry in archive:
                 form = form or _words(archive.format_name)
-                listing.add(_entry(entry))
+                listing.add(found := _entry(entry))
+                if goes_on(ctx, found):
+                    _send_on(ctx, entry, found.path, listing)
                 done = min(max(archive.bytes_read, 0), ctx.size)
                 ctx.progress(done, ctx.size, "bytes")
                 if listing.full:
@@ -42,6 +45,16 @@ def read(ctx: Context, listing: Listing) -> dict[str, Any]:
         raise BadFile("The archive has names that can't be read.") from error
     ctx.progress(ctx.size, ctx.size, "bytes")
     return {"format": form, "compression": compression, "comment": None, "listed": True}
+
+
+def _send_on(ctx: Context, entry: Any, path: str, listing: Listing) -> None:
+    try:
+        ctx.child(path, listing.counted(entry.get_blocks()))
+    except Enough:
+        ctx.children.leave_out(path, "bytes")
+    except libarchive.ArchiveError as error:
+        locked = "encrypt" in str(error).lower() or "passphrase" in str(error).lower()
+        ctx.children.leave_out(path, "locked" if locked else "broken")
 
 
 def _entry(entry: Any) -> Entry:

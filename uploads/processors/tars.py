@@ -8,15 +8,18 @@ import io
 import lzma
 import tarfile
 import zlib
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, BinaryIO
 
 from uploads.processors.bounds import clip
 from uploads.processors.context import Context
 from uploads.processors.failures import BadFile
-from uploads.processors.listing import Entry, Listing
+from uploads.processors.listing import Enough, Entry, Listing
 from uploads.processors.media_types import extension_of
+from uploads.processors.members import goes_on
 
 BLOCK = 256 * 1024  # bytes
 HEADER_BYTES = 1024 * 1024  # of a name or attributes that stand before an entry
@@ -60,7 +63,7 @@ def read(ctx: Context, listing: Listing) -> dict[str, Any]:
             first = stream.peek(512)
             is_tar = _begins_a_tar(first)
             if is_tar:
-                _list(stream, listing)
+                _list(ctx, stream, listing)
             else:
                 _single(ctx, stream, listing)
         except ERRORS as error:
@@ -118,10 +121,6 @@ class Counted:
         return data
 
 
-class Enough(Exception):
-    """Enough was unpacked: the rest is left uncounted."""
-
-
 class _Member(tarfile.TarInfo):
     """A header whose name or attributes would fill the memory is refused."""
 
@@ -135,16 +134,29 @@ class _Member(tarfile.TarInfo):
         return super()._proc_member(archive)  # type: ignore[misc,no-any-return]
 
 
-def _list(stream: Counted, listing: Listing) -> None:
+def _list(ctx: Context, stream: Counted, listing: Listing) -> None:
     try:
         with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as archive:  # type: ignore[call-overload]
             for member in archive:
-                listing.add(_entry(member))
+                listing.add(entry := _entry(member))
+                if goes_on(ctx, entry):
+                    _send_on(ctx, archive, member)
                 archive.members = []  # it would keep them all
                 if listing.full:
                     break
     except Enough:
         pass
+
+
+def _send_on(ctx: Context, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+    content = archive.extractfile(member)
+    if content is None:
+        return
+    try:
+        ctx.child(member.name, iter(partial(content.read, BLOCK), b""))
+    except Enough:
+        ctx.children.leave_out(member.name, "bytes")
+        raise
 
 
 def _entry(member: tarfile.TarInfo) -> Entry:
@@ -167,17 +179,21 @@ def _entry(member: tarfile.TarInfo) -> Entry:
 
 
 def _single(ctx: Context, stream: Counted, listing: Listing) -> None:
-    """One compressed file: it is unpacked into nothing, to know its size."""
-    size = 0
-    try:
-        while block := stream.read(BLOCK):
-            size += len(block)
-    except Enough:
-        pass
+    """One compressed file: it is sent on, or unpacked into nothing, to know its size."""
     name = ctx.name.rpartition("/")[2]
     extension = extension_of(name)
     inside = name[: -len(extension) - 1] if extension else name
-    listing.add(Entry(path=clip(inside, 255) or "content", type="file", size=size, packed=ctx.size))
+    path = clip(inside, 255) or "content"
+    blocks = iter(partial(stream.read, BLOCK), b"")
+    wanted = ctx.sends_on("archive")
+    try:
+        if wanted:
+            ctx.child(path, blocks)
+        deque(blocks, maxlen=0)
+    except Enough:
+        if wanted:
+            ctx.children.leave_out(path, "bytes")
+    listing.add(Entry(path=path, type="file", size=listing.unpacked, packed=ctx.size))
 
 
 def _begins_a_tar(first: bytes) -> bool:

@@ -1,16 +1,19 @@
-"""The entries of a zip file, each unpacked as a stream to be counted and checked."""
+"""The entries of a zip file, each unpacked as a stream to be counted, checked, perhaps sent on."""
 
 from __future__ import annotations
 
 import stat
 import zipfile
+from collections import deque
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from uploads.processors import zips
 from uploads.processors.bounds import clip
 from uploads.processors.context import Context
-from uploads.processors.listing import Entry, Listing
+from uploads.processors.listing import Enough, Entry, Listing
+from uploads.processors.members import goes_on
 
 LINK_TARGET = 4096  # bytes
 _COMPRESSIONS = {0: "stored", 8: "deflate", 9: "deflate64", 12: "bzip2", 14: "lzma", 93: "zstd"}
@@ -26,9 +29,8 @@ def read(ctx: Context, listing: Listing) -> dict[str, Any]:
         for member in members:
             if listing.full:
                 break
-            listing.add(_entry(archive, member))
-            if listing.verified and not _is_encrypted(member):
-                _verify(archive, member, listing)
+            listing.add(entry := _entry(archive, member))
+            _unpack(ctx, archive, member, entry, listing)
             done += max(member.compress_size, 0)
             ctx.progress(done, total, "bytes")
         ctx.progress(total, total, "bytes")
@@ -76,13 +78,35 @@ def _moment(member: zipfile.ZipInfo) -> str | None:
         return None
 
 
-def _verify(archive: zipfile.ZipFile, member: zipfile.ZipInfo, listing: Listing) -> None:
-    """Unpack the member into nothing; its checksum is compared at its end."""
-    try:
-        with archive.open(member) as content:
-            while block := content.read(zips.BLOCK):
-                if not listing.count(len(block)):
-                    return
-    except zips.ERRORS as error:
-        listing.broken.append(member.filename)
-        listing.warn("broken", member.filename, zips.said(error))
+def _unpack(
+    ctx: Context,
+    archive: zipfile.ZipFile,
+    member: zipfile.ZipInfo,
+    entry: Entry,
+    listing: Listing,
+) -> None:
+    """Send the member on, or unpack it into nothing; its checksum is compared at its end."""
+    wanted = goes_on(ctx, entry)
+    why = "bytes"
+    if listing.verified and not entry.encrypted:
+        blocks = listing.counted(_blocks(archive, member))
+        try:
+            if wanted:
+                ctx.child(entry.path, blocks)
+            deque(blocks, maxlen=0)  # what was not sent on is counted all the same
+        except Enough:
+            pass
+        except zips.ERRORS as error:
+            listing.broken.append(member.filename)
+            listing.warn("broken", member.filename, zips.said(error))
+            why = "broken"
+        else:
+            return
+    if wanted:
+        ctx.children.leave_out(entry.path, why)
+
+
+def _blocks(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    with archive.open(member) as content:
+        while block := content.read(zips.BLOCK):
+            yield block

@@ -78,8 +78,26 @@ class File(Frozen):
     thumbnail: str | None
 
 
+class LeftOut(Frozen):
+    """A file inside that was not sent on, and why."""
+
+    path: str
+    reason: Literal["depth", "number", "bytes", "locked", "broken", "link", "quota", "disk"]
+
+
+class SentOn(Frozen):
+    """What became of the files inside: how many are files of their own now, how many were already,
+    and those that were left out, of which some are named.
+    """
+
+    files: int
+    known: int
+    left_out: list[LeftOut]
+    left_out_total: int
+
+
 class Step(Frozen):
-    """One processor's run."""
+    """One processor's run. `detail` is for the processor's author: only managers get it."""
 
     name: str
     version: int
@@ -92,6 +110,8 @@ class Step(Frozen):
     total: float | None
     unit: str | None
     error: StepError | None
+    detail: str | None
+    sent_on: SentOn | None
 
 
 class Artifact(Frozen):

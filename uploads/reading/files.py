@@ -55,12 +55,11 @@ async def get_file(
 
 
 def _detail(file_id: UUID, asker: Asker, attempt: int | None) -> dict[str, Any]:
-    file, place = asker.find(file_id)
-    return detail(file, place.space_slug, attempt)
+    return detail(*asker.find(file_id), attempt)
 
 
-def detail(file: UploadedFile, space: str, attempt: int | None = None) -> dict[str, Any]:
-    """The JSON of a file by itself (`events.FileDetail`). Sync."""
+def detail(file: UploadedFile, place: Access, attempt: int | None = None) -> dict[str, Any]:
+    """The JSON of a file by itself (`events.FileDetail`), as somebody may see it. Sync."""
     if attempt is None:
         attempt = Step.objects.filter(file=file).aggregate(newest=Max("attempt"))["newest"]
     steps = list(Step.objects.filter(file=file, attempt=attempt).order_by("position", "pk"))
@@ -68,8 +67,8 @@ def detail(file: UploadedFile, space: str, attempt: int | None = None) -> dict[s
     results = {step.name: step.result for step in steps if step.result is not None}
     artifacts = [_artifact(each) for each in made.select_related("step")]
     return {
-        **shown(file, space),
-        "steps": [_step(step) for step in steps],
+        **shown(file, place.space_slug),
+        "steps": [_step(step, place) for step in steps],
         "results": results,
         "artifacts": artifacts,
         "queue": _queued(file),
@@ -87,7 +86,7 @@ def described_wait(wait: waiting.Wait) -> dict[str, Any]:
     return {"place": wait.place, "wait_s": wait.seconds, "priority": wait.priority}
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _step(step: Step, place: Access) -> dict[str, Any]:
     return {
         "name": step.name,
         "version": step.version,
@@ -100,6 +99,8 @@ def _step(step: Step) -> dict[str, Any]:
         "total": step.total,
         "unit": step.unit,
         "error": step.error,
+        "detail": step.detail if place.may(Role.MANAGER) else None,
+        "sent_on": step.sent_on,
     }
 
 
@@ -143,7 +144,27 @@ async def retry_file(request: HttpRequest, file_id: Path[UUID]) -> HttpResponseB
 
 def _retry(file_id: UUID, asker: Asker) -> dict[str, Any]:
     _, place = asker.find(file_id, Role.UPLOADER)
-    return detail(jobs.retry(file_id), place.space_slug)
+    return detail(jobs.retry(file_id), place)
+
+
+@doors.post(
+    router,
+    "files/{uuid:file_id}/expand/",
+    FileDetail,
+    operation_id="expandFile",
+    summary="Send on what is inside a file",
+)
+async def expand_file(request: HttpRequest, file_id: Path[UUID]) -> HttpResponseBase:
+    """Process it again; members of an archive, messages of a mailbox and attachments of a mail
+    become files of their own, whose `parent` it is. One that has ended and does not lie too deep
+    in others; 409 otherwise. What it has already is not made again.
+    """
+    return doors.answer(await database.write(_expand, file_id, whose.asker(request)))
+
+
+def _expand(file_id: UUID, asker: Asker) -> dict[str, Any]:
+    _, place = asker.find(file_id, Role.UPLOADER)
+    return detail(jobs.expand(file_id), place)
 
 
 @doors.post(
@@ -163,7 +184,7 @@ async def cancel_file(request: HttpRequest, file_id: Path[UUID]) -> HttpResponse
 def _cancel(file_id: UUID, asker: Asker) -> dict[str, Any] | None:
     _, place = asker.find(file_id, Role.UPLOADER)
     file = jobs.cancel(file_id)
-    return None if file is None else detail(file, place.space_slug)
+    return None if file is None else detail(file, place)
 
 
 # -- many at once ----------------------------------------------------------------------------------

@@ -175,7 +175,7 @@ class OneFile(Page):
     def get(self, request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
         """The page as it is now; its script keeps it so."""
         page = self.page("file", "millrace/file", "row", "file", "viewer")
-        found = detail(self.file, self.place.space_slug)
+        found = detail(self.file, self.place)
         page["boot"] |= {"file": found, "advice": rows.ADVICE}
         may, flight = page["may_upload"], self.file.status in IN_FLIGHT
         error = found["error"] if self.file.status == Status.FAILED else None

@@ -121,4 +121,4 @@ def _prioritise(file_id: UUID, asker: Asker, priority: int) -> dict[str, Any]:
     if file.status == Status.RECEIVING:
         raise WrongState("The file is still being received; it has no place in the queue yet.")
     queue.prioritise(file_id, priority)
-    return detail(file, place.space_slug)
+    return detail(file, place)

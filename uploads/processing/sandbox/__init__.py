@@ -5,12 +5,15 @@ Knows no database and no web.
 
 from uploads.processing.sandbox.contract import (
     Caps,
+    Child,
     Exit,
+    LeftOut,
     Message,
     Planned,
     Progress,
     SandboxError,
     Saved,
+    SendOn,
     StepDone,
     StepFailed,
     StepStarted,
@@ -21,7 +24,9 @@ from uploads.processing.sandbox.sandbox import Sandbox
 
 __all__ = [
     "Caps",
+    "Child",
     "Exit",
+    "LeftOut",
     "Message",
     "Planned",
     "Progress",
@@ -29,6 +34,7 @@ __all__ = [
     "Sandbox",
     "SandboxError",
     "Saved",
+    "SendOn",
     "StepDone",
     "StepFailed",
     "StepStarted",

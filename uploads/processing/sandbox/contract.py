@@ -38,6 +38,21 @@ class Caps:
     files: int = 10_000  # files and folders in the work folder
 
 
+@dataclass(frozen=True)
+class SendOn:
+    """What a run may send on of what is inside its file: how many files, and bytes in all.
+
+    `wanted`: kinds of containers whose members are; `asked`: those of any. `deep`: none, since the
+    file itself lies too deep.
+    """
+
+    wanted: tuple[str, ...] = ()
+    asked: bool = False
+    deep: bool = False
+    most: int = 0
+    room: int = 0
+
+
 Turn = Callable[[str], AbstractAsyncContextManager[None]]
 
 
@@ -60,6 +75,7 @@ class Task:
     caps: Caps = field(default_factory=Caps)
     network: bool = False  # whether processors that declare the network get it
     own: bool = True  # whether own processors take part in a plan
+    send_on: SendOn = field(default_factory=SendOn)
     turn: Turn | None = None  # entered around each own processor, by its name
 
 
@@ -97,11 +113,37 @@ class Saved:
 
 
 @dataclass(frozen=True)
+class Child:
+    """A file to be sent on, out of the child's reach as `Saved`; `path` is what it is called inside
+    and may be anything.
+    """
+
+    path: str
+    size: int  # bytes
+    file: Path
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What was not sent on: some of it as (path, reason), and how many in all."""
+
+    total: int = 0
+    shown: tuple[tuple[str, str], ...] = ()
+
+
+NOTHING = LeftOut()
+
+
+@dataclass(frozen=True)
 class StepDone:
+    """A child that is an artifact too lies where the artifact does."""
+
     step: str
     result: dict[str, Any]
     artifacts: tuple[Saved, ...]
     duration_ms: float
+    children: tuple[Child, ...] = ()
+    left_out: LeftOut = NOTHING
 
 
 @dataclass(frozen=True)

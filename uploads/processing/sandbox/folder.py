@@ -12,7 +12,8 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from uploads.processing.sandbox.contract import Saved
+from uploads.processing.sandbox.contract import Child, Saved
+from uploads.processing.sandbox.wire import Sent
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -22,27 +23,44 @@ class Unfit(Exception):
 
 
 def take_over(
-    source: Path, kept: Path, artifacts: Sequence[tuple[str, str]], *, room: int
-) -> tuple[Saved, ...]:
-    """Move artifacts (name, media type) out of a child's folder and reach, and look at them there.
+    source: Path,
+    kept: Path,
+    artifacts: Sequence[tuple[str, str]],
+    sent: Sequence[Sent] = (),
+    *,
+    room: int,
+) -> tuple[tuple[Saved, ...], tuple[Child, ...]]:
+    """Move artifacts (name, media type) and what is sent on out of a child's folder and reach, and
+    look at them there.
 
     `room` is how many bytes they may have in all. Raises Unfit; what was moved by then stays for
     the folder's removal.
     """
     kept.mkdir(parents=True)
+    names = [name for name, _ in artifacts] + [one.name for one in sent if not one.is_artifact]
+    sizes = _moved(source, kept, names, room)
+    if any(one.name not in sizes for one in sent):
+        raise Unfit("what is sent on isn't there")
+    return (
+        tuple(Saved(name, kind, sizes[name], kept / name) for name, kind in artifacts),
+        tuple(Child(one.path, sizes[one.name], kept / one.name) for one in sent),
+    )
+
+
+def _moved(source: Path, kept: Path, names: Sequence[str], room: int) -> dict[str, int]:
+    """The files' sizes, by name."""
+    sizes: dict[str, int] = {}
     try:
         with _opened(source) as from_folder, _opened(kept) as to_folder:
-            saved: list[Saved] = []
-            for name, media_type in artifacts:
+            for name in names:
                 os.rename(name, name, src_dir_fd=from_folder, dst_dir_fd=to_folder)
-                size = _size_of_plain_file(name, to_folder)
-                room -= size
+                sizes[name] = _size_of_plain_file(name, to_folder)
+                room -= sizes[name]
                 if room < 0:
                     raise Unfit("the artifacts are larger than the cap of the disk")
-                saved.append(Saved(name, media_type, size, kept / name))
     except OSError as error:
         raise Unfit(f"an artifact can't be taken: {error.strerror}") from None
-    return tuple(saved)
+    return sizes
 
 
 @contextlib.contextmanager

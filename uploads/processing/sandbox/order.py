@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import orjson
 
-from uploads.processing.sandbox.contract import Caps
+from uploads.processing.sandbox.contract import Caps, SendOn
 
 UNKNOWN_MEDIA_TYPE, UNKNOWN_KIND = "application/octet-stream", "other"
 
@@ -34,11 +34,13 @@ class Order:
     steps: tuple[str, ...] | None = None  # None: identify, and every built-in that follows from it
     results: Mapping[str, Any] = field(default_factory=dict)
 
+    send_on: SendOn = field(default_factory=SendOn)
     def write(self) -> int:
         """A descriptor for `read`. A file of memory: it may be long, and waits for nobody."""
         descriptor = os.memfd_create("order")
         # not `asdict`, which would copy the results
-        os.write(descriptor, orjson.dumps({**vars(self), "caps": vars(self.caps)}))
+        values = {**vars(self), "caps": vars(self.caps), "send_on": vars(self.send_on)}
+        os.write(descriptor, orjson.dumps(values))
         os.lseek(descriptor, 0, os.SEEK_SET)
         return descriptor
 
@@ -48,5 +50,6 @@ def read(descriptor: int) -> Order:
         values = orjson.loads(file.read())
     values["caps"] = Caps(**values["caps"])
     if values["steps"] is not None:
+    values["send_on"] = SendOn(**values["send_on"])
         values["steps"] = tuple(values["steps"])
     return Order(**values)

@@ -51,6 +51,7 @@ class Run:
         self._step: str | None = None  # that has started and not ended
         self._began = time.monotonic()
         self._measured = 0.0
+        self._sent: list[wire.Sent] = []  # of the step that has started
 
     async def __aenter__(self) -> Self:
         return self
@@ -133,6 +134,7 @@ class Run:
                 results=self._course.results,
             ),
             run_folder=self.folder,
+                send_on=self._task.send_on,
         )
         ward.allow(self._course.caps(self._course.next_step).seconds)
         return ward
@@ -150,6 +152,8 @@ class Run:
                 return self._hear_measured(said)
             case wire.Done() if said.step == self._step:
                 return self._hear_done(said)
+            case wire.Sent() if self._step is not None:
+                return self._hear_sent(said)
             case wire.Failed() if said.step == self._step:
                 return self._hear_failed(said)
         raise Refused(f"{type(said).__name__} out of turn")
@@ -157,7 +161,7 @@ class Run:
     def _hear_started(self, said: wire.Started) -> Sequence[object]:
         if self._step is not None or said.step != self._course.next_step:
             raise Refused(f"{said.step!r} isn't next")
-        self._step, self._measured = said.step, 0.0
+        self._step, self._measured, self._sent = said.step, 0.0, []
         self._began = time.monotonic()
         self._watch().allow(self._course.caps(said.step).seconds)
         return [StepStarted(said.step, said.version)]
@@ -172,7 +176,14 @@ class Run:
 
     def _hear_done(self, said: wire.Done) -> Sequence[object]:
         planned = self._course.done(said.step, said.result)
-        done = _Done(said, self._leg_folder() / said.step, self._milliseconds(said.milliseconds))
+    def _hear_sent(self, said: wire.Sent) -> Sequence[object]:
+        if len(self._sent) >= self._task.send_on.most or self._task.send_on.deep:
+            raise Refused("more is sent on than may be")
+        self._sent.append(said)
+        return []
+
+        source = self._leg_folder() / said.step
+        done = _Done(said, self._sent, source, self._milliseconds(said.milliseconds))
         self._between_steps()
         return [done, *([planned] if planned else [])]
 
@@ -203,8 +214,8 @@ class Run:
 
     async def _taken_over(self, done: _Done) -> Message:
         said = done.said
-        if not said.artifacts:
-            return StepDone(said.step, said.result, (), done.milliseconds)
+        if not said.artifacts and not done.sent:
+            return StepDone(said.step, said.result, (), done.milliseconds, (), said.left_out)
         move = partial(
             folders.take_over,
             done.source,
@@ -212,12 +223,13 @@ class Run:
             said.artifacts,
             room=self._task.caps.disk,
         )
+            done.sent,
         try:
-            saved = await self._around.in_thread(move)
+            saved, children = await self._around.in_thread(move)
         except folders.Unfit as error:
             self._course.results.pop(said.step, None)
             return StepFailed(said.step, "invalid_result", f"{error}.", done.milliseconds)
-        return StepDone(said.step, said.result, saved, done.milliseconds)
+        return StepDone(said.step, said.result, saved, done.milliseconds, children, said.left_out)
 
     def _judge(self, end: End, *, advanced: bool) -> list[Message]:
         """What a child's end means for the step that was its turn."""
@@ -270,8 +282,9 @@ class Run:
 
 @dataclass(frozen=True)
 class _Done:
-    """A step that is done, its artifacts not yet taken over."""
+    """A step that is done, what it made not yet taken over."""
 
     said: wire.Done
     source: Path
     milliseconds: float
+    sent: Sequence[wire.Sent]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from uploads.processing.sandbox import confinement, wire
-from uploads.processing.sandbox.contract import Caps, sentence
+from uploads.processing.sandbox.contract import Caps, LeftOut, sentence
 from uploads.processing.sandbox.order import UNKNOWN_KIND, UNKNOWN_MEDIA_TYPE, Order
 from uploads.processors import (
     REGISTRY,
@@ -25,6 +25,7 @@ from uploads.processors import (
     load_entry_points,
     plan,
 )
+from uploads.processors.children import Children
 
 IDENTIFY = "identify"
 PROGRESS_SECONDS = 0.05  # between two measures that are sent
@@ -168,7 +169,8 @@ def _take_step(name: str, file: _File, sender: Speaker, problems: dict[str, str]
     file.learn(name, result)
     # A path that was asked for and never written to is no artifact.
     artifacts = [saved for saved in ctx.artifacts if os.path.lexists(folder / saved[0])]
-    return wire.done(name, result, artifacts, _since(began))
+    left_out = LeftOut(ctx.children.left_out_total, tuple(ctx.children.left_out))
+    return wire.done(name, result, artifacts, _since(began), left_out)
 
 
 def _why(error: BaseException, caps: Caps) -> tuple[str, str]:
@@ -176,9 +178,12 @@ def _why(error: BaseException, caps: Caps) -> tuple[str, str]:
     if isinstance(error, BadFile):
         return "bad_file", str(error) or "The file is broken."
     if isinstance(error, InvalidResult):
+        children=Children(**vars(file.order.send_on)),
         return "invalid_result", str(error)
     if isinstance(error, OSError) and error.errno == errno.EFBIG:
         return "disk_cap", sentence("disk_cap", caps)
+    for child in ctx.children.sent:
+        sender.send(wire.sent(*child))
     if _is_for_want_of_memory(error):
         return "memory_cap", sentence("memory_cap", caps)
     return "processor_error", f"{type(error).__name__}: {error}"

@@ -10,6 +10,9 @@ from typing import Any
 
 import orjson
 
+from uploads.processing.sandbox.contract import NOTHING, LeftOut
+from uploads.processors.children import PATH, REASONS, SHOWN
+
 LINE_BYTES = 1024 * 1024
 TOTAL_BYTES = 16 * 1024 * 1024  # of one child
 PROGRESS_BURST = 200  # lines at once
@@ -19,6 +22,7 @@ _TEXT = 4096  # characters of a message or a traceback
 _ARTIFACTS = 256
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,80}/[\w.+-]{1,80}(;[ \w.+=\"-]{0,60})?", re.ASCII)
 _ARTIFACT = re.compile(r"[^/\\\x00-\x1f\x7f]{1,100}")
+_CHILD = re.compile(r"\.child-\d{1,9}", re.ASCII)
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 # What a step may call its own failure; the rest of the codes is for who watches it.
 _CODES = frozenset({"bad_file", "processor_error", "invalid_result", "memory_cap", "disk_cap"})
@@ -46,11 +50,24 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Sent:
+    """A file of the step's folder that is sent on: an artifact, or one of its own."""
+
+    name: str
+    path: str
+
+    @property
+    def is_artifact(self) -> bool:
+        return not self.name.startswith(".")
+
+
+@dataclass(frozen=True)
 class Done:
     step: str
     result: dict[str, Any]
     artifacts: tuple[tuple[str, str], ...]  # name, media type
     milliseconds: float
+    left_out: LeftOut = NOTHING
 
 
 @dataclass(frozen=True)
@@ -69,7 +86,7 @@ class Answer:
     value: dict[str, Any]
 
 
-Said = Started | Measured | Done | Failed | Answer
+Said = Started | Measured | Sent | Done | Failed | Answer
 
 
 def started(step: str, version: int) -> bytes:
@@ -80,10 +97,22 @@ def measured(done: float, total: float | None, unit: str) -> bytes:
     return _line({"is": "progress", "done": done, "total": total, "unit": unit})
 
 
+def sent(name: str, path: str) -> bytes:
+    return _line({"is": "sent", "name": name, "path": _clean(path)})
+
+
 def done(
-    step: str, result: Mapping[str, Any], artifacts: list[tuple[str, str]], ms: float
+    step: str,
+    result: Mapping[str, Any],
+    artifacts: list[tuple[str, str]],
+    ms: float,
+    left_out: LeftOut | None = None,
 ) -> bytes:
-    return _line({"is": "done", "step": step, "result": result, "artifacts": artifacts, "ms": ms})
+    said = {"is": "done", "step": step, "result": result, "artifacts": artifacts, "ms": ms}
+    if left_out is not None and left_out.total:
+        shown = [(_clean(path), reason) for path, reason in left_out.shown]
+        said["left_out"] = {"total": left_out.total, "shown": shown}
+    return _line(said)
 
 
 def failed(step: str, code: str, message: str, detail: str, ms: float) -> bytes:
@@ -182,7 +211,28 @@ def _read_done(value: dict[str, Any]) -> Done:
         result,
         tuple(_artifact(*pair) for pair in artifacts),
         _measure(value["ms"]),
+        _read_left_out(value["left_out"]) if "left_out" in value else NOTHING,
     )
+
+
+def _read_left_out(value: dict[str, Any]) -> LeftOut:
+    shown = value["shown"]
+    if not isinstance(shown, list) or len(shown) > SHOWN:
+        raise TypeError("what was left out isn't a list, or too long")
+    return LeftOut(_whole(value["total"]), tuple(_left_out(*pair) for pair in shown))
+
+
+def _left_out(path: object, reason: object) -> tuple[str, str]:
+    if reason not in REASONS:
+        raise ValueError("that is no reason")
+    return _text(path, PATH), str(reason)
+
+
+def _read_sent(value: dict[str, Any]) -> Sent:
+    name = value["name"]
+    if not isinstance(name, str) or not (_CHILD.fullmatch(name) or _is_artifact(name)):
+        raise ValueError("that can't be sent on")
+    return Sent(name, _text(value["path"], PATH))
 
 
 def _read_failed(value: dict[str, Any]) -> Failed:
@@ -207,6 +257,7 @@ def _read_answer(value: dict[str, Any]) -> Answer:
 _READERS: Mapping[str, Callable[[dict[str, Any]], Said]] = {
     "started": _read_started,
     "progress": _read_measured,
+    "sent": _read_sent,
     "done": _read_done,
     "failed": _read_failed,
     "answer": _read_answer,
@@ -216,11 +267,15 @@ _READERS: Mapping[str, Callable[[dict[str, Any]], Said]] = {
 def _artifact(name: object, media_type: object) -> tuple[str, str]:
     if not isinstance(name, str) or not isinstance(media_type, str):
         raise TypeError("an artifact has a name and a media type")
-    if not _ARTIFACT.fullmatch(name) or name.startswith("."):
+    if not _is_artifact(name):
         raise ValueError("that can't be an artifact's name")
     if not _MEDIA_TYPE.fullmatch(media_type):
         raise ValueError("that can't be a media type")
     return name, media_type
+
+
+def _is_artifact(name: str) -> bool:
+    return _ARTIFACT.fullmatch(name) is not None and not name.startswith(".")
 
 
 def _text(value: object, characters: int) -> str:
