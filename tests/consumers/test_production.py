@@ -29,6 +29,11 @@ def test_the_hub_keeps_its_laws_on_postgres_and_redis() -> None:
     run("tests/consumers/test_law.py", "tests/consumers/test_joining.py")
 
 
+@pytest.mark.parametrize("on", ["postgres", "redis"])
+def test_the_law_holds_with_either_of_them_alone(on: str) -> None:
+    run("tests/consumers/test_law.py", on=on)
+
+
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Two web processes, so that what one does the other's subscribers must hear of."""

@@ -13,11 +13,12 @@ HERE = Path(__file__).parent / "laws"
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.timeout(300)]
 
 
-def run(*paths: str | Path) -> None:
+def run(*paths: str | Path, on: str = "production") -> None:
+    """Have tests pass on real services: "production" (both), "postgres" or "redis"."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *map(str, paths)],
         cwd=ROOT,
-        env=os.environ | {"TESTS_ON": "production"},
+        env=os.environ | {"TESTS_ON": on},
         capture_output=True,
         text=True,
         check=False,

@@ -1,7 +1,8 @@
 """The project's settings as tests have them; everything is chosen before the first is read.
 
 Tests never touch the data of a real installation. `TESTS_ON=production pytest …` runs them on a
-Postgres and a Redis of their own instead of SQLite and the in-memory layer.
+Postgres and a Redis of their own instead of SQLite and the in-memory layer; `TESTS_ON=postgres` and
+`TESTS_ON=redis` change only the one.
 """
 
 import atexit
@@ -18,14 +19,16 @@ os.environ["DATA_DIR"] = _data.name
 
 POSTGRES: Postgres | None = None
 REDIS: Redis | None = None
-if os.environ.pop("TESTS_ON", "") == "production":
-    POSTGRES, REDIS = Postgres().start(), Redis().start()
+_on = os.environ.pop("TESTS_ON", "")
+if _on in {"production", "postgres"}:
+    POSTGRES = Postgres().start()
     atexit.register(POSTGRES.remove)
+    os.environ["DATABASE_URL"] = POSTGRES.url("millrace")
+if _on in {"production", "redis"}:
+    REDIS = Redis().start()
     atexit.register(REDIS.remove)
-    os.environ |= {
-        "DATABASE_URL": POSTGRES.url("millrace"),
-        "REDIS_URL": REDIS.url,
-        "ENGINE": "procrastinate",
-    }
+    os.environ["REDIS_URL"] = REDIS.url
+if _on == "production":
+    os.environ["ENGINE"] = "procrastinate"
 
 from project.settings import *  # noqa: E402, F403
