@@ -48,6 +48,7 @@ def _inside(page: dict[str, Any], place: access.Access, who: access.Who) -> dict
         "query_space": f"?space={place.space_slug}" if elsewhere else "",
         "and_space": f"&space={place.space_slug}" if elsewhere else "",
         "may_upload": may_upload,
+        "may_manage": place.may(Role.MANAGER),
     }
     page["boot"] = {
         "csrf": {"cookie": settings.CSRF_COOKIE_NAME, "header": "X-CSRFToken"},
@@ -55,6 +56,7 @@ def _inside(page: dict[str, Any], place: access.Access, who: access.Who) -> dict
         "space": place.space_slug,
         "query": page["query_space"],
         "mayUpload": may_upload,
+        "mayManage": page["may_manage"],
         "limits": {"bytes": settings.UPLOAD_MAX_BYTES, "files": settings.BATCH_MAX_FILES},
         "words": _catalog(),
     }

@@ -17,7 +17,7 @@ from project import database
 from uploads import access
 from uploads.errors import ApiError
 from uploads.models import IN_FLIGHT, Role, Space, Status, UploadedFile
-from uploads.processing import jobs
+from uploads.processing import jobs, queue
 from uploads.publishing.events import describe
 from uploads.reading import listing, rows, scripts, whose
 from uploads.reading.files import detail
@@ -59,6 +59,7 @@ class Dashboard(Page):
             "max_files": number_format(settings.BATCH_MAX_FILES, force_grouping=True),
             "batch": str(uuid.uuid4()),
             "first_run": not sum(space.counts.values()),
+            "pauses": [rows.pause_words(pause) for pause in queue.pauses(space.pk)],
             "in_flight": sum(space.counts[status] for status in IN_FLIGHT),
             "samples": [
                 {"kind": kind, "name": name, "url": scripts.sample(name)} for kind, name in SAMPLES

@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from uploads.models import IN_FLIGHT, Status
+from uploads.models import IN_FLIGHT, Pause, Status
 
 OPEN_ROWS = 8  # a batch of more files than this is folded once it has ended
 
@@ -191,6 +191,22 @@ def _title(files: Sequence[dict[str, Any]]) -> str:
     tops = {file["path"].split("/", 1)[0] if "/" in file["path"] else "" for file in files}
     count = ngettext("%(count)s file", "%(count)s files", len(files)) % {"count": len(files)}
     return f"{tops.pop()} · {count}" if len(tops) == 1 and "" not in tops else count
+
+
+def pause_words(pause: Pause) -> dict[str, str]:
+    """What is said of a pause of the queue: what is paused, by whom and until when, why."""
+    everything = pause.space_id is None
+    by = _("by %(name)s") % {"name": pause.by.get_username()} if pause.by else ""
+    until = _("until somebody resumes it")
+    if pause.until:
+        until = _("until %(when)s") % {"when": date_format(pause.until, "DATETIME_FORMAT")}
+    return {
+        "title": _("Processing is paused on the whole server")
+        if everything
+        else _("Processing is paused"),
+        "about": " · ".join(part for part in (by, until) if part),
+        "reason": pause.reason,
+    }
 
 
 def facts(file: dict[str, Any]) -> list[tuple[str, str]]:

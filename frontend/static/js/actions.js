@@ -35,17 +35,28 @@ export function actOnBatch(batch, statuses, action) {
   return change(action, [{ status: statuses, batch }]);
 }
 
+/** Tries everything again that failed at a step with an error of this code. */
+export function actOnReason(code, step) {
+  return change("retry", [{ status: ["failed"], error: code, ...(step ? { step } : {}) }]);
+}
+
+/** Tries everything again that failed. */
+export function retryFailed() {
+  return change("retry", [{ status: ["failed"] }]);
+}
+
 async function change(action, parts) {
   let changed = 0;
   const refused = [];
   try {
     for (const body of parts) {
-      let answer;
+      let cursor = null;
       do {
-        answer = await ask("POST", `/api/files/${action}/`, { body });
+        const answer = await ask("POST", `/api/files/${action}/`, { body: cursor ? { ...body, cursor } : body });
         changed += answer.changed;
         refused.push(...answer.refused);
-      } while (answer.more && answer.changed); // what was changed no longer fits the selection, so the rest comes next
+        cursor = answer.next; // each file once, however soon it fails again
+      } while (cursor);
     }
   } catch (error) {
     complain(error);

@@ -4,11 +4,13 @@ import { act, actOnBatch } from "millrace/actions";
 import { ask, boot } from "millrace/boot";
 import { Card, isAlone } from "millrace/cards";
 import { $, breathe, inFrame, setHidden, setIcon, setPart, setText } from "millrace/dom";
+import { Failures } from "millrace/failures";
 import { command, complain, say, showLine, startFrame, toast } from "millrace/frame";
 import { Groups, IN_FLIGHT } from "millrace/groups";
 import { bringsFiles, fromInput, fromTransfer } from "millrace/intake";
 import { notify } from "millrace/notify";
 import { Pace } from "millrace/pace";
+import { Queue } from "millrace/queue";
 import { Line, streamAddress } from "millrace/socket";
 import { Storage } from "millrace/storage";
 import { Store } from "millrace/store";
@@ -43,6 +45,8 @@ const uploader = boot.mayUpload
       room: () => (storage.quota ? storage.quota - storage.used : Infinity),
     })
   : null;
+const queue = new Queue({ groups, changed: () => soon() });
+const failures = new Failures();
 const cards = new Map();
 let whole = false; // until the first snapshot is in, what the server rendered stays
 let splitVersion = -1;
@@ -177,6 +181,8 @@ function showCounts() {
   for (const element of countElements) setText(element, number(store.counts[element.dataset.count] ?? 0));
   const flight = [...IN_FLIGHT].reduce((sum, status) => sum + (store.counts[status] ?? 0), 0);
   setText($("flight-count"), flight ? number(flight) : "");
+  queue.see(store.counts);
+  failures.see(store.counts);
 }
 
 // -- files coming in -----------------------------------------------------------------------------------------------------------
@@ -422,6 +428,7 @@ if (uploader) {
   takeUpAgain();
 }
 line.start();
+queue.start();
 pace.start();
 setInterval(() => {
   if (document.hidden) return;

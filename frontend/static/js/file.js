@@ -105,7 +105,7 @@ function showRunning() {
   const { step } = file;
   setData($("running"), "status", file.status);
   setText($("running-words"), file.status === "processing" && step ? gettext("Step %(step)s", { step: step.name }) : STATUS[file.status]);
-  setText($("running-measure"), file.status === "processing" && step ? telling({ file }, "processing").replace(`${step.name} · `, "") : telling({ file, size: file.size }, file.status));
+  setText($("running-measure"), file.status === "processing" && step ? telling({ file }, "processing").replace(`${step.name} · `, "") : telling({ file, size: file.size, turn: file.queue && { place: file.queue.place, wait: file.queue.wait_s } }, file.status));
   const bar = $("running-bar");
   const [received, done] = bar.children;
   setPart(received, file.status === "receiving" ? file.received / (file.size || 1) : 1);

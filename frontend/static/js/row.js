@@ -3,7 +3,7 @@
 import { address, boot } from "millrace/boot";
 import { clone, setData, setHidden, setIcon, setPart, setText } from "millrace/dom";
 import { showTile } from "millrace/tile";
-import { KIND, MARK, STATUS, ago, bytes, dotted, gettext, left, measure } from "millrace/words";
+import { KIND, MARK, STATUS, ago, bytes, clock, dotted, gettext, left, measure, turn } from "millrace/words";
 
 const RETRY = new Set(["failed", "cancelled", "refused"]);
 const CANCEL = new Set(["receiving", "queued", "processing", "waiting", "sending", "paused"]);
@@ -83,9 +83,11 @@ export function telling(entry, status, now = Date.now()) {
   }
   if (status === "waiting" || status === "paused") return item.note || (item.sent ? measure(item.sent, entry.size, "bytes") : "");
   if (status === "receiving") return dotted(measure(file.received, file.size, "bytes"), left(file.eta_s ?? NaN));
+  if (status === "queued") return entry.turn ? turn(entry.turn) : "";
   if (status === "processing" && file.step) {
-    const { name, done, total, unit, eta_s } = file.step;
-    return dotted(name, measure(done, total, unit), left(eta_s ?? NaN));
+    const { name, done, total, unit, eta_s, stalled_since: since } = file.step;
+    const stalled = since ? gettext("stalled since %(time)s", { time: clock(since) }) : "";
+    return dotted(name, measure(done, total, unit), stalled || left(eta_s ?? NaN));
   }
   return "";
 }

@@ -61,6 +61,18 @@ export function left(seconds) {
   return gettext("%(n)s h left", { n: Math.ceil(seconds / 3600) });
 }
 
+/** A place in the queue, and how long until its turn: "place 12 · in about 3 min". */
+export function turn({ place, wait }) {
+  return dotted(place === 1 ? gettext("next") : gettext("place %(n)s", { n: number(place) }), soon(wait ?? NaN));
+}
+
+function soon(seconds) {
+  if (!Number.isFinite(seconds)) return "";
+  if (seconds < 60) return gettext("in about %(n)s s", { n: Math.max(1, Math.ceil(seconds)) });
+  if (seconds < 5400) return gettext("in about %(n)s min", { n: Math.ceil(seconds / 60) });
+  return gettext("in about %(n)s h", { n: Math.ceil(seconds / 3600) });
+}
+
 /** Milliseconds that something took: "12 ms", "3.4 s", "2 min 5 s". */
 export function took(ms) {
   if (ms === null || ms === undefined) return "";
@@ -84,6 +96,19 @@ export function ago(iso, now = Date.now()) {
   if (seconds < 86_400) return relative.format(-Math.round(seconds / 3600), "hour");
   if (seconds < 7 * 86_400) return relative.format(-Math.round(seconds / 86_400), "day");
   return day.format(new Date(iso));
+}
+
+const hours = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
+
+/** A moment of today. */
+export const clock = (iso) => hours.format(new Date(iso));
+
+const time = new Intl.DateTimeFormat(language, { timeStyle: "short" });
+
+/** A moment that is near: of today its time alone. */
+export function whenSoon(iso) {
+  const at = new Date(iso);
+  return (at.toDateString() === new Date().toDateString() ? time : moment).format(at);
 }
 
 /** A moment in full. */

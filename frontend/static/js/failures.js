@@ -1,0 +1,62 @@
+// Why files failed, on the dashboard: by reason, each with all its files at once.
+
+import { actOnReason, retryFailed } from "millrace/actions";
+import { address, ask, boot } from "millrace/boot";
+import { $, h, icon, setHidden } from "millrace/dom";
+import { command } from "millrace/frame";
+import { dotted, gettext, number } from "millrace/words";
+
+const REST = 1_200; // ms between two questions
+const SHOWN = 6; // reasons
+
+const REASONS = {
+  bad_file: gettext("Broken file"),
+  processor_error: gettext("Step went wrong"),
+  crashed: gettext("Step crashed"),
+  memory_cap: gettext("Too much memory"),
+  time_cap: gettext("Took too long"),
+  disk_cap: gettext("Wrote too much"),
+  thread_cap: gettext("Too many threads"),
+  output_cap: gettext("Result too large"),
+  invalid_result: gettext("Result can't be read"),
+  worker_lost: gettext("Worker lost"),
+};
+
+/** Follows the number of failed files, and asks for the reasons when it has changed. */
+export class Failures {
+  #failed = -1;
+  #timer = 0;
+
+  constructor() {
+    command("retry-failed", { run: retryFailed });
+  }
+
+  see({ failed }) {
+    if (failed === this.#failed) return;
+    this.#failed = failed;
+    this.#timer ||= setTimeout(() => this.#ask(), REST);
+  }
+
+  async #ask() {
+    this.#timer = 0;
+    if (!this.#failed) {
+      setHidden($("failures"), true);
+      return;
+    }
+    try {
+      const { items } = await ask("GET", "/api/failures/");
+      setHidden($("failures"), items.length === 0);
+      $("reasons").replaceChildren(...items.slice(0, SHOWN).map(reasonLine));
+    } catch {
+      this.#failed = -1; // the next count asks again
+    }
+  }
+}
+
+function reasonLine({ code, step, message, count }) {
+  const title = REASONS[code] ?? code;
+  const link = h("a", { href: address("/files/", { status: "failed", error: code, step }), title: message }, h("span", {}, dotted(title, step)), h("b", {}, number(count)));
+  const label = gettext("Retry all: %(reason)s", { reason: dotted(title, step) });
+  const retry = h("button", { class: "button bare small only-icon", type: "button", "aria-label": label, title: label, onclick: () => actOnReason(code, step) }, icon("retry"));
+  return h("li", {}, link, boot.mayUpload ? retry : null);
+}
