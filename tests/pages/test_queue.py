@@ -1,0 +1,62 @@
+"""The queue in command on the dashboard: pause, resume, places; failures by reason."""
+
+import re
+
+import pytest
+from playwright.async_api import FilePayload, expect
+
+from tests.pages.conftest import Visit, send, text_file
+from tests.pages.test_accessible import check
+
+pytestmark = pytest.mark.browser
+
+
+async def test_a_manager_pauses_with_a_reason_sees_places_and_resumes(visit: Visit):
+    visitor = await visit()
+    page = await visitor.live()
+    await page.get_by_role("button", name="Pause", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Why").fill("the scanner is being repaired")
+    await dialog.get_by_label("How long").select_option(label="for an hour")
+    await dialog.get_by_role("button", name="Pause").click()
+    note = page.locator("#standstill")
+    await expect(note).to_contain_text("Processing is paused")
+    await expect(note).to_contain_text("the scanner is being repaired")
+    await expect(note).to_contain_text(re.compile("by visitor.* until"))
+    await send(page, text_file("a.txt"), text_file("b.txt"))
+    rows = page.locator(".row[data-status=queued]")
+    await expect(rows).to_have_count(2)
+    await expect(rows.locator(".measure", has_text="next")).to_have_count(1)
+    await expect(rows.locator(".measure", has_text="place 2")).to_have_count(1)
+    await expect(page.locator("#queue-words")).to_contain_text("2 waiting")
+    other = await visitor.open("/")  # rendered by the server, too
+    await expect(other.locator("#standstill")).to_contain_text("Processing is paused")
+    await check(page)
+    await other.close()
+    await page.keyboard.press("q")
+    await expect(note).to_be_hidden()
+    await expect(page.locator(".batch-about")).to_contain_text("all processed", timeout=30_000)
+    await expect(page.locator("#queue-words")).to_have_text("Nothing waits.")
+
+
+async def test_a_pause_by_somebody_else_is_seen_and_its_end_too(visit: Visit):
+    visitor = await visit()
+    page = await visitor.live()
+    visitor.client.post("/api/queue/pause/", json={"reason": "from a program", "minutes": 5})
+    await send(page, text_file("waits.txt"))  # what waits makes the page look
+    await expect(page.locator("#standstill")).to_contain_text("from a program")
+    visitor.client.post("/api/queue/resume/")
+    await expect(page.locator("#standstill")).to_be_hidden()
+
+
+async def test_one_queued_file_tells_its_place(visit: Visit):
+    visitor = await visit()
+    visitor.client.post("/api/queue/pause/", json={})
+    headers = {"Accept": "application/json"}
+    sent = visitor.client.put("/upload/one.txt", content=b"one", headers=headers).json()
+    page = await visitor.live(f"/files/{sent['files'][0]['id']}/")
+    await expect(page.locator("#running-measure")).to_contain_text("next")
+    visitor.client.post("/api/queue/resume/")
+    await expect(page.locator("#head .mark-word")).to_have_text("Processed")
+
+
