@@ -22,6 +22,7 @@ from uploads.models import Event, Job, Step, UploadedFile
 from uploads.processing import jobs
 from uploads.processing.pipeline import Pipeline
 from uploads.processing.sandbox import Progress, StepDone, StepStarted
+from uploads.publishing import doorbell
 from uploads.publishing.events import Event as Told
 
 EVENT: TypeAdapter[Any] = TypeAdapter(Told)
@@ -161,3 +162,25 @@ async def silences(claimed: jobs.Claimed, number: int) -> list[str | None]:
             if len(found) >= number:
                 return found
             await asyncio.sleep(0.02)
+
+
+async def test_the_time_left_of_a_step_is_told_from_what_it_and_runs_before_it_measured(
+    claimed: jobs.Claimed,
+) -> None:
+    told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    unsubscribe = doorbell.subscribe("progress", told.put_nowait)
+    async with doorbell.service():
+        first = Pipeline(claimed, SANDBOX)
+        await first._take(StepStarted("timed", 1))
+        await asyncio.sleep(0.2)
+        await first._take(Progress("timed", 20, 40, "pages"))
+        await first._take(StepDone("timed", {}, (), 200))
+        second = Pipeline(claimed, SANDBOX)
+        await second._take(StepStarted("timed", 1))
+        await second._take(Progress("timed", 0, 40, "pages"))
+        second._current.end()  # type: ignore[union-attr]
+        async with asyncio.timeout(5):
+            own, before = [(await told.get())["measure"]["eta_s"] for _ in range(2)]
+    unsubscribe()
+    assert 0.15 <= own <= 1.0  # 20 pages in 0.2 s, and as many to go
+    assert 0.3 <= before <= 2.0  # nothing done yet: 40 pages at that pace

@@ -2,19 +2,22 @@
 themselves.
 """
 
+import asyncio
 import json
 import random
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from project import database
 from uploads import people
 from uploads.errors import ApiError, BadRequest, CursorGone, WrongState
 from uploads.models import Batch, Event, Space, UploadedFile
-from uploads.processing import jobs
+from uploads.processing import jobs, periodic
 from uploads.publishing import events
 from uploads.publishing import log as stream
 
@@ -223,8 +226,6 @@ def test_what_the_table_does_not_allow_is_refused_and_changes_nothing(space: Spa
 async def test_writes_that_wait_together_share_a_commit_and_one_failing_harms_no_other(
     space: Space,
 ) -> None:
-    import asyncio
-
     def one(number: int) -> int:
         if number == 7:
             raise ValueError("mine alone")
@@ -246,3 +247,56 @@ async def test_writes_that_wait_together_share_a_commit_and_one_failing_harms_no
         lambda: set(UploadedFile.objects.filter(space=space).values_list("name", flat=True))
     )()
     assert names == {str(n) for n in range(40) if n != 7}
+
+
+async def test_what_is_old_or_too_much_is_pruned_from_time_to_time_and_nothing_else(
+    space: Space, settings
+) -> None:
+    settings.EVENTS_KEEP, settings.EVENTS_KEEP_DAYS = 5, 2
+
+    def fill() -> tuple[Space, Space]:
+        old, calm = (
+            people.private_space(people.person(f"{name}-{uuid.uuid4().hex[:8]}"))
+            for name in ("old", "calm")
+        )
+        for _ in range(9):
+            arrive(space)
+        for each in (old, calm):
+            for _ in range(4):
+                arrive(each)
+        aged = timezone.now() - timedelta(days=3)
+        Event.objects.filter(space=old, seq__lte=3).update(at=aged)
+        return old, calm
+
+    def kept(one: Space) -> list[int]:
+        one.refresh_from_db()
+        assert stream.read(one.pk, (one.epoch, one.pruned_seq)).seq == one.seq
+        with pytest.raises(CursorGone):
+            stream.read(one.pk, (one.epoch, one.pruned_seq - 1))
+        return [seq for seq, *_ in stream.read(one.pk, None).events]
+
+    try:
+        old, calm = await database.write(fill)
+        assert await periodic.prune() == 4 + 3
+        assert await database.read(kept, space) == [5, 6, 7, 8, 9]
+        assert await database.read(kept, old) == [4]
+        assert await database.read(kept, calm) == [1, 2, 3, 4]
+        assert await periodic.prune() == 0
+    finally:
+        await asyncio.to_thread(database.close)
+
+
+def test_a_stream_that_begins_anew_honours_no_cursor_of_before_and_counts_on(space: Space) -> None:
+    for _ in range(3):
+        arrive(space)
+    space.refresh_from_db()
+    before = (space.epoch, space.seq)
+    with transaction.atomic():
+        stream.renew(space.pk)
+    arrive(space)
+    space.refresh_from_db()
+    assert space.epoch != before[0]
+    with pytest.raises(CursorGone):
+        stream.read(space.pk, before)
+    assert [seq for seq, *_ in stream.read(space.pk, (space.epoch, 3)).events] == [4]
+    assert space.counts["queued"] == 4
