@@ -76,6 +76,18 @@ def test_other_formats_need_the_extra_and_say_so(take, monkeypatch, form, codec,
         found = take(data)["audio"]
         assert (found["decoded"], found["waveform"]) == (False, [])
         assert found["codec"]
+        assert found["note"]
+
+
+def test_a_machine_without_any_decoder_shows_what_the_head_says(take, monkeypatch):
+    monkeypatch.setattr(sound, "HAS_AV", False)
+    monkeypatch.setattr(sound, "HAS_MINIAUDIO", False)
+    taken = take(wav(), "tone.wav")
+    found = taken["audio"]
+    assert taken.broken == {}
+    assert (found["decoded"], found["waveform"], found["duration_s"]) == (False, [], 2.0)
+    assert found["sample_rate"] == 44_100
+    assert "decodes" in found["note"]
 
 
 def test_tags_and_cover_are_shown(take):

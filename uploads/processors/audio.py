@@ -12,6 +12,7 @@ from uploads.processors.registry import processor
 
 COVER = 1000  # pixels
 THUMBNAIL = 320
+NO_DECODER = "Nothing that is installed here decodes this format; the extra «video» may."
 PICTURE = (1200, 240)  # pixels of the drawn outline
 INK = "#4a7dbd"
 COVER_BYTES = 32 * 1024 * 1024
@@ -20,10 +21,11 @@ COVER_BYTES = 32 * 1024 * 1024
 @processor(name="audio", accepts=["audio/*"], version=1, after=["identify", "checksum"])
 def audio(ctx: Context) -> dict[str, Any]:
     """{format, codec, duration_s, bit_rate, sample_rate, channels, bits, lossless, tags, streams,
-    chapters, cover: bool, decoded: bool, waveform [0 to 100], peak_db, mean_db, silence},
+    chapters, cover: bool, decoded: bool, note, waveform [0 to 100], peak_db, mean_db, silence},
     waveform.webp, cover.webp and thumbnail.webp
 
-    `decoded` is False where nothing that is installed decodes this format. Raises BadFile.
+    `decoded` is False where nothing that is installed decodes this format, and `note` says so.
+    Raises BadFile.
     """
     if ctx.size == 0:
         return {"empty": True, "streams": []}
@@ -50,6 +52,7 @@ def audio(ctx: Context) -> dict[str, Any]:
         "bit_rate": main.get("bit_rate") or found["bit_rate"],
         "cover": cover,
         "decoded": loudness is not None,
+        "note": None if loudness is not None else NO_DECODER,
         **measured,
     }
 

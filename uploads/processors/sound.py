@@ -23,6 +23,7 @@ SECONDS = 3 * 3600  # decoded at most
 POINTS = 600  # of the outline
 
 HAS_AV = find_spec("av") is not None
+HAS_MINIAUDIO = find_spec("miniaudio") is not None  # made for x86-64 only
 MINIAUDIO = {"audio/mpeg", "audio/wav", "audio/flac", "audio/ogg"}
 
 # media type → the demuxer of FFmpeg: it never guesses one
@@ -112,7 +113,7 @@ def measure(path: Path, media_type: str, watch: Callable[[float], None]) -> Loud
 def _reader(media_type: str) -> Callable[[Path, str], Iterator[array[int]]] | None:
     if HAS_AV and media_type in DEMUXERS:
         return _with_av
-    return _with_miniaudio if media_type in MINIAUDIO else None
+    return _with_miniaudio if HAS_MINIAUDIO and media_type in MINIAUDIO else None
 
 
 def _with_miniaudio(path: Path, media_type: str) -> Iterator[array[int]]:
