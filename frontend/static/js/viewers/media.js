@@ -24,7 +24,8 @@ export function audioPreview(file, result, { artifact, content }) {
       cover ? h("img", { class: "cover", src: cover.url, alt: gettext("Cover"), width: 220, height: 220 }) : null,
       title || artist ? h("div", { class: "sound-words" }, h("h2", {}, title ?? file.name), h("p", { class: "quiet" }, dotted(artist, album))) : null,
       wave ? h("img", { class: "wave", src: wave.url, alt: gettext("Waveform") }) : null,
-      h("audio", { src: content, controls: true, preload: "metadata", "aria-label": file.name })));
+      h("audio", { src: content, controls: true, preload: "metadata", "aria-label": file.name })),
+    result.note ? h("p", { class: "note" }, icon("alert"), h("span", {}, result.note)) : null);
 }
 
 export function videoPreview(file, result, { artifact, content }) {
