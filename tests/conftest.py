@@ -7,9 +7,11 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.support import parallel
 from tests.support.server import Server
 from tests.support.settings import POSTGRES, REDIS
 
@@ -21,6 +23,19 @@ def pytest_configure(config: pytest.Config) -> None:
     if POSTGRES is not None:
         message = "ignore:.*was deleted while still open:ResourceWarning"
         config.addinivalue_line("filterwarnings", message)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> parallel.Parts:
+    """How several processes share the tests."""
+    return parallel.Parts(config, log)
+
+
+@pytest.hookimpl(trylast=True)  # after they were shuffled
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share them, the long ones first."""
+    if hasattr(config, "workerinput"):
+        parallel.sort(items)
 
 
 def services() -> dict[str, str]:

@@ -91,7 +91,7 @@ class Camera:
 async def shoot(page: Page, name: str) -> None:
     path = DOCS / f"{name}.png"
     await page.screenshot(path=path, animations="disabled")
-    print(path.relative_to(BASE_DIR))  # noqa: T201 - a program that talks to a terminal
+    print(path.relative_to(BASE_DIR))
 
 
 def send_samples(server: Server) -> dict[str, str]:

@@ -25,7 +25,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         PROCESSOR_CONCURRENCY="narrow=1",
         LEASE_SECONDS="3",
         GRACE_SECONDS="0.5",
-        RETRY_SECONDS="1",
+        RETRY_SECONDS="0.3",
         LOG_LEVEL="DEBUG",
     ) as running:
         yield running

@@ -97,7 +97,7 @@ def test_a_killed_workers_job_goes_to_another(stack: Stack, client: httpx.Client
 
 
 def test_a_crash_is_tried_again_and_may_pass(stack: Stack, client: httpx.Client) -> None:
-    file_id = drop(client, 0, f"until-{time.time() + 1.5}-well.txt")
+    file_id = drop(client, 0, f"until-{time.time() + 1}-well.txt")
     eventually(lambda: status(client, file_id) in {"processed", "failed"}, "its end")
     file = client.get(f"/api/files/{file_id}/").json()
     assert (file["status"], file["error"]) == ("processed", None)

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -121,8 +122,14 @@ def answer_of(connection: socket.socket) -> tuple[int, bytes]:
         if not more:
             break
         data += more
-    status = int(data.split(b" ", 2)[1]) if data else 0
-    return status, data
+    head, end, body = data.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)^content-length: *(\d+)", head, re.MULTILINE)
+    missing = int(length[1]) - len(body) if length else 0
+    while missing > 0 and (more := connection.recv(missing)):
+        body += more
+        missing -= len(more)
+    status = int(head.split(b" ", 2)[1]) if head else 0
+    return status, head + end + body
 
 
 def until(condition: Callable[[], object], seconds: float = 10) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import json
 import os
 import re
 import shutil
@@ -45,6 +46,35 @@ def _share_static_files(data_dir: Path) -> None:
         (data_dir / "static").symlink_to(_static_files())
 
 
+class _Tokens:
+    """A process beside a server that makes tokens."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.tokens"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, *arguments: str) -> str:
+        """What the command prints."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(arguments) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        assert answer, "no token was made; what went wrong is above"
+        printed: str = json.loads(answer)
+        return printed
+
+    def end(self) -> None:
+        """It ends when nothing more can come."""
+        self._process.communicate(timeout=20)
+
+
 class Server:
     """`manage.py serve`, started, stopped and killed as often as a test likes."""
 
@@ -55,6 +85,7 @@ class Server:
         self.link = ""
         self._process: subprocess.Popen[str] | None = None
         self._log: IO[bytes] | None = None
+        self._token_maker: _Tokens | None = None
 
     @property
     def url(self) -> str:
@@ -122,6 +153,9 @@ class Server:
         self._end(signal.SIGKILL)
 
     def _end(self, number: int) -> int:
+        if self._token_maker is not None:
+            self._token_maker.end()
+            self._token_maker = None
         process, self._process = self._process, None
         if process is None:
             return 0
@@ -150,7 +184,12 @@ class Server:
     def token(self, name: str, space: str | None = None) -> str:
         """A new API token of a user, who is made where missing."""
         extra = [] if space is None else ["--space", space]
-        return self.manage("token", name, *extra).strip()
+        return self._tokens().ask(name, *extra).strip()
+
+    def _tokens(self) -> _Tokens:
+        if self._token_maker is None:
+            self._token_maker = _Tokens(self.env())
+        return self._token_maker
 
     def client(self, token: str) -> httpx.Client:
         """An HTTP client that carries a token."""

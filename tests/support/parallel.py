@@ -1,0 +1,39 @@
+"""Which tests stay together when several processes share them (`make test`), and which begin.
+
+A file's tests stay in one process, since they share servers; so does a folder that shares one whole
+installation. What takes longest begins, so that no process is left with it at the end.
+"""
+
+from __future__ import annotations
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+TOGETHER = ("tests/production/",)
+FIRST = (
+    "tests/production/",
+    "tests/pages/test_accessible.py",
+    "tests/consumers/test_production.py",
+    "tests/sandbox/test_ordinary_user.py",
+    "tests/pages/test_dashboard.py",
+    "tests/whole/",
+    "tests/receiving/test_faults.py",
+    "tests/sandbox/test_lifetime.py",
+)
+
+
+class Parts(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands out parts of the tests in the order of `sort`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((part for part in TOGETHER if nodeid.startswith(part)), nodeid.split("::")[0])
+
+
+def sort(items: list[pytest.Item]) -> None:
+    """The long parts first; otherwise as they are."""
+
+    def place(item: pytest.Item) -> int:
+        found = (at for at, part in enumerate(FIRST) if item.nodeid.startswith(part))
+        return next(found, len(FIRST))
+
+    items.sort(key=place)
