@@ -1,5 +1,6 @@
 """Which child does which steps."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,10 @@ PROCESSORS = {
 CAPS = Caps(memory=2000 * MIB, seconds=120)
 
 
-def course(**options: Any) -> Course:
-    return Course(Task("x", Path("x"), "x", 1, caps=CAPS, **options), PROCESSORS)
+def course(
+    name: str = "x", processors: Mapping[str, Processor] = PROCESSORS, **options: Any
+) -> Course:
+    return Course(Task("x", Path("x"), name, 1, caps=CAPS, **options), processors)
 
 
 def test_built_in_steps_share_a_child_and_each_own_one_has_its_own() -> None:
@@ -112,3 +115,33 @@ def test_what_is_known_of_a_file_comes_from_its_results() -> None:
     assert (way.media_type, way.kind) == ("a/b", "c")
     odd = course(results={"identify": {"media_type": 5}}, steps=("checksum",))
     assert (odd.media_type, odd.kind) == ("application/octet-stream", "other")
+
+
+LIGHT = PROCESSORS | {
+    one.name: one
+    for one in (
+        entry("identify", light=True),
+        entry("checksum", light=True),
+        entry("text", "text/*", light=True),
+        entry("binary", fallback=True, light=True),
+    )
+}
+
+
+def test_a_light_child_takes_what_a_name_says_is_light() -> None:
+    assert course("a.txt", LIGHT).leg().light
+    assert course("nobody knows", LIGHT).leg().light
+    assert not course("a.png", LIGHT).leg().light
+
+
+def test_what_turns_out_to_be_heavy_goes_on_in_a_heavy_child() -> None:
+    way = course("in-truth-a-picture.txt", LIGHT)
+    assert way.leg().light
+    way.done("identify", {"media_type": "image/png", "kind": "image"})
+    way.done("checksum", {})
+    rest = way.leg()
+    assert (rest.steps, rest.light) == (("image",), False)
+
+
+def test_an_own_step_is_never_in_a_light_child() -> None:
+    assert not course(steps=("faces",)).leg().light

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.sandbox.conftest import CAPS, Attack, take
 from uploads.processing.sandbox import (
@@ -39,6 +40,20 @@ async def test_a_whole_run_says_what_it_does_in_order(sandbox: Sandbox, tmp_path
     assert outcome.exit.reason == "ok"
     assert 0 < outcome.exit.cpu_seconds < 5
     assert outcome.exit.max_rss > 10 * 1024 * 1024
+
+
+async def test_a_picture_that_goes_by_a_texts_name_is_taken_apart_all_the_same(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """A child with little loaded begins, and hands over to one that has the libraries."""
+    path = tmp_path / "notes"
+    Image.new("RGB", (40, 30), "teal").save(path, "PNG")
+    outcome = await take(sandbox.run(Task("lies", path, "notes.txt", path.stat().st_size)))
+    assert outcome.exit.reason == "ok"
+    results = {one.step: one.result for one in outcome.messages if isinstance(one, StepDone)}
+    assert list(results) == ["identify", "checksum", "image"]
+    assert (results["image"]["width"], results["image"]["height"]) == (40, 30)
+    assert len([one for one in outcome.messages if isinstance(one, Planned)]) == 1
 
 
 async def test_own_processors_take_part_after_the_built_in_ones(

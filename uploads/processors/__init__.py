@@ -11,10 +11,12 @@ from uploads.processors.failures import BadFile, InvalidResult, ProcessorError
 from uploads.processors.loading import load_builtin, load_directory, load_entry_points
 from uploads.processors.registry import REGISTRY, Processor, plan, processor
 
+# What light processors import, and is cheap to fork with.
+PRELOAD_LIGHT = ("orjson", "pygments.lexers", "tomllib", "yaml")
 # Heavy modules that start no thread on import: a fork server imports them once for its children.
 # Those that start some (polars, numpy) are imported inside the functions that need them. What isn't
 # installed (av comes with the extra "video") is left out.
-PRELOAD = tuple(
+PRELOAD = PRELOAD_LIGHT + tuple(
     name
     for name in (
         "PIL.Image",
@@ -29,10 +31,7 @@ PRELOAD = tuple(
         "fontTools.ttLib",
         "ijson",
         "pi_heif",
-        "pygments.lexers",
         "thumbhash",
-        "tomllib",
-        "yaml",
         "uploads.processors.other_archives",  # its library is found by running a program
     )
     if find_spec(name.partition(".")[0]) is not None
@@ -40,6 +39,7 @@ PRELOAD = tuple(
 
 __all__ = [
     "PRELOAD",
+    "PRELOAD_LIGHT",
     "REGISTRY",
     "BadFile",
     "Context",

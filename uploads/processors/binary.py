@@ -26,7 +26,14 @@ _PRINTABLE = re.compile(rb"[\x20-\x7e]{6,}")
 _WIDE = re.compile(rb"(?:[\x20-\x7e]\x00){6,}")
 
 
-@processor(name="binary", accepts=["*/*"], version=1, after=["identify", "checksum"], fallback=True)
+@processor(
+    name="binary",
+    accepts=["*/*"],
+    version=1,
+    after=["identify", "checksum"],
+    fallback=True,
+    light=True,
+)
 def binary(ctx: Context) -> dict[str, Any]:
     """{empty, bytes, sampled, hex [{offset, hex, text}], strings [{offset, text}],
     strings_truncated, entropy, entropy_map […], entropy_part (bytes in a part), reading, zeros

@@ -11,7 +11,9 @@ from uploads.processors.registry import LONG, processor
 BLOCK = 1024 * 1024  # bytes; larger ones aren't faster
 
 
-@processor(name="checksum", accepts=["*/*"], version=1, after=["identify"], seconds=LONG)
+@processor(
+    name="checksum", accepts=["*/*"], version=1, after=["identify"], seconds=LONG, light=True
+)
 def checksum(ctx: Context) -> dict[str, Any]:
     """{sha256: 64 hex digits, bytes: how many were read}"""
     digest = hashlib.sha256()

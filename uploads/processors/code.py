@@ -95,7 +95,7 @@ _SECRETS = (
 )
 
 
-@processor(name="code", accepts=list(LANGUAGES), version=1, after=["identify", "text"])
+@processor(name="code", accepts=list(LANGUAGES), version=1, after=["identify", "text"], light=True)
 def code(ctx: Context) -> dict[str, Any]:
     """{language, lines, code_lines, comment_lines, blank_lines, to_do [{line, text}], secrets
     [{line, kind}], outline [{line, kind, name}], tokens [[[class, text], …] for each line],

@@ -38,6 +38,7 @@ class Invalid(Exception):
     accepts=["application/json", "application/xml", "application/yaml", "application/toml"],
     version=1,
     after=["identify", "checksum"],
+    light=True,
 )
 def data(ctx: Context) -> dict[str, Any]:
     """{format, dialect, valid, error {message, line, column}|null, encoding, top, documents, depth,

@@ -13,7 +13,7 @@ START = 128 * 1024  # bytes read from the beginning
 END = 256 * 1024  # bytes read from the end: a zip's directory is there
 
 
-@processor(name="identify", accepts=["*/*"], version=1)
+@processor(name="identify", accepts=["*/*"], version=1, light=True)
 def identify(ctx: Context) -> dict[str, Any]:
     """{media_type, kind, description, extension, extension_matches, expected}
 

@@ -21,6 +21,7 @@ SNIFFED_ROWS = 1000  # rows whose keys make the columns; keys that come later ha
     version=1,
     after=["identify", "checksum"],
     seconds=LONG,
+    light=True,
 )
 def json_lines(ctx: Context) -> dict[str, Any]:
     """{format, encoding, later_keys, tables [as of the table step]}

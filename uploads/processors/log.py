@@ -48,7 +48,14 @@ _FORMS = (
 _STATUS = re.compile(rb'" ([1-5])\d\d ')
 
 
-@processor(name="log", accepts=["text/x-log"], version=1, after=["identify", "text"], seconds=LONG)
+@processor(
+    name="log",
+    accepts=["text/x-log"],
+    version=1,
+    after=["identify", "text"],
+    seconds=LONG,
+    light=True,
+)
 def log(ctx: Context) -> dict[str, Any]:
     """{lines, levels {level: lines}, statuses {2xx: lines} of web logs, first, last, timed (lines
     with a time), histogram [{from, to, count}], errors [{line, text}]}; times as the log has them.

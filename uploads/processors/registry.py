@@ -6,7 +6,8 @@ import re
 import warnings
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import cache
 from typing import Any, TypeVar
 
 from uploads.processors.bounds import bounded
@@ -37,10 +38,11 @@ class Processor:
     seconds: float | None = None
     network: bool = False
     fallback: bool = False
+    light: bool = False
     builtin: bool = False
 
     def accepted(self, media_type: str) -> bool:
-        return any(fnmatchcase(media_type, pattern) for pattern in self.accepts)
+        return _pattern(self.accepts).match(media_type) is not None
 
     @property
     def takes_every_file(self) -> bool:
@@ -76,7 +78,8 @@ def processor(
     """Register a function as a processor.
 
     Options: `memory` (bytes), `seconds` (wall time of the step), `network` (it needs the network),
-    `fallback` (it takes only files that no other built-in of its own kind takes).
+    `fallback` (it takes only files that no other built-in of its own kind takes), `light` (it needs
+    none of the heavy modules that are preloaded for others).
     Raises ValueError where the declaration makes no sense or the name is taken.
     """
 
@@ -118,6 +121,11 @@ def plan(media_type: str, registry: Mapping[str, Processor]) -> list[Processor]:
         )
     )
     return _ordered(takers)
+
+
+@cache
+def _pattern(accepts: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(translate, accepts)))
 
 
 def _ordered(waiting: list[Processor]) -> list[Processor]:

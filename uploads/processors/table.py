@@ -27,6 +27,7 @@ SMALL = 1024 * 1024  # bytes up to which rows are read here
     version=1,
     after=["identify", "checksum"],
     seconds=LONG,
+    light=True,
 )
 def table(ctx: Context) -> dict[str, Any]:
     """{format, encoding, encoding_certain, bom, delimiter, quote, header, tables [one table]}

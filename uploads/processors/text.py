@@ -40,6 +40,7 @@ SAMPLE = 64 * 1024  # characters that the language is guessed from
     version=1,
     after=["identify"],
     seconds=LONG,
+    light=True,
 )
 def text(ctx: Context) -> dict[str, Any]:
     """{encoding, encoding_certain, bom, eol, eols, lines, blank_lines, words, characters, bytes,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from uploads.processors import Context, Processor
+from uploads.processors.loading import ENTRY_POINTS
 from uploads.processors.registry import NAME
 
 _MOST = 500  # own processors
@@ -18,6 +21,12 @@ class Unsound(ValueError):
 
 def builtin(described: Collection[Mapping[str, Any]]) -> dict[str, Processor]:
     return {entry["name"]: _processor(entry, builtin=True) for entry in described}
+
+
+def may_have_own(folder: Path | None) -> bool:
+    """Whether a child is to be asked for own processors at all."""
+    here = folder is not None and any(folder.glob("*.py"))
+    return here or bool(entry_points(group=ENTRY_POINTS))
 
 
 def own(
@@ -72,6 +81,7 @@ def _processor(entry: Mapping[str, Any], *, builtin: bool) -> Processor:
         seconds=entry["seconds"],
         network=entry["network"] is True,
         fallback=entry["fallback"] is True,
+        light=builtin and entry["light"] is True,
         builtin=builtin,
     )
 

@@ -13,14 +13,18 @@ from uploads.processing.sandbox.contract import Caps, Planned, Task
 from uploads.processing.sandbox.order import UNKNOWN_KIND, UNKNOWN_MEDIA_TYPE
 from uploads.processing.sandbox.steps import IDENTIFY
 from uploads.processors import Processor, plan
+from uploads.processors.media_types import BINARY, BY_EXTENSION, extension_of
 
 
 @dataclass(frozen=True)
 class Leg:
-    """What the next child does. `steps` None: identify, and what follows from it."""
+    """What the next child does. `steps` None: identify, and what follows from it; of that, a
+    `light` child takes only the steps before the first one that is heavy.
+    """
 
     steps: tuple[str, ...] | None
     own: bool
+    light: bool
     network: bool
     caps: Caps
 
@@ -113,4 +117,12 @@ class Course:
         memory = max(asked) if own and asked else max([self._task.caps.memory, *asked])
         seconds = sum(self.caps(entry.name).seconds for entry in entries) or self._task.caps.seconds
         network = self._task.network and any(entry.network for entry in entries)
-        return Leg(steps, own, network, replace(self._task.caps, memory=memory, seconds=seconds))
+        light = all(entry.light for entry in (self._foreseen() if steps is None else entries))
+        caps = replace(self._task.caps, memory=memory, seconds=seconds)
+        return Leg(steps, own, light and not own, network, caps)
+
+    def _foreseen(self) -> list[Processor]:
+        """What will probably take the file, by its name alone."""
+        builtin = {name: entry for name, entry in self._processors.items() if entry.builtin}
+        expected = BY_EXTENSION.get(extension_of(self._task.name), (BINARY,))
+        return [entry for media_type in expected for entry in plan(media_type, builtin)]

@@ -24,7 +24,7 @@ from uploads.processing.sandbox import child, confinement, linux, steps, watch
 from uploads.processing.sandbox import folder as folders
 from uploads.processing.sandbox.contract import Caps, Reason
 from uploads.processing.sandbox.order import Order
-from uploads.processors import PRELOAD, REGISTRY, load_builtin
+from uploads.processors import PRELOAD, PRELOAD_LIGHT, REGISTRY, load_builtin
 
 DATAGRAM_BYTES = 65536
 REHEARSALS = 10  # after eight calls a function's code is specialised
@@ -175,9 +175,12 @@ def _children_of_this_process() -> set[int]:
         return set()  # a kernel without that file
 
 
-def preload() -> None:
-    """Everything that children share, from here on in memory that is written by nobody."""
-    for module in PRELOAD:
+def preload(*, light: bool) -> None:
+    """Everything that children share, from here on in memory that is written by nobody.
+
+    A fork takes time for each library that is mapped, whether its child needs it or not.
+    """
+    for module in PRELOAD_LIGHT if light else PRELOAD:
         with contextlib.suppress(ImportError):  # an optional library that isn't installed
             importlib.import_module(module)
     importlib.import_module("asyncio")
@@ -223,7 +226,7 @@ def main() -> NoReturn:
         signal.signal(number, signal.SIG_IGN)
     confinement.give_up_privileges()
     layers = confinement.prepare([Path(path) for path in told["readable"]], told["without"])
-    preload()
+    preload(light=told["light"])
     rehearse(Path(told["folder"]))
     gc.collect()
     gc.freeze()

@@ -70,11 +70,16 @@ class _Order:
 
 
 class Link:
-    def __init__(self, folder: Path, readable: Sequence[Path], without: Sequence[str]) -> None:
+    """`light`: to a fork server that has loaded little, so that a fork costs little."""
+
+    def __init__(
+        self, folder: Path, readable: Sequence[Path], without: Sequence[str], *, light: bool = False
+    ) -> None:
         self._told = {
             "folder": str(folder),
             "readable": [str(path) for path in readable],
             "without": list(without),
+            "light": light,
         }
         self._listeners: dict[int, Listener] = {}
         self._numbers = 0
@@ -92,7 +97,7 @@ class Link:
         """Raises SandboxError where the fork server can't be started."""
         self._first = asyncio.get_running_loop().create_future()
         try:
-            self._begin()
+            self.begin()
             async with asyncio.timeout(START_SECONDS):
                 await self._first
         except (OSError, SandboxError) as error:  # a TimeoutError is an OSError
@@ -160,8 +165,11 @@ class Link:
             log.error("The sandbox's fork server hangs and is ended")
             self._process.kill()
 
-    def _begin(self) -> None:
-        """Raises OSError. It dies with the thread that calls this: the loop's."""
+    def begin(self) -> None:
+        """Start it without waiting for it; orders do. Raises OSError.
+
+        It dies with the thread that calls this: the loop's.
+        """
         self._again = None
         self._process, self._socket = boot.start(self._told)
         loop = asyncio.get_running_loop()
@@ -214,6 +222,10 @@ class Link:
             self._failures = 0
             self.greeting = said
             self.ready = True
+            if said["threads"] > 1:
+                log.warning(
+                    "A module that is loaded for all children starts threads: they may hang"
+                )
             if self._first is not None and not self._first.done():
                 self._first.set_result(None)
             return
@@ -249,7 +261,7 @@ class Link:
             self._again = asyncio.get_running_loop().call_later(_REAP_SECONDS, self._begin_again)
             return
         try:
-            self._begin()
+            self.begin()
         except OSError as error:
             log.warning("The sandbox's fork server can't be started: %s", error)
             self._again = asyncio.get_running_loop().call_later(_LONGEST_PAUSE, self._begin_again)

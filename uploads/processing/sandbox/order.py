@@ -22,6 +22,7 @@ class Order:
     folder: str  # the child's own, which it makes
     caps: Caps = field(default_factory=Caps)
     network: bool = False
+    light: bool = False  # take no heavy step
     processors: str | None = (
         None  # the folder of own processors, where they are wanted; may be empty
     )
@@ -33,8 +34,8 @@ class Order:
     kind: str = UNKNOWN_KIND
     steps: tuple[str, ...] | None = None  # None: identify, and every built-in that follows from it
     results: Mapping[str, Any] = field(default_factory=dict)
-
     send_on: SendOn = field(default_factory=SendOn)
+
     def write(self) -> int:
         """A descriptor for `read`. A file of memory: it may be long, and waits for nobody."""
         descriptor = os.memfd_create("order")
@@ -49,7 +50,7 @@ def read(descriptor: int) -> Order:
     with os.fdopen(descriptor, "rb") as file:
         values = orjson.loads(file.read())
     values["caps"] = Caps(**values["caps"])
-    if values["steps"] is not None:
     values["send_on"] = SendOn(**values["send_on"])
+    if values["steps"] is not None:
         values["steps"] = tuple(values["steps"])
     return Order(**values)

@@ -115,7 +115,8 @@ class Run:
 
     def _begin(self, leg: Leg) -> Ward:
         self._legs += 1
-        self._ward = ward = Ward(self._around.link, self._hear)
+        link = self._around.light if leg.light else self._around.link
+        self._ward = ward = Ward(link, self._hear)
         own = self._around.processors_dir
         self._began = time.monotonic()
         ward.start(
@@ -124,6 +125,7 @@ class Run:
                 folder=str(self._leg_folder()),
                 caps=leg.caps,
                 network=leg.network,
+                light=leg.light,
                 processors=str(own or "") if leg.own else None,
                 path=str(self._task.path),
                 name=self._task.name,
@@ -132,9 +134,9 @@ class Run:
                 kind=self._course.kind,
                 steps=leg.steps,
                 results=self._course.results,
+                send_on=self._task.send_on,
             ),
             run_folder=self.folder,
-                send_on=self._task.send_on,
         )
         ward.allow(self._course.caps(self._course.next_step).seconds)
         return ward
@@ -150,10 +152,10 @@ class Run:
                 return self._hear_started(said)
             case wire.Measured():
                 return self._hear_measured(said)
-            case wire.Done() if said.step == self._step:
-                return self._hear_done(said)
             case wire.Sent() if self._step is not None:
                 return self._hear_sent(said)
+            case wire.Done() if said.step == self._step:
+                return self._hear_done(said)
             case wire.Failed() if said.step == self._step:
                 return self._hear_failed(said)
         raise Refused(f"{type(said).__name__} out of turn")
@@ -174,14 +176,14 @@ class Run:
         self._measured = said.done
         return [Progress(self._step, said.done, said.total, said.unit)]
 
-    def _hear_done(self, said: wire.Done) -> Sequence[object]:
-        planned = self._course.done(said.step, said.result)
     def _hear_sent(self, said: wire.Sent) -> Sequence[object]:
         if len(self._sent) >= self._task.send_on.most or self._task.send_on.deep:
             raise Refused("more is sent on than may be")
         self._sent.append(said)
         return []
 
+    def _hear_done(self, said: wire.Done) -> Sequence[object]:
+        planned = self._course.done(said.step, said.result)
         source = self._leg_folder() / said.step
         done = _Done(said, self._sent, source, self._milliseconds(said.milliseconds))
         self._between_steps()
@@ -221,9 +223,9 @@ class Run:
             done.source,
             self.folder / "kept" / said.step,
             said.artifacts,
+            done.sent,
             room=self._task.caps.disk,
         )
-            done.sent,
         try:
             saved, children = await self._around.in_thread(move)
         except folders.Unfit as error:
@@ -285,6 +287,6 @@ class _Done:
     """A step that is done, what it made not yet taken over."""
 
     said: wire.Done
+    sent: Sequence[wire.Sent]
     source: Path
     milliseconds: float
-    sent: Sequence[wire.Sent]

@@ -52,7 +52,8 @@ class Sandbox:
         self._root = root.resolve()
         self._processors_dir = processors_dir.resolve() if processors_dir else None
         self._folder = self._root / f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._link = Link(self._folder, landlock.python_folders(self._root), sorted(without))
+        link = partial(Link, self._folder, landlock.python_folders(self._root), sorted(without))
+        self._link, self._light = link(), link(light=True)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sandbox")
         self._runs = 0
         self._lock = -1
@@ -65,8 +66,9 @@ class Sandbox:
             )
         await asyncio.get_running_loop().run_in_executor(self._threads, self._settle)
         try:
-            await self._link.start()
-            self.landlock_abi = self._link.greeting["landlock_abi"]
+            await self._light.start()
+            self._link.begin()  # it takes longer, and whatever needs it waits for it
+            self.landlock_abi = self._light.greeting["landlock_abi"]
             self.layers = await self._probe()
             await self.load_processors()
         except BaseException:
@@ -76,7 +78,7 @@ class Sandbox:
 
     async def stop(self) -> None:
         """End everything that runs, and leave nothing."""
-        await self._link.stop()
+        await asyncio.gather(self._link.stop(), self._light.stop())
         await asyncio.get_running_loop().run_in_executor(self._threads, self._leave)
         self._threads.shutdown()
 
@@ -88,12 +90,17 @@ class Sandbox:
     @property
     def ready(self) -> bool:
         """Whether children can be had now; False while the fork server starts again."""
-        return self._link.ready
+        return self._link.ready and self._light.ready
 
     @property
     def pid(self) -> int | None:
         """The fork server's process."""
         return self._link.pid
+
+    @property
+    def light_pid(self) -> int | None:
+        """The process of the fork server for light steps."""
+        return self._light.pid
 
     def run(self, task: Task) -> Run:
         self._runs += 1
@@ -102,7 +109,10 @@ class Sandbox:
 
     async def load_processors(self) -> None:
         """Ask a child which own processors there are; nothing of theirs is ever imported here."""
-        builtin = catalogue.builtin(self._link.greeting["processors"])
+        builtin = catalogue.builtin(self._light.greeting["processors"])
+        if not catalogue.may_have_own(self._processors_dir):
+            self.processors, self.problems = builtin, {}
+            return
         order = Order(do="own", folder="", processors=str(self._processors_dir or ""))
         try:
             answer = await self._ask(order)
@@ -121,7 +131,7 @@ class Sandbox:
         """A child's answer to what isn't about a file. Raises SandboxError without one."""
         self._runs += 1
         folder = self._folder / f"question.{self._runs}"
-        ward = Ward(self._link, _hear_answer)
+        ward = Ward(self._link if order.do == "own" else self._light, _hear_answer)
         ward.start(replace(order, folder=str(folder)), run_folder=folder)
         ward.allow(_QUESTION_SECONDS)
         try:
@@ -137,13 +147,13 @@ class Sandbox:
     def _complain(self) -> None:
         if missing := [layer for layer, there in self.layers.items() if not there]:
             log.warning("The sandbox lacks %s", ", ".join(missing))
-        if self._link.greeting["threads"] > 1:
-            log.warning("A module that is loaded for all children starts threads: they may hang")
         for where, what in self.problems.items():
             log.warning("Own processor %s: %s", where, what)
 
     def _around(self) -> Surroundings:
-        return Surroundings(self._link, self.processors, self._processors_dir, self._threads)
+        return Surroundings(
+            self._link, self._light, self.processors, self._processors_dir, self._threads
+        )
 
     def _settle(self) -> None:
         """A folder of our own, locked while we live; what is left of servers that are gone goes."""

@@ -94,8 +94,8 @@ def obey(order: Order, sender: Speaker) -> None:
 
 def described(entry: Processor) -> dict[str, Any]:
     """A processor without its function, as JSON."""
-    names = ("name", "version", "accepts", "after", "memory", "seconds", "network", "fallback")
-    return {name: getattr(entry, name) for name in names}
+    left_out = {"function", "builtin"}
+    return {name: value for name, value in vars(entry).items() if name not in left_out}
 
 
 def _load_own(folder: str | None) -> dict[str, str]:
@@ -142,7 +142,11 @@ def _names(file: _File) -> Iterator[str]:
         yield from file.order.steps
         return
     yield IDENTIFY
-    yield from (entry.name for entry in plan(file.media_type, REGISTRY) if entry.name != IDENTIFY)
+    for entry in plan(file.media_type, REGISTRY):
+        if file.order.light and not entry.light:
+            return  # a child that is made for it goes on
+        if entry.name != IDENTIFY:
+            yield entry.name
 
 
 def _take_step(name: str, file: _File, sender: Speaker, problems: dict[str, str]) -> bytes:
@@ -163,9 +167,12 @@ def _take_step(name: str, file: _File, sender: Speaker, problems: dict[str, str]
         folder=folder,
         results=file.results,
         report=report,
+        children=Children(**vars(file.order.send_on)),
     )
     result = REGISTRY[name].run(ctx)
     report.flush()
+    for child in ctx.children.sent:
+        sender.send(wire.sent(*child))
     file.learn(name, result)
     # A path that was asked for and never written to is no artifact.
     artifacts = [saved for saved in ctx.artifacts if os.path.lexists(folder / saved[0])]
@@ -178,12 +185,9 @@ def _why(error: BaseException, caps: Caps) -> tuple[str, str]:
     if isinstance(error, BadFile):
         return "bad_file", str(error) or "The file is broken."
     if isinstance(error, InvalidResult):
-        children=Children(**vars(file.order.send_on)),
         return "invalid_result", str(error)
     if isinstance(error, OSError) and error.errno == errno.EFBIG:
         return "disk_cap", sentence("disk_cap", caps)
-    for child in ctx.children.sent:
-        sender.send(wire.sent(*child))
     if _is_for_want_of_memory(error):
         return "memory_cap", sentence("memory_cap", caps)
     return "processor_error", f"{type(error).__name__}: {error}"

@@ -18,6 +18,7 @@ Result = TypeVar("Result")
 @dataclass(frozen=True)
 class Surroundings:
     link: Link
+    light: Link  # for children that take only light steps
     processors: Mapping[str, Processor]
     processors_dir: Path | None
     threads: Executor
