@@ -166,3 +166,28 @@ async def test_odd_names_are_text_and_nothing_else(visit: Visit):
         page = await ada.visitor.live(path)
         await expect(page.get_by_text(file["name"]).first).to_be_visible()
         assert await page.locator("img[src=x]").count() == 0
+
+
+async def test_what_is_inside_of_an_archive_is_listed_and_watched(visit: Visit):
+    ada = await owner(visit)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("rivers.csv", (SAMPLES / "rivers.csv").read_bytes())
+        archive.writestr("../<b>letter.txt", "words")
+        link = zipfile.ZipInfo("link")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+    page = await ada.open(ada.ended("mill.zip", packed.getvalue()))
+    await expect(page.locator("#inside")).to_be_hidden()
+    await page.get_by_role("button", name="Unpack").click()
+    rows = page.locator("#inside-list li")
+    await expect(rows).to_have_count(2)
+    for name in ("rivers.csv", "letter"):
+        await expect(rows.filter(has_text=name).locator(".mark-word")).to_have_text("Processed")
+    await page.get_by_text("1 file inside was left out").click()
+    await expect(page.locator("#inside-notes")).to_contain_text("link · no regular file")
+    await rows.filter(has_text="rivers.csv").get_by_role("link").click()
+    await expect(page.get_by_role("heading", name="rivers.csv")).to_be_visible()
+    await page.locator("#parent").click()
+    await expect(page.get_by_role("heading", name="mill.zip")).to_be_visible()
+    await expect(page.locator("#inside-list li")).to_have_count(2)

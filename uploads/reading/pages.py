@@ -19,7 +19,7 @@ from uploads.errors import ApiError
 from uploads.models import IN_FLIGHT, Role, Space, Status, UploadedFile
 from uploads.processing import jobs, queue
 from uploads.publishing.events import describe
-from uploads.reading import listing, rows, scripts, whose
+from uploads.reading import inside, listing, rows, scripts, whose
 from uploads.reading.files import detail
 from uploads.reading.frame import Page, show
 
@@ -189,6 +189,9 @@ class OneFile(Page):
             "error_title": _("Processing failed"),
             "advice": rows.ADVICE.get(error["code"], rows.ADVICE[""]) if error else "",
         }
+        page |= inside.page(self.file, self.place.space_slug, may=may)
+        page["boot"]["mayExpand"] = page["may_expand"]
+        page["shows_expand"] = page["may_expand"] and not flight and inside.holds_others(self.file)
         context = {
             "page": page,
             "row": rows.row(found, may_change=may),
@@ -199,7 +202,7 @@ class OneFile(Page):
         return show(request, "file.html", context)
 
     def post(self, request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
-        """Retry, cancel or delete, by a form."""
+        """Retry, unpack, cancel or delete, by a form."""
         action = request.POST.get("action", "")
         if action not in ACTIONS:
             return redirect(request.get_full_path())
@@ -224,6 +227,7 @@ def _act(who: access.Who, file_id: uuid.UUID, action: str) -> None:
 
 ACTIONS: dict[str, Callable[[uuid.UUID], object]] = {
     "retry": jobs.retry,
+    "expand": jobs.expand,
     "cancel": jobs.cancel,
     "delete": jobs.delete,
 }

@@ -7,6 +7,7 @@ import { command, complain, say, showLine, startFrame, toast } from "millrace/fr
 import { telling } from "millrace/row";
 import { Line, streamAddress } from "millrace/socket";
 import { Store } from "millrace/store";
+import { refreshInside } from "millrace/inside";
 import { showTile } from "millrace/tile";
 import { details, moreFacts, preview } from "millrace/viewers/index";
 import { facts, message } from "millrace/viewers/parts";
@@ -61,6 +62,13 @@ const line = new Line(streamAddress(boot.query), {
 
 // -- showing ---------------------------------------------------------------------------------------------------------------
 
+/** Whether there are files inside that are not yet files of their own. */
+function holdsOthers() {
+  const { archive, mail } = file.results ?? {};
+  if (archive?.files) return true;
+  return Boolean(mail?.messages || (mail?.attachments?.length && !file.steps.some(({ sent_on: said }) => said)));
+}
+
 /** Calls `build` only where what it is built from has changed. */
 function part(name, source, build) {
   const text = JSON.stringify(source);
@@ -74,6 +82,7 @@ function show() {
   part("facts", [file.sha256, file.media_type, file.results, file.finished_at, file.attempt], () => $("facts").replaceChildren(...facts(allFacts()).children));
   part("steps", file.steps, showSteps);
   part("made", file.artifacts, showMade);
+  part("inside", [file.status, file.attempt, file.steps.map(({ sent_on: said }) => said)], () => refreshInside(file).catch(complain));
   part("preview", [file.results, file.artifacts, IN_FLIGHT.has(file.status), file.error?.code], showPreview);
   part("details", [file.results, file.artifacts], () => $("details").replaceChildren(...details(file, { artifact })));
 }
@@ -93,6 +102,7 @@ function showMoving() {
   setHidden(button("cancel"), !(boot.mayUpload && flight));
   setHidden(button("retry"), !(boot.mayUpload && !flight));
   setText(button("retry").lastElementChild, file.status === "failed" || file.status === "cancelled" ? gettext("Retry") : gettext("Process again"));
+  setHidden(button("expand"), !(boot.mayExpand && !flight && holdsOthers()));
   setHidden(button("delete"), !boot.mayUpload);
   setHidden($("download"), file.status === "receiving");
   setHidden($("running"), !flight);

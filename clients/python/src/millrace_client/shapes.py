@@ -65,6 +65,8 @@ class Step(TypedDict):
     total: float | None
     unit: str | None
     error: dict[str, str] | None
+    detail: str | None
+    sent_on: dict[str, Any] | None
 
 
 class Artifact(TypedDict):
