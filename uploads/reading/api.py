@@ -9,7 +9,7 @@ from typing import Any
 from ninja import NinjaAPI
 
 from uploads.errors import table
-from uploads.reading import doors, failures, files, queueing, tokens, world
+from uploads.reading import doors, failures, files, queueing, tokens, world, zip_doors
 
 DESCRIPTION = """\
 Files come in by tus or by a plain form, are processed, and everybody concerned watches.
@@ -31,8 +31,8 @@ api = NinjaAPI(
     docs_url=None,
 )
 doors.complain(api)
-for _router in (files.router, failures.router, queueing.router, world.router, tokens.router):
-    api.add_router("", _router)
+for _module in (files, zip_doors, failures, queueing, world, tokens):
+    api.add_router("", _module.router)
 
 urlpatterns = doors.doors(api)
 

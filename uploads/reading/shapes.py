@@ -70,8 +70,8 @@ class Asked(BaseModel):
         return {name: value for name, value in given.items() if value not in ("", [""])}
 
 
-class ListQuery(Asked):
-    """What `GET /api/files/` can be asked. Several values are separated by commas."""
+class FilterQuery(Asked):
+    """Which files are meant. Several values are separated by commas."""
 
     status: Annotated[list[StatusWord], Several] = Field([], max_length=6)
     kind: Annotated[list[Kind], Several] = Field([], max_length=len(KINDS))
@@ -98,11 +98,6 @@ class ListQuery(Asked):
     until: Moment | None = Field(None, description="Created before")
     min_size: Size | None = None
     max_size: Size | None = None
-    sort: Sort = Field("-created_at", description="`-` for descending; without a value: last")
-    cursor: Annotated[str, Field(max_length=2000)] | None = Field(
-        None, description="`next` of the page before"
-    )
-    limit: int = Field(50, ge=1, le=PAGE_FILES)
 
     def filters(self) -> Filters:
         """As the list wants them."""
@@ -122,6 +117,22 @@ class ListQuery(Asked):
             at_least=self.min_size,
             below=None if self.max_size is None else self.max_size + 1,
         )
+
+
+class ListQuery(FilterQuery):
+    """What `GET /api/files/` can be asked."""
+
+    sort: Sort = Field("-created_at", description="`-` for descending; without a value: last")
+    cursor: Annotated[str, Field(max_length=2000)] | None = Field(
+        None, description="`next` of the page before"
+    )
+    limit: int = Field(50, ge=1, le=PAGE_FILES)
+
+
+class ZipQuery(FilterQuery):
+    """Which files go into one zip: those named, or all that the filters leave."""
+
+    ids: Annotated[list[UUID], Several] = Field([], max_length=BULK_FILES)
 
 
 class AttemptQuery(Asked):
