@@ -234,5 +234,5 @@ FAILURES: Mapping[str, str] = {
     "processor_error": "The processor raised an error, which the message names.",
     "thread_cap": "The step started more threads than it may.",
     "time_cap": "The step took longer than it may.",
-    "worker_lost": "The worker died, as often as JOB_ATTEMPTS allows.",
+    "worker_lost": "The worker or its sandbox broke down, as often as JOB_ATTEMPTS allows.",
 }

@@ -139,6 +139,7 @@ async def test_a_child_that_is_killed_from_outside_has_crashed(
     assert failed is not None
     assert failed.code == "crashed"
     assert "SIGKILL" in failed.detail
+    assert "runs out of memory" in failed.message
 
 
 async def test_an_unknown_step_says_so(attack: Attack) -> None:

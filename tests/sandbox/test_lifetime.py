@@ -168,8 +168,8 @@ async def test_the_death_of_the_fork_server_is_noticed_and_repaired(
                 pids.append(run.pid)
                 os.kill(before, signal.SIGKILL)
             elif isinstance(message, StepFailed):
-                assert message.code == "crashed"
-        assert run.exit.reason == "crashed"
+                assert message.code == "worker_lost"
+        assert run.exit.reason == "lost"
         assert "fork server ended" in run.exit.detail
     assert gone_within(1, pids)
     # what comes while it starts again waits for it
@@ -220,7 +220,7 @@ async def test_a_server_out_of_descriptors_says_so(
         outcome = await take(sandbox.run(waiting))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limit)
-    assert outcome.failed.code == "crashed"
+    assert outcome.failed.code == "worker_lost"
     assert "Too many open files" in outcome.exit.detail
     assert descriptors_of("self") == opened
     assert (await take(sandbox.run(waiting))).value == 1

@@ -45,6 +45,7 @@ log = structlog.get_logger(__name__)
 SHORT_SECONDS = 0.1
 TURN_SECONDS = 0.5  # between two looks whether it is this job's turn
 AWAY_SECONDS = 300  # that finished work waits for a database that is away
+LOST = "worker_lost"  # the sandbox broke down, and the attempt with it
 OUTSIDE = {"processor_error", "time_cap"}  # what a service that is away looks like
 PROGRESS_SECONDS = 0.1  # between two measures of one file
 
@@ -203,9 +204,18 @@ class Pipeline:
                 failure = {"code": message.code, "message": message.message}
                 self._record_of(message.step).detail = message.detail or None
                 self._end(message.step, Step.State.FAILED, message.duration_ms, error=failure)
-                self.error = self.error or {**failure, "step": message.step}
-                self._may_pass = self._may_pass and self._passes(message)
+                self._fail({**failure, "step": message.step}, may_pass=self._passes(message))
                 log.info("step failed", step=message.step, code=message.code, detail=message.detail)
+
+    def _fail(self, error: dict[str, Any], *, may_pass: bool) -> None:
+        """The first failure is the file's, unless the whole attempt is lost: then it did not get to
+        its end, and is tried again whatever else has failed.
+        """
+        if error["code"] == LOST:
+            self.error, self._may_pass = error, True
+        elif self.error is None or self.error["code"] != LOST:
+            self.error = self.error or error
+            self._may_pass = self._may_pass and may_pass
 
     def _note_children(self, message: StepDone) -> None:
         self._inside.note(message.step, message.left_out)

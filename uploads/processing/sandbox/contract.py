@@ -19,6 +19,7 @@ Reason = Literal[
     "thread_cap",
     "output_cap",
     "protocol",
+    "lost",
     "cancelled",
 ]
 
@@ -183,6 +184,7 @@ CODES: Mapping[Reason, str] = {
     "thread_cap": "thread_cap",
     "output_cap": "output_cap",
     "protocol": "invalid_result",
+    "lost": "worker_lost",
 }
 
 
@@ -197,6 +199,7 @@ def sentence(reason: str, caps: Caps) -> str:
         "thread_cap": f"It started more threads than its cap of {caps.threads}.",
         "output_cap": "It sent more output than is taken from one step.",
         "protocol": "What it sent can't be understood.",
+        "lost": "The sandbox broke down during this step; that is no fault of the file.",
     }.get(reason, "It ended without saying why.")
 
 

@@ -97,7 +97,7 @@ class Run:
                 while (heard := await ward.next()) is not None:
                     message = await self._taken_over(heard) if isinstance(heard, _Done) else heard
                     yield message  # type: ignore[misc]  # `_hear` passes on nothing else
-            end = ward.end or End("crashed", "")
+            end = ward.end or End("lost", "")
             for message in self._judge(end, advanced=self._course.next_step != before):
                 yield message
             lost = end.lost
@@ -251,7 +251,7 @@ class Run:
             entry = self._around.processors.get(step)
             messages.append(StepStarted(step, entry.version if entry else 1))
         lasted = round((time.monotonic() - self._began) * 1000, 1)
-        said = sentence(reason, self._course.caps(step))
+        said = end.words or sentence(reason, self._course.caps(step))
         messages.append(StepFailed(step, CODES[reason], said, lasted, end.detail))
         self._step = None
         planned = self._course.failed(step)

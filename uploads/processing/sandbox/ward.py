@@ -30,10 +30,13 @@ HUNG_SECONDS = 5.0  # from a child's death sentence to the fork server's
 
 @dataclass(frozen=True)
 class End:
-    """How a child ended, as the server judges it. `lost`: the whole sandbox is in trouble."""
+    """How a child ended, as the server judges it. `words` say it to people, where they can be more
+    exact than the reason; `lost`: the whole sandbox is in trouble.
+    """
 
     reason: Reason
     detail: str
+    words: str = ""
     cpu: float = 0.0
     rss: int = 0
     lost: bool = False
@@ -132,13 +135,11 @@ class Ward:
 
     def ended(self, ending: Ending) -> None:
         self._read_what_is_left()
-        reason, detail = self._judge(ending)
-        self._finish(End(reason, detail, ending.cpu, ending.rss))
+        reason, detail, words = self._judge(ending)
+        self._finish(End(reason, detail, words, ending.cpu, ending.rss))
 
     def lost(self, why: str) -> None:
-        reason, detail = (
-            self._why if self._why and self._why[0] == "cancelled" else ("crashed", why)
-        )
+        reason, detail = self._why if self._why and self._why[0] == "cancelled" else ("lost", why)
         self._finish(End(reason, detail, lost=True))
 
     # -- inside ------------------------------------------------------------------------------------
@@ -208,19 +209,20 @@ class Ward:
             while left and pipe in self._pipes and self._readable(pipe):
                 left -= 1
 
-    def _judge(self, ending: Ending) -> tuple[Reason, str]:
+    def _judge(self, ending: Ending) -> tuple[Reason, str, str]:
         if self._why is not None:
-            return self._why
+            return (*self._why, "")
         if ending.excess is not None:
-            return ending.excess, ""
+            return ending.excess, "", ""
         if ending.status == 0:
-            return "ok", ""
+            return "ok", "", ""
         tail = self._tail.decode(errors="replace").strip()
         if ending.status == -signal.SIGXCPU:
-            return "time_cap", tail
+            return "time_cap", tail, ""
         if ending.status == -signal.SIGABRT and _ran_out_of_memory(tail):
-            return "memory_cap", tail
-        return "crashed", "\n".join(filter(None, (tail, _how(ending.status))))
+            return "memory_cap", tail, ""
+        how = _how(ending.status)
+        return "crashed", "\n".join(filter(None, (tail, how))), how
 
     def _finish(self, end: End) -> None:
         self.end = end
@@ -247,6 +249,8 @@ def _ran_out_of_memory(tail: str) -> bool:
 def _how(status: int) -> str:
     if status >= 0:
         return f"It ended with status {status}."
+    if status == -signal.SIGKILL:  # and not by us
+        return "It was killed from outside (SIGKILL), as a machine does that runs out of memory."
     try:
         return f"It was ended by {signal.Signals(-status).name}."
     except ValueError:
