@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.processors.conftest import take_apart
 from uploads.processors import REGISTRY, load_builtin, load_directory
 
 PAGE = (Path(__file__).parents[2] / "docs" / "processors.md").read_text()
-(EXAMPLE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+EXAMPLE, CONTAINER = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.fixture
@@ -34,6 +35,19 @@ def test_the_example_runs_and_gives_what_it_says(tmp_path, own_registry):
     assert found["word-count"]["top"][:2] == [["one", 2], ["word", 2]]
     assert found.artifact("word-count", "words.txt") == b"and\nmore\none\nword"
     assert found.reports["word-count"] == [(1, None, "lines"), (2, None, "lines")]
+
+
+def test_the_example_of_a_container_sends_on_what_it_says(tmp_path, own_registry):
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "comic.py").write_text(CONTAINER)
+    assert load_directory(own) == {}
+    with zipfile.ZipFile(tmp_path / "comic", "w") as comic:
+        comic.writestr("1.png", b"PNG")
+        comic.writestr("readme", b"words")
+    found = take_apart(tmp_path / "comic", "comic.cbz", tmp_path / "out")
+    assert found["comic"] == {"pages": 1}
+    assert [path.read_bytes() for path in (tmp_path / "out" / "comic").glob(".child-*")] == [b"PNG"]
 
 
 def test_the_example_is_as_short_as_promised():
