@@ -221,6 +221,17 @@ class UploadedFile(models.Model):
                 name="files_by_batch",
                 condition=models.Q(batch__isnull=False),
             ),
+            # for snapshots of one batch
+            models.Index(
+                fields=["space", "batch", "status", "-created_at", "-id"],
+                name="batch_by_status",
+                condition=models.Q(batch__isnull=False),
+            ),
+            models.Index(
+                fields=["space", "batch", "-finished_at", "-id"],
+                name="batch_just_ended",
+                condition=models.Q(batch__isnull=False, finished_at__isnull=False),
+            ),
             models.Index(
                 fields=["space", "sha256"],
                 name="files_by_digest",
