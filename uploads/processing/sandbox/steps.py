@@ -24,11 +24,13 @@ from uploads.processors import (
     load_directory,
     load_entry_points,
     plan,
+    registry,
 )
 from uploads.processors.children import Children
 
 IDENTIFY = "identify"
 PROGRESS_SECONDS = 0.05  # between two measures that are sent
+_OURS = {__file__, registry.__file__}
 _NO_MEMORY = ("out of memory", "cannot allocate memory")
 
 
@@ -129,7 +131,7 @@ def _take_steps(order: Order, sender: Speaker) -> None:
             said = _take_step(name, file, sender, problems)
         except BaseException as error:  # noqa: BLE001 - a processor may raise anything, SystemExit too
             code, message = _why(error, order.caps)
-            sender.send(wire.failed(name, code, message, traceback.format_exc(), _since(began)))
+            sender.send(wire.failed(name, code, message, _trace(error), _since(began)))
             if code == "memory_cap":
                 return  # libraries rarely survive an allocation that failed: a new child goes on
         else:
@@ -191,6 +193,15 @@ def _why(error: BaseException, caps: Caps) -> tuple[str, str]:
     if _is_for_want_of_memory(error):
         return "memory_cap", sentence("memory_cap", caps)
     return "processor_error", f"{type(error).__name__}: {error}"
+
+
+def _trace(error: BaseException) -> str:
+    """Where it was raised, from the processor's own code on: what called that is our affair."""
+    trace = error.__traceback__
+    inner = trace
+    while inner is not None and inner.tb_frame.f_code.co_filename in _OURS:
+        inner = inner.tb_next
+    return "".join(traceback.format_exception(error.with_traceback(inner or trace)))
 
 
 def _is_for_want_of_memory(error: BaseException) -> bool:
