@@ -402,6 +402,19 @@ class Artifact(models.Model):
         return self.name
 
 
+class KnownProcessor(models.Model):
+    """A processor that a worker has, or (without a version) a mistake in an own one."""
+
+    name = models.CharField(max_length=500, unique=True)  # or where the mistake is
+    version = models.IntegerField(null=True)
+    accepts = models.JSONField(default=list)  # media types
+    builtin = models.BooleanField(default=False)
+    problem = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class RowId(models.BigIntegerField):  # type: ignore[type-arg]
     """A key that is SQLite's own row number, so that a row is found without an index."""
 

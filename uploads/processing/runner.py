@@ -17,7 +17,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from project import database, health
 from uploads import metrics
-from uploads.processing import jobs
+from uploads.processing import jobs, known
 from uploads.processing.pipeline import Pipeline
 from uploads.processing.sandbox import Sandbox
 from uploads.publishing import doorbell
@@ -53,6 +53,7 @@ class Runner:
         await self.sandbox.start()
         unsubscribe = [
             doorbell.subscribe("wake", self._wake),
+        await self._tell_processors()
             doorbell.subscribe("stop", self._stop),
         ]
         unsubscribe.append(health.tell("sandbox", self._layers))
@@ -175,6 +176,20 @@ class Runner:
 
     def _layers(self) -> dict[str, bool]:
         return dict(self.sandbox.layers)
+    async def _tell_processors(self) -> None:
+        """Write down which there are, for the pages; a worker works without that, too."""
+        own = [entry.name for entry in self.sandbox.processors.values() if not entry.builtin]
+        problems = dict(self.sandbox.problems)
+        if own and not (self.sandbox.complete or settings.OWN_PROCESSORS_ANYWAY):
+            missing = ", ".join(name for name, there in self.sandbox.layers.items() if not there)
+            problems["OWN_PROCESSORS_ANYWAY"] = (
+                f"The sandbox lacks {missing} here, so own processors are not run."
+            )
+        try:
+            await database.write(known.remember, self.sandbox.processors, problems)
+        except Exception:
+            log.exception("could not write down which processors there are")
+
 
     def _stop(self, ring: dict[str, Any]) -> None:
         pipeline = self.running.get(uuid.UUID(ring["file"]))

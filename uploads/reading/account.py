@@ -12,17 +12,20 @@ from django.utils.translation import gettext as _
 
 from uploads import access
 from uploads.models import User
+from uploads.processing import known
 from uploads.reading.frame import Page, show
 
 
 class Settings(Page):
-    """Password, tokens, notifications, and how well processors are confined here."""
+    """Password, tokens, notifications; own processors, and how well they are confined here."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The page."""
         page = self.page("settings", "millrace/settings", "settings")
         user = cast("User", request.user)
         page |= {"has_password": _has_password(user), "staff": user.is_staff}
+        page["own_processors"] = known.own()
+        page["mistakes"] = known.mistakes() if user.is_staff else []
         return show(request, "settings.html", {"page": page})
 
     def post(self, request: HttpRequest) -> HttpResponseBase:

@@ -181,7 +181,8 @@ function showStep(step, begin, whole) {
     mark, h("span", { class: "step-name" }, step.name, h("span", { class: "unseen" }, ` ${step.status}`)),
     h("span", { class: "step-took numbers" }, took(step.duration_ms)),
     step.started_at ? h("span", { class: "step-span", "aria-hidden": "true" }, span) : null,
-    step.error ? h("span", { class: "step-why" }, step.error.message) : null);
+    step.error ? h("span", { class: "step-why" }, step.error.message) : null,
+    step.detail ? h("details", { class: "step-detail" }, h("summary", {}, gettext("For its author")), h("pre", { tabindex: "0" }, step.detail)) : null);
 }
 
 function showMade() {

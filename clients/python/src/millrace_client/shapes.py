@@ -65,7 +65,7 @@ class Step(TypedDict):
     total: float | None
     unit: str | None
     error: dict[str, str] | None
-    detail: str | None
+    detail: str | None  # for managers of the space
     sent_on: dict[str, Any] | None
 
 
