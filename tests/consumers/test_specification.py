@@ -9,16 +9,34 @@ from typing import Any
 
 import httpx
 import pytest
-from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
+from asgiref.sync import sync_to_async
+from django.db import transaction
+from jsonschema import (  # type: ignore[import-untyped]
+    Draft7Validator,
+    Draft202012Validator,
+    FormatChecker,
+)
 from pydantic import TypeAdapter
 
-from tests.consumers.peers import Held
+from consumers import hub as hubs
+from consumers import ring
+from consumers import stream as streams
+from consumers.hub import Hub
+from project import database
+from project.settings import BASE_DIR
+from tests.consumers.peers import Held, Peer, Person, arrives, process
 from tests.consumers.test_sockets import bearer, follow, hello, send, socket_of
+from tests.support.node import packages
 from tests.support.server import Server
+from uploads.models import Event, Space
+from uploads.processing import jobs
+from uploads.publishing import doorbell, log
 from uploads.publishing.closing import Close
 from uploads.publishing.events import Frame
+from uploads.reading import asyncapi
 
 FRAME: TypeAdapter[Any] = TypeAdapter(Frame)
+SCHEMA = "node_modules/@asyncapi/specs/schemas/3.0.0-without-$id.json"  # AsyncAPI's own
 
 
 class Specification:
@@ -77,6 +95,15 @@ def test_the_document_hangs_together(specification: Specification) -> None:
         assert operation["action"] in {"send", "receive"}
     websocket = document["channels"]["websocket"]
     assert set(websocket["x-close-codes"]) == {str(int(code)) for code in Close}
+
+
+@pytest.mark.timeout(300)  # the first that needs packages of Node installs them
+def test_the_document_is_what_asyncapi_says_that_one_is(specification: Specification) -> None:
+    schema = json.loads((packages(BASE_DIR / "tests" / "node") / SCHEMA).read_text())
+    validator = Draft7Validator(schema)
+    assert [error.message for error in validator.iter_errors(specification.document)] == []
+    broken = specification.document | {"channels": {"websocket": {"address": 7}}}
+    assert not validator.is_valid(broken)
 
 
 def test_it_is_not_for_strangers(server: Server) -> None:
@@ -138,3 +165,83 @@ def change(server: Server, token: str, file: str) -> None:
 def done(held: Held, left: int) -> bool:
     statuses = {file["status"] for file in held.files.values()}
     return len(held.files) == left and statuses <= {"processed", "failed"}
+
+
+async def test_every_type_of_frame_event_and_reason_is_as_specified(
+    hub: Hub, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "POSITION_SECONDS", 0.3)
+    monkeypatch.setattr(ring, "MOST_EVENTS", 1)
+    monkeypatch.setattr(hubs, "TICK_SECONDS", 0.05)
+    monkeypatch.setattr(doorbell, "PULSE_SECONDS", 0.05)
+    specification = Specification(json.loads(json.dumps(asyncapi.document())))
+    async with Peer(alice.headers) as peer:
+        await peer.join()
+        await all_that_can_happen(alice, peer, monkeypatch)
+        everything = list(peer.held.frames)
+        for reason in ("epoch", "expired"):
+            everything += await told_anew(alice, peer.held, reason)
+    for frame in everything:
+        specification.check("websocket", frame)
+        if frame["type"] != "hello":
+            specification.check("sse", frame)
+    assert specification.seen == set(specification.document["components"]["messages"]) - {"hello"}
+    assert events_of(everything) == {
+        "file.created",
+        "file.updated",
+        "file.deleted",
+        "batch.ended",
+    }
+    reasons = {frame["reason"] for frame in everything if frame["type"] == "snapshot"}
+    assert reasons == {"first", "epoch", "expired"}
+
+
+async def all_that_can_happen(alice: Person, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events of every type, progress, a stalled step, a position, the layer away."""
+    error = {"code": "bad_file", "message": "It ends early.", "step": "image"}
+    await arrives(alice.space, "bad.png", batch="drop", batch_total=2)
+    await database.write(process, alice.space, error)
+    await arrives(alice.space, "slow.txt", batch="drop", batch_total=2)
+    [claimed] = await database.write(jobs.claim, "worker", 1)
+    measure = {"id": str(claimed.file_id), "attempt": 1, "step": "text", "done": 3}
+    measure |= {"total": 9, "unit": "lines", "eta_s": 1.5}
+    doorbell.progress(alice.space.pk, "drop", measure)
+    await peer.until(lambda: "progress" in peer.held.types)
+    step = {"name": "text", "done": 3, "total": 9, "unit": "lines", "eta_s": None}
+    step["stalled_since"] = "2026-01-01T00:00:00.000Z"
+    await database.write(jobs.record, claimed, [], step)
+    await database.write(jobs.finish, claimed, [], None)
+    await database.write(jobs.delete, claimed.file_id)
+    await peer.until(lambda: "file.deleted" in events_of(peer.held.frames))
+    await peer.until(lambda: "position" in peer.held.types)
+
+    async def away(*_: Any) -> None:
+        raise ConnectionError("refused")
+
+    with monkeypatch.context() as trouble:
+        line: Any = doorbell._line
+        trouble.setattr(line.layer, "group_send", away)
+        await peer.until(lambda: "delivery" in peer.held.types)
+
+
+async def told_anew(alice: Person, held: Held, reason: str) -> list[dict[str, Any]]:
+    """What somebody is sent whose cursor can't be honoured, for that reason."""
+    await sync_to_async(_break)(alice.space, reason)
+    epoch = (held.cursor or "").partition(":")[0]
+    peer = Peer(alice.headers, held=Held())
+    peer.held.cursor = "00000000:1" if reason == "epoch" else f"{epoch}:1"
+    async with peer:
+        await peer.join()
+        return peer.held.frames
+
+
+def _break(space: Space, reason: str) -> None:
+    if reason == "expired":
+        with transaction.atomic():
+            Event.objects.filter(space=space).delete()
+            Space.objects.filter(pk=space.pk).update(pruned_seq=log.head(space.pk).seq)
+
+
+def events_of(frames: list[dict[str, Any]]) -> set[str]:
+    found = [frame["events"] for frame in frames if frame["type"] == "events"]
+    return {event["type"] for events in found for event in events}
