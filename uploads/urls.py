@@ -2,14 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from uploads.reading import account, oops, pages, signing
+from uploads.reading import account, files_page, oops, pages, signing
 from uploads.receiving import form_views, tus_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("uploads/", tus_views.Uploads.as_view(), name="uploads"),
     path("uploads/<uuid:upload_id>/", tus_views.UploadDoor.as_view(), name="upload"),
     path("", pages.Dashboard.as_view(), name="dashboard"),
-    path("files/", pages.Files.as_view(), name="files"),
+    path("files/", files_page.Files.as_view(), name="files"),
     path("files/<uuid:file_id>/", pages.OneFile.as_view(), name="file"),
     path("sign-in/", signing.SignIn.as_view(), name="sign-in"),
     path("sign-in/<str:token>/", signing.SignIn.as_view(), name="sign-in-link"),

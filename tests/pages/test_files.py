@@ -1,6 +1,7 @@
 """The page of all files: the view in the address, live rows, choosing many."""
 
 import re
+import zipfile
 
 import pytest
 from playwright.async_api import Page, expect
@@ -130,3 +131,50 @@ async def test_a_long_list_is_fetched_as_one_scrolls_and_holds_few_rows(
             break
     await expect(page.locator(".line-name", has_text="259.txt")).to_be_visible()
     assert await page.locator(".lines .line").count() < 60
+
+
+async def test_dates_and_sizes_filter_by_the_address_and_live(server: Server, visit: Visit):
+    visitor = await with_files(server, visit, "small.txt", "waterwheel.jpg")
+    page = await visitor.live("/files/")
+    await page.locator("#more-filters summary").click()
+    await page.get_by_label("From size (MB)").fill("0.01")
+    await page.get_by_label("From size (MB)").press("Tab")
+    await expect(names(page)).to_have_text(["waterwheel.jpg"])
+    assert "min=0.01" in page.url
+    await expect(page.locator("#filters-count")).to_have_text("1")
+    visitor.client.put("/upload/tiny.txt", content=b"tiny")
+    visitor.client.put("/upload/huge.bin", content=bytes(20_000))
+    await expect(names(page)).to_have_text(["huge.bin", "waterwheel.jpg"])
+    await page.reload()
+    await expect(names(page)).to_have_text(["huge.bin", "waterwheel.jpg"])
+    await page.locator("#more-filters summary").click()
+    await page.get_by_label("Uploaded until").fill("2020-01-01")
+    await expect(page.get_by_role("heading", name="Nothing fits")).to_be_visible()
+    await page.get_by_role("button", name="Clear", exact=True).click()
+    await expect(names(page)).to_have_text(["huge.bin", "tiny.txt", "waterwheel.jpg", "small.txt"])
+
+
+async def test_selected_files_and_all_that_is_listed_come_as_a_zip(
+    server: Server, visit: Visit, tmp_path
+):
+    visitor = await with_files(server, visit, "a.txt", "b.txt", "c.txt")
+    page = await visitor.live("/files/")
+    for name in ("a.txt", "c.txt"):
+        await page.get_by_role("checkbox", name=f"Select {name}").check()
+    async with page.expect_download() as download:
+        await (
+            page.get_by_role("region", name="Selected")
+            .get_by_role("button", name="Download")
+            .click()
+        )
+    saved = tmp_path / "chosen.zip"
+    await (await download.value).save_as(saved)
+    with zipfile.ZipFile(saved) as archive:
+        assert sorted(archive.namelist()) == ["a.txt", "c.txt"]
+        assert archive.read("a.txt") == b"This is a.txt.\n"
+    async with page.expect_download() as download:
+        await page.get_by_role("button", name="Download all of these").click()
+    assert (await download.value).suggested_filename.endswith(".zip")
+    await (await download.value).save_as(saved)
+    with zipfile.ZipFile(saved) as archive:
+        assert sorted(archive.namelist()) == ["a.txt", "b.txt", "c.txt"]

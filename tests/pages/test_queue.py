@@ -60,3 +60,28 @@ async def test_one_queued_file_tells_its_place(visit: Visit):
     await expect(page.locator("#head .mark-word")).to_have_text("Processed")
 
 
+async def test_failures_are_told_by_reason_and_all_of_one_tried_again(visit: Visit):
+    visitor = await visit()
+    page = await visitor.live()
+    broken: list[FilePayload] = [
+        {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+        for name, content in (
+            ("a.png", b"\x89PNG\r\n\x1a\nno more"),
+            ("b.png", b"\x89PNG\r\n\x1a\nno more at all"),
+            ("c.pdf", b"%PDF-1.4 nothing follows"),
+        )
+    ]
+    await send(page, *broken)
+    reason = page.locator("#reasons li", has_text="Broken file · image")
+    await expect(reason.locator("b")).to_have_text("2")
+    await check(page)
+    async with page.expect_response("**/api/files/retry/") as answer:
+        await reason.get_by_role("button", name="Retry all").click()
+    assert (await (await answer.value).json())["changed"] == 2
+    await expect(page.locator(".toast", has_text="2 files are tried again")).to_be_visible()
+    await expect(reason.locator("b")).to_have_text("2")  # they are as broken as before
+    await reason.get_by_role("link").click()
+    await expect(page.locator(".lines .line-name")).to_have_count(2)
+    await expect(page.locator("#filters .chip")).to_contain_text("Broken file · image")
+    await page.get_by_role("link", name="Drop this filter").click()
+    await expect(page.locator(".lines .line-name")).to_have_count(3)

@@ -66,6 +66,18 @@ ADVICE: dict[str, str | Promise] = {
     "worker_lost": gettext_lazy("The machine that worked on it went away. Trying again is safe."),
     "": gettext_lazy("The original is safe. You can try again."),
 }
+REASON_WORDS: dict[str, str | Promise] = {
+    "bad_file": gettext_lazy("Broken file"),
+    "processor_error": gettext_lazy("Step went wrong"),
+    "crashed": gettext_lazy("Step crashed"),
+    "memory_cap": gettext_lazy("Too much memory"),
+    "time_cap": gettext_lazy("Took too long"),
+    "disk_cap": gettext_lazy("Wrote too much"),
+    "thread_cap": gettext_lazy("Too many threads"),
+    "output_cap": gettext_lazy("Result too large"),
+    "invalid_result": gettext_lazy("Result can't be read"),
+    "worker_lost": gettext_lazy("Worker lost"),
+}
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 

@@ -9,19 +9,6 @@ import { dotted, gettext, number } from "millrace/words";
 const REST = 1_200; // ms between two questions
 const SHOWN = 6; // reasons
 
-const REASONS = {
-  bad_file: gettext("Broken file"),
-  processor_error: gettext("Step went wrong"),
-  crashed: gettext("Step crashed"),
-  memory_cap: gettext("Too much memory"),
-  time_cap: gettext("Took too long"),
-  disk_cap: gettext("Wrote too much"),
-  thread_cap: gettext("Too many threads"),
-  output_cap: gettext("Result too large"),
-  invalid_result: gettext("Result can't be read"),
-  worker_lost: gettext("Worker lost"),
-};
-
 /** Follows the number of failed files, and asks for the reasons when it has changed. */
 export class Failures {
   #failed = -1;
@@ -54,7 +41,7 @@ export class Failures {
 }
 
 function reasonLine({ code, step, message, count }) {
-  const title = REASONS[code] ?? code;
+  const title = boot.reasons[code] ?? code;
   const link = h("a", { href: address("/files/", { status: "failed", error: code, step }), title: message }, h("span", {}, dotted(title, step)), h("b", {}, number(count)));
   const label = gettext("Retry all: %(reason)s", { reason: dotted(title, step) });
   const retry = h("button", { class: "button bare small only-icon", type: "button", "aria-label": label, title: label, onclick: () => actOnReason(code, step) }, icon("retry"));

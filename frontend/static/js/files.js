@@ -1,9 +1,9 @@
 // The page of all files: fetches pages as one scrolls, keeps them true by the stream, lets many be chosen.
 
 import { actOnAll } from "millrace/actions";
-import { address, ask, boot } from "millrace/boot";
-import { $, clone, inFrame, setData, setHidden, setIcon, setText } from "millrace/dom";
-import { command, complain, say, showLine, startFrame } from "millrace/frame";
+import { address, ask, boot, proof } from "millrace/boot";
+import { $, clone, h, inFrame, setData, setHidden, setIcon, setText } from "millrace/dom";
+import { command, complain, say, showLine, startFrame, toast } from "millrace/frame";
 import { Listing } from "millrace/listing";
 import { telling } from "millrace/row";
 import { Line, streamAddress } from "millrace/socket";
@@ -17,6 +17,10 @@ const AHEAD = 30; // rows before the end at which the next page is asked for
 const TYPING = 180; // ms of rest before a search is sent
 const CARD_WIDTH = 220; // px, least
 const CLOCK = 20_000; // ms
+const MEGABYTE = 1_000_000; // bytes, as sizes are said
+const ZIP_IDS = 1000; // files that one zip can be asked for by their ids
+const FIELDS = ["q", "status", "kind", "batch", "error", "step", "from", "to", "min", "max"];
+const BEHIND = ["from", "to", "min", "max"]; // those behind a button
 
 const tools = $("tools");
 const sheet = $("sheet");
@@ -29,18 +33,38 @@ let clock = 0;
 // -- the view, which the address holds -----------------------------------------------------------------------------------
 
 function readView() {
-  const form = new FormData(tools);
-  const field = (name) => (form.get(name) ?? "").toString().trim();
-  return { q: field("q"), status: field("status"), kind: field("kind"), sort: field("sort"), batch: field("batch"), view: sheet.dataset.view || "table" };
+  const view = Object.fromEntries(FIELDS.map((name) => [name, tools.elements[name].value.trim()]));
+  setHidden($("filters-count"), !BEHIND.some((name) => view[name]));
+  setText($("filters-count"), String(BEHIND.filter((name) => view[name]).length));
+  return { ...view, sort: tools.sort.value, view: sheet.dataset.view || "table", fits: fitting(view) };
 }
 
-function viewAddress({ q, status, kind, sort, batch, view }) {
-  return address("/files/", { q, status, kind, batch, sort: sort === tools.sort.options[0].value ? "" : sort, view: view === "gallery" ? view : "" });
+function viewAddress({ sort, view, fits: _fits, ...fields }) {
+  return address("/files/", { ...fields, sort: sort === tools.sort.options[0].value ? "" : sort, view: view === "gallery" ? view : "" });
+}
+
+/** The filters as the API takes them: days are the reader's own, sizes are in bytes. */
+function query({ q, status, kind, batch, error, step, from, to, min, max }) {
+  const day = (text, later = 0) => {
+    const [year, month, date] = text.split("-").map(Number);
+    return new Date(year, month - 1, date + later).toISOString();
+  };
+  const size = (text) => Math.round(Number(text) * MEGABYTE);
+  return { q, status, kind, batch, error, step, since: from && day(from), until: to && day(to, 1), min_size: min && size(min), max_size: max && size(max) };
+}
+
+/** Whether a file that the stream tells of passes what the list itself does not look at. */
+function fitting(view) {
+  const { error, step, since, until, min_size: least, max_size: most } = query(view);
+  return (file) =>
+    (!error || file.error?.code === error) && (!step || file.error?.step === step) &&
+    (!since || file.created_at >= since) && (!until || file.created_at < until) &&
+    (least === "" || (file.size ?? -1) >= least) && (most === "" || (file.size ?? Infinity) <= most);
 }
 
 function changeView({ push = false } = {}) {
   const view = readView();
-  history[push ? "pushState" : "replaceState"](view, "", viewAddress(view));
+  history[push ? "pushState" : "replaceState"](null, "", viewAddress(view));
   listing = new Listing(view);
   clearChoice();
   fetching?.abort();
@@ -50,7 +74,7 @@ function changeView({ push = false } = {}) {
 
 addEventListener("popstate", () => {
   const parameters = new URLSearchParams(location.search);
-  for (const name of ["q", "status", "kind"]) tools.elements[name].value = parameters.get(name) ?? "";
+  for (const name of FIELDS) tools.elements[name].value = parameters.get(name) ?? "";
   tools.sort.value = parameters.get("sort") ?? tools.sort.options[0].value;
   setLayout(parameters.get("view") ?? "table");
   listing = new Listing(readView());
@@ -75,12 +99,12 @@ tools.addEventListener("submit", (event) => {
 
 async function fetchMore({ fresh = false } = {}) {
   if (fetching || listing.next === null) return;
-  const { q, status, kind, sort, batch } = listing.view;
+  const { sort } = listing.view;
   const current = listing;
   fetching = new AbortController();
   const { signal } = fetching;
   try {
-    const page = await ask("GET", "/api/files/", { parameters: { q, status, kind, sort, batch, limit: PAGE, cursor: current.next ?? "" }, signal });
+    const page = await ask("GET", "/api/files/", { parameters: { ...query(listing.view), sort, limit: PAGE, cursor: current.next ?? "" }, signal });
     if (current !== listing) return;
     listing.add(page);
     if (fresh) scrollTo(0, Math.min(scrollY, sheet.offsetTop));
@@ -175,6 +199,7 @@ function show() {
   setHidden($("empty"), !none);
   if (none) showEmpty();
   setText($("total"), total());
+  setHidden($("zip-view"), listing.items.length === 0);
   sheet.setAttribute("aria-rowcount", listing.next === null ? listing.items.length + 1 : -1);
   const fresh = $("fresh");
   setHidden(fresh, listing.unseen === 0);
@@ -183,14 +208,13 @@ function show() {
 }
 
 function filtered() {
-  const { q, status, kind, batch } = listing.view;
-  return Boolean(q || status || kind || batch);
+  return FIELDS.some((name) => listing.view[name]);
 }
 
 function total() {
-  const { q, kind, batch, status } = listing.view;
+  const { status } = listing.view;
   if (listing.next === null) return number(listing.items.length);
-  if (q || kind || batch || !store.counts) return `${number(listing.items.length)}+`;
+  if (FIELDS.some((name) => name !== "status" && listing.view[name]) || !store.counts) return `${number(listing.items.length)}+`;
   return number(status ? store.counts[status] : Object.values(store.counts).reduce((sum, count) => sum + count, 0));
 }
 
@@ -290,6 +314,38 @@ async function onChosen(action, statuses = null) {
   if (await actOnAll(ids, action)) clearChoice();
 }
 
+// -- downloads ---------------------------------------------------------------------------------------------------------------
+
+/** All that is listed, as far as one zip holds it: asked first, so that a refusal leaves this page as it is. */
+async function zipView() {
+  const parameters = query(listing.view);
+  try {
+    await ask("HEAD", "/api/files/zip/", { parameters });
+    location.assign(address("/api/files/zip/", parameters));
+  } catch ({ status }) {
+    if (status === 413) toast(gettext("These are more files than one zip holds. Use a filter, or select some."), { mood: "bad" });
+    else if (status === 404) toast(gettext("None of these files has been received whole."), { mood: "bad" });
+    else complain({ message: "" });
+  }
+}
+
+function zipChosen() {
+  const ids = listing.chosen(chosen).filter(({ status }) => status !== "receiving").map(({ id }) => id);
+  if (ids.length > ZIP_IDS) {
+    toast(gettext("At most %(n)s files can be selected for one zip.", { n: number(ZIP_IDS) }), { mood: "bad" });
+    return;
+  }
+  if (!ids.length) {
+    toast(gettext("None of these files has been received whole."), { mood: "bad" });
+    return;
+  }
+  const field = (name, value) => h("input", { type: "hidden", name, value });
+  const form = h("form", { method: "post", action: address("/api/files/zip/form/"), hidden: true }, field("csrfmiddlewaretoken", proof()[boot.csrf.header]), field("ids", ids.join(",")));
+  document.body.append(form);
+  form.submit();
+  form.remove();
+}
+
 // -- commands ----------------------------------------------------------------------------------------------------------------
 
 function setLayout(view) {
@@ -314,6 +370,14 @@ function learnCommands() {
   command("view-table", { key: "v t", help: gettext("Table"), run: () => layout("table") });
   command("view-gallery", { key: "v g", help: gettext("Gallery"), run: () => layout("gallery") });
   command("clear-selection", { key: "Escape", help: gettext("Clear the selection"), run: clearChoice });
+  command("zip-view", { run: zipView });
+  command("zip-selected", { key: "d", help: gettext("Download the selected files"), run: () => chosen.size && zipChosen() });
+  command("clear-filters", {
+    run: () => {
+      for (const name of BEHIND) tools.elements[name].value = "";
+      changeView({ push: true });
+    },
+  });
   command("show-new", { run: () => changeView() });
   if (!boot.mayUpload) return;
   command("retry-selected", { key: "r", help: gettext("Retry the selected files"), run: () => onChosen("retry", ["failed", "cancelled", "processed"]) });

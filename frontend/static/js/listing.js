@@ -8,7 +8,7 @@ const IN_ORDER = {
 };
 
 export class Listing {
-  /** `view`: {status, kind, batch, q, sort}; a sort is a field, with "-" before it for the other way round. */
+  /** `view`: {status, kind, batch, q, sort, fits}; `fits(file)` tells of further filters; a sort is a field, with "-" before it for the other way round. */
   constructor(view) {
     this.view = view;
     this.items = [];
@@ -53,8 +53,8 @@ export class Listing {
   }
 
   #stays(file) {
-    const { status, kind, batch } = this.view;
-    return (!status || file.status === status) && (!kind || !file.kind || file.kind === kind) && (!batch || file.batch === batch);
+    const { status, kind, batch, fits = () => true } = this.view;
+    return fits(file) && (!status || file.status === status) && (!kind || !file.kind || file.kind === kind) && (!batch || file.batch === batch);
   }
 
   #belongs(file) {
