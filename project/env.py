@@ -58,7 +58,10 @@ def boolean(name: str, *, default: bool, meaning: str) -> bool:
 
 def number(name: str, default: float, meaning: str, *, least: float = 0) -> float:
     """A number, not below `least`."""
-    value = text(name, f"{default:g}", meaning)
+    return _number(name, text(name, f"{default:g}", meaning), least=least)
+
+
+def _number(name: str, value: str, *, least: float) -> float:
     try:
         parsed = float(value)
     except ValueError:
@@ -86,7 +89,10 @@ _UNITS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 def size(name: str, default: str, meaning: str) -> int:
     """A number of bytes; suffixes k M G T (powers of 1000), Ki Mi Gi Ti (of 1024)."""
-    value = text(name, default, meaning)
+    return _size(name, text(name, default, meaning))
+
+
+def _size(name: str, value: str) -> int:
     folded = value.lower().removesuffix("b")
     digits = folded.rstrip("kmgti")
     unit = folded[len(digits) :]
@@ -117,6 +123,22 @@ def limits(name: str, default: str, meaning: str) -> dict[str, int]:
         if not number.isdecimal() or not int(number):
             raise BadValue(f"{name}: {pair!r} is not like name=2")
         found[word] = int(number)
+    return found
+
+
+def caps(name: str, default: str, meaning: str) -> dict[str, tuple[float | None, int | None]]:
+    """`WORD:seconds=NUMBER,memory=SIZE` items, separated by spaces; each cap may be left out."""
+    found = {}
+    for item in text(name, default, meaning).split():
+        word, _, pairs = item.partition(":")
+        wanted = dict(pair.partition("=")[::2] for pair in pairs.split(","))
+        seconds, memory = wanted.pop("seconds", ""), wanted.pop("memory", "")
+        if wanted or not word:
+            raise BadValue(f"{name}: {item!r} is not like name:seconds=30,memory=512M")
+        found[word] = (
+            _number(name, seconds, least=1) if seconds else None,
+            _size(name, memory) if memory else None,
+        )
     return found
 
 

@@ -159,6 +159,12 @@ JOB_ATTEMPTS = env.integer(
 )
 STEP_SECONDS = env.number("STEP_SECONDS", 600, "Longest time of one step.", least=1)
 STEP_MEMORY_BYTES = env.size("STEP_MEMORY_BYTES", "2Gi", "Most memory of one step.")
+PROCESSOR_LIMITS = env.caps(
+    "PROCESSOR_LIMITS",
+    "",
+    "Other caps for single processors, built in or your own, before what they ask for themselves: "
+    "«image:seconds=30,memory=512M ocr:seconds=900».",
+)
 STEP_DISK_BYTES = env.size(
     "STEP_DISK_BYTES", "2Gi", "Most bytes of artifacts and temporary files of one job."
 )

@@ -113,3 +113,28 @@ def test_workers_apart_need_a_database_and_a_layer_that_they_can_share(tmp_path:
     alone = run(tmp_path, ENGINE="procrastinate")
     assert alone.returncode != 0
     assert "needs DATABASE_URL (Postgres) and REDIS_URL" in alone.stderr
+
+
+def test_caps_of_single_processors_are_read_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(env, "VARIABLES", {})  # it is not one of ours
+    monkeypatch.setenv(
+        "SOME_CAPS", "image:seconds=30,memory=512Mi ocr:seconds=0.5e3 text:memory=1G"
+    )
+    assert env.caps("SOME_CAPS", "", "For this test.") == {
+        "image": (30, 512 * 2**20),
+        "ocr": (500, None),
+        "text": (None, 10**9),
+    }
+    for wrong in (
+        "image",
+        "image:",
+        ":seconds=1",
+        "image:hours=1",
+        "image:seconds=0",
+        "a:memory=x",
+    ):
+        monkeypatch.setenv("SOME_CAPS", wrong)
+        with pytest.raises(env.BadValue, match="SOME_CAPS"):
+            env.caps("SOME_CAPS", "", "For this test.")

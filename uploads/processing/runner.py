@@ -19,7 +19,7 @@ from project import database, health
 from uploads import metrics
 from uploads.processing import jobs, known
 from uploads.processing.pipeline import Pipeline
-from uploads.processing.sandbox import Sandbox
+from uploads.processing.sandbox import Limit, Sandbox
 from uploads.publishing import doorbell
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,9 @@ class Runner:
         self.slots = slots
         self.poll_seconds = poll_seconds
         self.sandbox = Sandbox(
-            root=settings.DATA_DIR / "work", processors_dir=settings.PROCESSORS_DIR
+            root=settings.DATA_DIR / "work",
+            processors_dir=settings.PROCESSORS_DIR,
+            limits={name: Limit(*caps) for name, caps in settings.PROCESSOR_LIMITS.items()},
         )
         self.running: dict[uuid.UUID, Pipeline] = {}
         self.alive = False
@@ -51,9 +53,9 @@ class Runner:
     async def run(self) -> None:
         """Work until cancelled; then give back what runs."""
         await self.sandbox.start()
+        await self._tell_processors()
         unsubscribe = [
             doorbell.subscribe("wake", self._wake),
-        await self._tell_processors()
             doorbell.subscribe("stop", self._stop),
         ]
         unsubscribe.append(health.tell("sandbox", self._layers))
@@ -174,8 +176,6 @@ class Runner:
         except Exception:
             log.exception("job could not be given back; its lease will run out")
 
-    def _layers(self) -> dict[str, bool]:
-        return dict(self.sandbox.layers)
     async def _tell_processors(self) -> None:
         """Write down which there are, for the pages; a worker works without that, too."""
         own = [entry.name for entry in self.sandbox.processors.values() if not entry.builtin]
@@ -190,6 +190,8 @@ class Runner:
         except Exception:
             log.exception("could not write down which processors there are")
 
+    def _layers(self) -> dict[str, bool]:
+        return dict(self.sandbox.layers)
 
     def _stop(self, ring: dict[str, Any]) -> None:
         pipeline = self.running.get(uuid.UUID(ring["file"]))

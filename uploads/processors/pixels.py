@@ -92,7 +92,7 @@ def shrink(
 ) -> tuple[Small, Small]:
     """The picture made to fit squares of these sides in pixels, the larger one first; upright.
 
-    Raises BadFile where nothing reads it.
+    Raises BadFile where nothing reads it, MemoryError where it is too large for what we may use.
     """
     loader, formats = DECODERS[media_type]
     tried: list[str] = []
@@ -106,8 +106,12 @@ def shrink(
             image = _with_pillow(path, formats, sides[0])
             large = encode(image, tried[0] if tried else None)
             return large, smaller(large.webp, sides[1])
+        except MemoryError:
+            raise  # no fault of the file
         except READ_ERRORS as error:
             tried.append(reason(error))
+    if any("out of memory" in said for said in tried):
+        raise MemoryError
     raise BadFile(f"The picture can't be decoded: {tried[-1]}.")
 
 

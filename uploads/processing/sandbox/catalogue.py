@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from uploads.processing.sandbox.contract import Limit
 from uploads.processors import Context, Processor
 from uploads.processors.loading import ENTRY_POINTS
 from uploads.processors.registry import NAME
@@ -55,6 +57,23 @@ def own(
         else:
             found[processor.name] = processor
     return found, problems
+
+
+def limited(
+    processors: Mapping[str, Processor], limits: Mapping[str, Limit]
+) -> tuple[dict[str, Processor], dict[str, str]]:
+    """The same with the limits that were set for them, and what is wrong with which limit."""
+    within = dict(processors)
+    problems = {}
+    for name, limit in limits.items():
+        entry = within.get(name)
+        if entry is None:
+            problems[name] = "A limit is set for it, and there is no such processor."
+            continue
+        within[name] = replace(
+            entry, seconds=limit.seconds or entry.seconds, memory=limit.memory or entry.memory
+        )
+    return within, problems
 
 
 def _checked(entry: Mapping[str, Any]) -> Processor:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import resource
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -173,6 +174,20 @@ def _limit(layers: Layers, wanted: Confinement) -> None:
         # at the soft limit of CPU time comes the signal that tells it from other deaths
         more = _CPU_MORE_SECONDS if what == resource.RLIMIT_CPU else 0
         resource.setrlimit(what, (value, value + more if hard == resource.RLIM_INFINITY else value))
+
+
+@contextmanager
+def with_less_memory(less: int) -> Iterator[None]:
+    """For one step of several in a child: so many bytes of address space below the child's own."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if less <= 0 or soft == resource.RLIM_INFINITY:
+        yield
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (max(0, soft - less), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def probe(outside: Path) -> dict[str, bool]:

@@ -40,6 +40,14 @@ class Caps:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """What whoever runs the server lets one processor use, whatever its author says."""
+
+    seconds: float | None = None
+    memory: int | None = None  # bytes
+
+
+@dataclass(frozen=True)
 class SendOn:
     """What a run may send on of what is inside its file: how many files, and bytes in all.
 

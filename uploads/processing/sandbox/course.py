@@ -19,7 +19,8 @@ from uploads.processors.media_types import BINARY, BY_EXTENSION, extension_of
 @dataclass(frozen=True)
 class Leg:
     """What the next child does. `steps` None: identify, and what follows from it; of that, a
-    `light` child takes only the steps before the first one that is heavy.
+    `light` child takes only the steps before the first one that is heavy. `memory` names the steps
+    that may have less than the child.
     """
 
     steps: tuple[str, ...] | None
@@ -27,6 +28,7 @@ class Leg:
     light: bool
     network: bool
     caps: Caps
+    memory: Mapping[str, int]
 
 
 class Course:
@@ -64,10 +66,13 @@ class Course:
         return self._leg(tuple(steps), own=False)
 
     def caps(self, step: str | None) -> Caps:
-        """The task's, with the time that the step asks for itself."""
-        entry = self._processors.get(step or "")
-        seconds = entry.seconds if entry is not None else None
-        return self._task.caps if seconds is None else replace(self._task.caps, seconds=seconds)
+        """The task's, with the time and the memory that are the step's own."""
+        caps, entry = self._task.caps, self._processors.get(step or "")
+        if entry is None:
+            return caps
+        return replace(
+            caps, seconds=entry.seconds or caps.seconds, memory=entry.memory or caps.memory
+        )
 
     def done(self, step: str, result: Mapping[str, Any]) -> Planned | None:
         """A step has ended well. After identify, what follows from it."""
@@ -119,7 +124,8 @@ class Course:
         network = self._task.network and any(entry.network for entry in entries)
         light = all(entry.light for entry in (self._foreseen() if steps is None else entries))
         caps = replace(self._task.caps, memory=memory, seconds=seconds)
-        return Leg(steps, own, light and not own, network, caps)
+        less = {e.name: e.memory for e in entries if e.memory and e.memory < memory}
+        return Leg(steps, own, light and not own, network, caps, less)
 
     def _foreseen(self) -> list[Processor]:
         """What will probably take the file, by its name alone."""

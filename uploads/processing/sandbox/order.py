@@ -32,6 +32,7 @@ class Order:
     size: int = 0
     media_type: str = UNKNOWN_MEDIA_TYPE
     kind: str = UNKNOWN_KIND
+    memory: Mapping[str, int] = field(default_factory=dict)  # bytes, of steps that may have less
     steps: tuple[str, ...] | None = None  # None: identify, and every built-in that follows from it
     results: Mapping[str, Any] = field(default_factory=dict)
     send_on: SendOn = field(default_factory=SendOn)

@@ -132,6 +132,7 @@ class Run:
                 size=self._task.size,
                 media_type=self._course.media_type,
                 kind=self._course.kind,
+                memory=leg.memory,
                 steps=leg.steps,
                 results=self._course.results,
                 send_on=self._task.send_on,

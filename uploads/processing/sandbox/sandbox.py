@@ -19,7 +19,7 @@ from typing import Any
 from uploads.processing.sandbox import catalogue, landlock, wire
 from uploads.processing.sandbox import folder as folders
 from uploads.processing.sandbox.confinement import LAYERS
-from uploads.processing.sandbox.contract import SandboxError, Task
+from uploads.processing.sandbox.contract import Limit, SandboxError, Task
 from uploads.processing.sandbox.link import Link
 from uploads.processing.sandbox.order import Order
 from uploads.processing.sandbox.run import Run
@@ -37,13 +37,19 @@ _AT_ONCE = fcntl.LOCK_EX | fcntl.LOCK_NB
 
 class Sandbox:
     """One for each server process; several may share `root`, where children's folders are made.
+    `limits` are for single processors, by name.
 
     `without` leaves layers out ("landlock", "seccomp", "rlimits"), to see what the others hold
     alone.
     """
 
     def __init__(
-        self, root: Path, processors_dir: Path | None = None, *, without: Collection[str] = ()
+        self,
+        root: Path,
+        processors_dir: Path | None = None,
+        *,
+        limits: Mapping[str, Limit] | None = None,
+        without: Collection[str] = (),
     ) -> None:
         self.layers: Mapping[str, bool] = dict.fromkeys(LAYERS, False)
         self.landlock_abi = 0
@@ -51,6 +57,7 @@ class Sandbox:
         self.problems: Mapping[str, str] = {}  # what is wrong with own processors, by where it is
         self._root = root.resolve()
         self._processors_dir = processors_dir.resolve() if processors_dir else None
+        self._limits = limits or {}
         self._folder = self._root / f"{os.getpid()}-{secrets.token_hex(4)}"
         link = partial(Link, self._folder, landlock.python_folders(self._root), sorted(without))
         self._link, self._light = link(), link(light=True)
@@ -111,7 +118,7 @@ class Sandbox:
         """Ask a child which own processors there are; nothing of theirs is ever imported here."""
         builtin = catalogue.builtin(self._light.greeting["processors"])
         if not catalogue.may_have_own(self._processors_dir):
-            self.processors, self.problems = builtin, {}
+            self._take_over(builtin, {})
             return
         order = Order(do="own", folder="", processors=str(self._processors_dir or ""))
         try:
@@ -121,7 +128,11 @@ class Sandbox:
             problems = {str(self._processors_dir): f"Loading the own processors failed. {error}"}
         else:
             own, problems = catalogue.own(answer, taken=builtin.keys())
-        self.processors, self.problems = builtin | own, problems
+        self._take_over(builtin | own, problems)
+
+    def _take_over(self, found: Mapping[str, Processor], problems: Mapping[str, str]) -> None:
+        self.processors, senseless = catalogue.limited(found, self._limits)
+        self.problems = {**problems, **senseless}
 
     async def _probe(self) -> Mapping[str, bool]:
         found = await self._ask(Order(do="probe", folder="", bait=str(self._folder / _LOCK)))

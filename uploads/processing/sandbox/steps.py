@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -130,7 +130,7 @@ def _take_steps(order: Order, sender: Speaker) -> None:
         try:
             said = _take_step(name, file, sender, problems)
         except BaseException as error:  # noqa: BLE001 - a processor may raise anything, SystemExit too
-            code, message = _why(error, order.caps)
+            code, message = _why(error, replace(order.caps, memory=_memory(name, order)))
             sender.send(wire.failed(name, code, message, _trace(error), _since(began)))
             if code == "memory_cap":
                 return  # libraries rarely survive an allocation that failed: a new child goes on
@@ -171,7 +171,8 @@ def _take_step(name: str, file: _File, sender: Speaker, problems: dict[str, str]
         report=report,
         children=Children(**vars(file.order.send_on)),
     )
-    result = REGISTRY[name].run(ctx)
+    with confinement.with_less_memory(file.order.caps.memory - _memory(name, file.order)):
+        result = REGISTRY[name].run(ctx)
     report.flush()
     for child in ctx.children.sent:
         sender.send(wire.sent(*child))
@@ -180,6 +181,11 @@ def _take_step(name: str, file: _File, sender: Speaker, problems: dict[str, str]
     artifacts = [saved for saved in ctx.artifacts if os.path.lexists(folder / saved[0])]
     left_out = LeftOut(ctx.children.left_out_total, tuple(ctx.children.left_out))
     return wire.done(name, result, artifacts, _since(began), left_out)
+
+
+def _memory(step: str, order: Order) -> int:
+    """Bytes that a step may have."""
+    return order.memory.get(step, order.caps.memory)
 
 
 def _why(error: BaseException, caps: Caps) -> tuple[str, str]:
