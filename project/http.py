@@ -13,6 +13,7 @@ import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext, iscoroutinefunction, markcoroutinefunction
@@ -20,7 +21,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.urls import get_resolver, set_script_prefix
+from django.urls import ResolverMatch, get_resolver, set_script_prefix
 from django.utils.module_loading import import_string
 
 from project import stopping
@@ -145,7 +146,7 @@ class LeanHandler:
         """Resolve the address and call its view; the body is read first for views that do not
         stream it.
         """
-        match = get_resolver().resolve(request.path_info)
+        match = _resolve(request.path_info)
         request.resolver_match = match
         streams = getattr(getattr(match.func, "view_class", None), "streams_body", False)
         if not streams and request.method not in {"GET", "HEAD", "OPTIONS"}:
@@ -155,6 +156,12 @@ class LeanHandler:
             request._stream = io.BytesIO(body)
         response: HttpResponseBase = await match.func(request, *match.args, **match.kwargs)
         return response
+
+
+@lru_cache(maxsize=4096)
+def _resolve(path: str) -> ResolverMatch:
+    """The view of an address. Raises Resolver404, which is not remembered."""
+    return get_resolver().resolve(path)
 
 
 async def send_response(

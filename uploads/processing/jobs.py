@@ -28,7 +28,7 @@ from uploads.processing.children import Inside
 from uploads.publishing import doorbell, search
 from uploads.publishing import log as stream
 from uploads.publishing.events import moment
-from uploads.statements import Plus, insert, update
+from uploads.statements import Plus, insert, insert_values, update
 
 THUMBNAIL = "thumbnail.webp"
 PATIENCE_SECONDS = 3600  # the longest pause before another try
@@ -564,7 +564,8 @@ def _requeued(file_id: uuid.UUID, *, at: datetime | None = None, **drawn: Any) -
 
 
 def _enqueue(files: Sequence[UploadedFile], now: datetime) -> None:
-    insert([Job(file_id=file.pk, space_id=file.space_id, queued_at=now) for file in files])
+    job = vars(Job(queued_at=now))
+    insert_values(Job, [job | {"file_id": file.pk, "space_id": file.space_id} for file in files])
     for file in files:
         nudges.waiting(file.pk)
 

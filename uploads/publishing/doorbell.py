@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal
 
+import orjson
 import structlog
 from asgiref.sync import async_to_sync
 from channels.layers import channel_layers, get_channel_layer
@@ -134,7 +135,7 @@ class _Line:
                 _dispatch(rings)
             try:
                 async with asyncio.timeout(SEND_SECONDS):
-                    await self.layer.group_send(GROUP, {"type": "rings", "rings": rings})
+                    await self.layer.group_send(GROUP, _message(rings))
             except Exception as error:  # noqa: BLE001 - whatever the layer raises, it is away
                 self._lose("send", error)
                 if not away:
@@ -176,7 +177,7 @@ class _Line:
         while True:
             message = await self.layer.receive(channel)
             self._find()
-            _dispatch(message["rings"])
+            _dispatch(orjson.loads(message["rings"]))
 
     async def _leave(self) -> None:
         """Give up the layer's connections, in whatever state they are, and take new ones."""
@@ -192,6 +193,11 @@ class _Line:
         while True:
             self.put("pulse", {})
             await asyncio.sleep(PULSE_SECONDS)
+
+
+def _message(rings: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    """What goes over the layer: text, since the in-memory layer copies all else deeply."""
+    return {"type": "rings", "rings": orjson.dumps(rings).decode()}
 
 
 def _dispatch(rings: list[tuple[str, dict[str, Any]]]) -> None:
@@ -218,7 +224,7 @@ def _ring_once(kind: Kind, body: dict[str, Any]) -> None:
 
     async def send() -> None:
         async with asyncio.timeout(SEND_SECONDS):
-            await layer.group_send(GROUP, {"type": "rings", "rings": [(kind, body)]})
+            await layer.group_send(GROUP, _message([(kind, body)]))
 
     try:
         async_to_sync(send)()

@@ -21,7 +21,7 @@ from uploads.errors import BadRequest, CursorGone, NotFound
 from uploads.models import Batch, Event, Space, UploadedFile, new_epoch
 from uploads.publishing import doorbell
 from uploads.publishing.events import COLUMNS, describe, describe_batch, has_ended, moment
-from uploads.statements import Plus, insert, update
+from uploads.statements import Plus, insert, insert_values, update
 
 PAGE = 1000  # events read at once, at the most
 
@@ -143,14 +143,14 @@ def _append_all(noted: Sequence[_Noted]) -> None:
     for one in noted:
         payload = orjson.dumps(one.body).decode()
         rows.append(
-            Event(
-                space_id=one.space.pk,
-                seq=one.seq,
-                at=one.at,
-                file=one.file,
-                batch=one.batch,
-                payload=payload,
-            )
+            {
+                "space_id": one.space.pk,
+                "seq": one.seq,
+                "at": one.at,
+                "file": one.file,
+                "batch": one.batch,
+                "payload": payload,
+            }
         )
         change = {
             "space": one.space.pk,
@@ -162,7 +162,7 @@ def _append_all(noted: Sequence[_Noted]) -> None:
             "counts": one.counts,
         }
         rings.append(partial(doorbell.ring, change))
-    insert(rows)
+    insert_values(Event, rows)
     for ring in rings:
         transaction.on_commit(ring)
 

@@ -6,7 +6,6 @@ bytes arrive.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -16,12 +15,11 @@ from project import database
 from project.http import Disconnected
 from uploads import storage
 from uploads.access import Access
-from uploads.errors import ApiError, ChecksumMismatch, DigestMismatch, TooLarge, TooManyFiles
+from uploads.errors import ApiError, ChecksumMismatch, TooLarge, TooManyFiles
 from uploads.models import UploadedFile
 from uploads.processing.jobs import Arrival
 from uploads.publishing import doorbell
 from uploads.receiving import finishing, rows, together, tus
-from uploads.receiving.content import store_whole
 from uploads.receiving.intake import Flow, Source, budget
 from uploads.receiving.locks import Claim
 from uploads.receiving.metadata import Metadata
@@ -73,38 +71,9 @@ async def gather(body: Source) -> list[bytes]:
 async def take_small(
     coming: Arrival, blocks: Sequence[bytes], checksum: Checksum | None = None
 ) -> UploadedFile:
-    """A file whose bytes are all in memory: stored, and queued.
-
-    Raises ChecksumMismatch, DigestMismatch, DiskFull, and as `jobs.receive` does; nothing is left
-    of it then.
-    """
+    """A file whose bytes are all in memory: stored, and queued. Raises as `together.take`."""
     data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
-    async with budget.lease(len(data)):
-        sha256 = await in_pool(_store, coming, data, checksum)
-    try:
-        return await together.receive(replace(coming, size=len(data), expires_at=None), sha256)
-    except ApiError:
-        storage.remove(coming.id)
-        raise
-
-
-def _store(coming: Arrival, data: bytes, checksum: Checksum | None) -> str:
-    if checksum is not None and _hashed(checksum, data) != checksum.digest:
-        raise ChecksumMismatch
-    sha256 = hashlib.sha256(data).hexdigest()
-    if coming.expected_sha256 not in {None, sha256}:
-        raise DigestMismatch
-    try:
-        store_whole(coming.id, data, lasting=settings.UPLOAD_FSYNC)
-    except OSError as error:
-        raise storage.as_answer(error) from error
-    return sha256
-
-
-def _hashed(checksum: Checksum, data: bytes) -> bytes:
-    hashing = tus.hasher(checksum)
-    hashing.update(data)
-    return hashing.digest()
+    return await together.take(replace(coming, size=len(data), expires_at=None), data, checksum)
 
 
 # -- all others -----------------------------------------------------------------------------------

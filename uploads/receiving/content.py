@@ -11,8 +11,8 @@ import hashlib
 import os
 import struct
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -188,31 +188,66 @@ class Content:
         os.close(self.handle)
 
 
-def store_whole(file_id: UUID, data: bytes, *, lasting: bool) -> None:
-    """A new content that is whole at once, without a lock; `lasting`: even without power.
+def store_whole(whole: Sequence[tuple[UUID, bytes]], *, lasting: bool) -> dict[UUID, OSError]:
+    """New contents that are whole at once, without a lock; those that failed, and why.
 
-    The sweep leaves what is so young alone, and nobody else knows of it yet. Raises OSError, and
-    nothing is left then.
+    `lasting`: even without power. All are written before the first is waited for: its fsync takes
+    most of the others' work along. The sweep leaves what is so young alone, and nobody else knows
+    of it yet. Nothing is left of those that fail.
     """
-    name = file_id.hex
-    folder = f"{settings.DATA_DIR}/content/{name[:2]}"
+    failed: dict[UUID, OSError] = {}
+    handles: dict[UUID, int] = {}
     try:
-        handle = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        for file_id, data in whole:
+            try:
+                handles[file_id] = _written(file_id, data)
+            except OSError as error:
+                failed[file_id] = error
+        if lasting:
+            failed |= _make_last(handles)
+    finally:
+        for handle in handles.values():
+            os.close(handle)
+    for file_id in failed:
+        storage.remove_now(file_id)
+    return failed
+
+
+def _make_last(handles: Mapping[UUID, int]) -> dict[UUID, OSError]:
+    failed: dict[UUID, OSError] = {}
+    folders: defaultdict[Path, list[UUID]] = defaultdict(list)
+    for file_id, handle in handles.items():
+        folders[storage.path(file_id).parent].append(file_id)
+        try:
+            os.fsync(handle)
+        except OSError as error:
+            failed[file_id] = error
+    for folder, ids in folders.items():
+        try:
+            storage.sync_folder(folder)
+        except OSError as error:
+            failed |= dict.fromkeys(ids, error)
+    return failed
+
+
+def _written(file_id: UUID, data: bytes) -> int:
+    """The open handle of a new content. Raises OSError."""
+    name = file_id.hex
+    place = f"{settings.DATA_DIR}/content/{name[:2]}/{name}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        handle = os.open(place, flags, 0o600)
     except FileNotFoundError:
         storage.path(file_id).parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(place, flags, 0o600)
     try:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(handle, rest) :]
-        if lasting:
-            os.fsync(handle)
-            storage.sync_folder(folder)
     except OSError:
-        storage.remove_now(file_id)
-        raise
-    finally:
         os.close(handle)
+        raise
+    return handle
 
 
 class Waiting:

@@ -9,8 +9,7 @@ stop? Whatever ends a flow, all that arrived is stored first.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -67,16 +66,6 @@ class Budget:
             waiter = asyncio.get_running_loop().create_future()
             self._waiting.append(waiter)
             await waiter
-
-    @asynccontextmanager
-    async def lease(self, size: int) -> AsyncIterator[None]:
-        """Hold `size` bytes for a while, once there is room."""
-        await self.room()
-        self.take(size)
-        try:
-            yield
-        finally:
-            self.give(size)
 
 
 budget = Budget()
