@@ -51,6 +51,22 @@ class File(TypedDict):
     thumbnail: str | None
 
 
+class LeftOut(TypedDict):
+    """A file inside that was not sent on, and why."""
+
+    path: str
+    reason: Literal["depth", "number", "bytes", "locked", "broken", "link", "quota", "disk"]
+
+
+class SentOn(TypedDict):
+    """What became of the files inside of a file."""
+
+    files: int
+    known: int
+    left_out: list[LeftOut]
+    left_out_total: int
+
+
 class Step(TypedDict):
     """One processor's run."""
 
@@ -66,7 +82,7 @@ class Step(TypedDict):
     unit: str | None
     error: dict[str, str] | None
     detail: str | None  # for managers of the space
-    sent_on: dict[str, Any] | None
+    sent_on: SentOn | None
 
 
 class Artifact(TypedDict):
@@ -79,12 +95,23 @@ class Artifact(TypedDict):
     url: str
 
 
+class Queued(TypedDict):
+    """Where a file stands in its space's queue: 1 is next; seconds until its turn if known."""
+
+    place: int
+    wait_s: float | None
+    priority: int
+
+
 class FileDetail(File):
-    """A file by itself: with its steps, their results and artifacts."""
+    """A file by itself: with its steps, their results and artifacts, and its place while it is
+    queued.
+    """
 
     steps: list[Step]
     results: dict[str, dict[str, Any]]
     artifacts: list[Artifact]
+    queue: Queued | None
 
 
 class Batch(TypedDict):
