@@ -2,9 +2,10 @@
 
 import random
 import re
+from weakref import WeakKeyDictionary
 
 import pytest
-from playwright.async_api import FilePayload, Page, Request, expect
+from playwright.async_api import CDPSession, FilePayload, Page, Request, expect
 
 from tests.pages.conftest import Visit, send, text_file
 
@@ -17,19 +18,26 @@ def large_file(name: str = "large.bin") -> FilePayload:
     return {"name": name, "mimeType": "application/octet-stream", "buffer": b"\x07" * LARGE}
 
 
-async def slow_down(page: Page) -> None:
-    """Let the network carry 400 kB a second, so that something can be done meanwhile."""
-    session = await page.context.new_cdp_session(page)
-    conditions = {"offline": False, "latency": 1, "downloadThroughput": -1}
-    await session.send(
-        "Network.emulateNetworkConditions", conditions | {"uploadThroughput": 400_000}
+_throttles: WeakKeyDictionary[Page, CDPSession] = WeakKeyDictionary()
+
+
+async def throttle(page: Page, upload: int) -> None:
+    """Bytes a second that go up, -1 for all; only who has slowed a page down can undo it."""
+    if page not in _throttles:
+        _throttles[page] = await page.context.new_cdp_session(page)
+    conditions = {"offline": False, "latency": 1 if upload > 0 else 0, "downloadThroughput": -1}
+    await _throttles[page].send(
+        "Network.emulateNetworkConditions", conditions | {"uploadThroughput": upload}
     )
 
 
+async def slow_down(page: Page) -> None:
+    """Let the network carry 400 kB a second, so that something can be done meanwhile."""
+    await throttle(page, 400_000)
+
+
 async def full_speed(page: Page) -> None:
-    session = await page.context.new_cdp_session(page)
-    conditions = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-    await session.send("Network.emulateNetworkConditions", conditions)
+    await throttle(page, -1)
 
 
 def row(page: Page, name: str):
@@ -159,10 +167,10 @@ async def test_a_file_too_large_to_be_kept_goes_on_when_it_is_handed_again(visit
             offsets.append(int(request.headers["upload-offset"]))
 
     page.on("request", note_offset)
-    await send(page, path)
-    await expect(row(page, "resumed.bin")).to_have_count(1)  # once the old upload is known again
     await full_speed(page)
-    await expect(word(page, "resumed.bin")).to_have_text("Processed", timeout=30_000)
+    await send(page, path)
+    await expect(page.locator("[data-count=processed]")).to_have_text("1", timeout=30_000)
+    await expect(word(page, "resumed.bin")).to_have_text("Processed")
     await expect(row(page, "resumed.bin")).to_have_count(1)
     assert offsets[0] > 0
 
@@ -229,3 +237,39 @@ async def test_a_drop_of_many_stays_a_few_rows(visit: Visit):
     assert await page.locator(".row").count() < 40
     await page.locator(".batch-body").evaluate("(body) => { body.scrollTop = body.scrollHeight; }")
     assert await page.locator(".row").count() < 40
+
+
+INK = """(box) => {
+    const canvas = box.querySelector("canvas");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let ink = "";
+    for (let at = 0; at < data.length && !ink; at += 4) {
+        if (data[at + 3] > 200) ink = data.slice(at, at + 3).join(",");
+    }
+    return ink;
+}"""
+
+
+async def test_the_pace_is_drawn_from_the_stream_and_said_in_words(visit: Visit):
+    visitor = await visit(color_scheme="light")
+    visitor.expected = ["willReadFrequently"]  # the test's own looking
+    page = await visitor.live()
+    await expect(page.locator("#plot-ended canvas")).to_have_count(0)  # nothing to draw yet
+    await send(page, *[text_file(f"{number}.txt", f"{number}") for number in range(30)])
+    await expect(page.locator("[data-count=processed]")).to_have_text("30", timeout=30_000)
+    plot = page.locator("#plot-ended")
+    await expect(plot.locator("canvas")).to_be_visible()
+    await expect(plot).to_have_attribute("aria-label", re.compile("at most|failed in all"))
+    await page.wait_for_timeout(1500)
+    light = await plot.evaluate(INK)
+    assert light
+    await page.emulate_media(color_scheme="dark")
+    await page.wait_for_timeout(1500)
+    assert await plot.evaluate(INK) != light
+    await plot.hover()
+    await expect(page.locator("#pace-ended")).to_contain_text("s ago")
+    await page.set_viewport_size({"width": 700, "height": 800})
+    await page.wait_for_function(
+        "() => { const box = document.querySelector('#plot-ended');"
+        "return box.querySelector('.uplot').clientWidth === box.clientWidth; }"
+    )

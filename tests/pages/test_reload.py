@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.async_api import FilePayload, Page, expect
+from playwright.async_api import FilePayload, Page, Request, Route, expect
 
 from tests.pages.conftest import Visit, send, text_file
 from tests.pages.test_dashboard import full_speed, large_file, row, slow_down, word
@@ -48,14 +48,12 @@ async def test_a_large_file_goes_on_by_itself_after_a_reload_where_it_stopped(vi
     )
     await kept(page, 1)
     offsets: list[int] = []
-    page.on(
-        "request",
-        lambda request: (
+
+    def note_offset(request: Request) -> None:
+        if request.method == "PATCH":
             offsets.append(int(request.headers["upload-offset"]))
-            if request.method == "PATCH"
-            else None
-        ),
-    )
+
+    page.on("request", note_offset)
     await page.reload()
     await expect(page.get_by_text("Going on with 1 file from before.")).to_be_visible()
     await full_speed(page)
@@ -106,7 +104,10 @@ async def test_somebody_else_at_the_same_browser_neither_sends_nor_keeps_it(visi
     await kept_at_least(page, 8)
     await page.close(run_before_unload=False)
     await visitor.context.clear_cookies()
-    await visitor.context.add_cookies(await other.context.cookies())
+    for cookie in await other.context.cookies():
+        await visitor.context.add_cookies(
+            [{"name": cookie["name"], "value": cookie["value"], "url": visitor.server.url}]
+        )
     page = await visitor.live()
     await kept(page, 0)
     await expect(page.locator(".row")).to_have_count(0)
@@ -121,16 +122,13 @@ async def test_a_file_that_is_here_already_is_offered_before_a_byte_is_sent(visi
     await send(page, content)
     await expect(word(page, "first.bin")).to_have_text("Processed", timeout=30_000)
     posts: list[str] = []
-    page.on(
-        "request",
-        lambda request: posts.append(request.url) if "/uploads" in request.url else None,
-    )
+    page.on("request", lambda request: posts.append(request.url))
     await send(page, large_file("second.bin"), large_file("third.bin"))
     await expect(word(page, "second.bin")).to_have_text("Already here")
     await expect(word(page, "third.bin")).to_have_text("Already here")
     await expect(row(page, "second.bin").locator(".measure")).to_have_text("as first.bin")
     await expect(page.locator("#sending-title")).to_have_text("2 files are in this space already")
-    assert posts == []
+    assert not [url for url in posts if "/upload" in url]
     first = visitor.client.get("/api/files/").json()["items"][0]["id"]
     link = row(page, "second.bin").locator(".row-name")
     await expect(link).to_have_attribute("href", re.compile(first))
@@ -148,7 +146,7 @@ async def test_a_lost_answer_does_not_double_a_file(visit: Visit):
     page = await visitor.live()
     lost = 0
 
-    async def lose(route):
+    async def lose(route: Route) -> None:
         nonlocal lost
         await route.fetch()
         lost += 1
@@ -168,9 +166,9 @@ async def test_what_the_space_has_no_room_for_is_refused_before_it_is_sent(visit
     visitor.server.manage("shell", "-v0", "-c", QUOTA.format(slug=name, quota=1_000_000))
     page = await visitor.live()
     posts: list[str] = []
-    page.on("request", lambda request: posts.append(request.url) if "/upload" in request.url else 0)
+    page.on("request", lambda request: posts.append(request.url))
     await send(page, large_file("too-much.bin"))
     await expect(word(page, "too-much.bin")).to_have_text("Not sent")
     measure = row(page, "too-much.bin").locator(".measure")
     await expect(measure).to_have_text("The space has room for 1.0 MB only.")
-    assert posts == []
+    assert not [url for url in posts if "/upload" in url]

@@ -21,6 +21,7 @@ VENDORED = {
     "vendor/tus": "tus-js-client-4.3.1/tus.min.js",
     "vendor/hash-wasm": "hash-wasm-4.13.0/sha256.umd.min.js",
     "vendor/uplot": "uplot-1.6.32/uPlot.esm.js",
+    "vendor/uplot.css": "uplot-1.6.32/uPlot.min.css",  # for import.meta.resolve
 }
 _IMPORT = re.compile(r"""^(?:import|export)\b[^"']*["'](millrace/[\w/-]+)["']""", re.MULTILINE)
 

@@ -3,7 +3,7 @@
 import { act, actOnBatch } from "millrace/actions";
 import { ask, boot } from "millrace/boot";
 import { Card, isAlone } from "millrace/cards";
-import { $, breathe, inFrame, setHidden, setIcon, setPart, setText } from "millrace/dom";
+import { $, breathe, calmly, setHidden, setIcon, setPart, setText } from "millrace/dom";
 import { Failures } from "millrace/failures";
 import { command, complain, say, showLine, startFrame, toast } from "millrace/frame";
 import { Groups, IN_FLIGHT } from "millrace/groups";
@@ -21,6 +21,7 @@ const ENDED_SHOWN = 12; // groups under "just ended"
 const ENDED_KEPT = 30; // groups in memory
 const ASK_AGAIN = 1500; // ms between two questions about one batch
 const SMALL_ON_AVERAGE = 100_000; // bytes; below it files a second say more than bytes a second
+const CALM = 90; // ms between two looks at what has changed; a frame each would be for nobody
 const CLOCK = 20_000; // ms between two looks at "3 min ago"
 
 const groups = new Groups();
@@ -41,7 +42,7 @@ const uploader = boot.mayUpload
         groups.itemGone(item);
         soon();
       },
-      totals: () => inFrame(showSending),
+      totals: calmly(showSending, CALM),
       room: () => (storage.quota ? storage.quota - storage.used : Infinity),
     })
   : null;
@@ -66,7 +67,7 @@ const line = new Line(streamAddress(boot.query), {
   },
 });
 
-const soon = () => inFrame(show);
+const soon = calmly(show, CALM);
 
 // -- groups and cards ------------------------------------------------------------------------------------------------------
 
@@ -429,7 +430,7 @@ if (uploader) {
 }
 line.start();
 queue.start();
-pace.start();
+pace.start(() => store.counts);
 setInterval(() => {
   if (document.hidden) return;
   for (const card of cards.values()) card.tick();

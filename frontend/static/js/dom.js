@@ -63,11 +63,38 @@ export function clone(id) {
 }
 
 const waiting = new Set();
+const UNSEEN = 500; // ms; a page that nobody sees gets no frames, but its lists must not grow for ever
 
 /** Calls `work` in the next frame, once, however often it is asked for. */
 export function inFrame(work) {
-  if (waiting.size === 0) requestAnimationFrame(runFrame);
+  if (waiting.size === 0) askForFrame();
   waiting.add(work);
+}
+
+function askForFrame() {
+  if (document.hidden) setTimeout(runFrame, UNSEEN);
+  else requestAnimationFrame(runFrame);
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (waiting.size) askForFrame();
+});
+
+/** A function that calls `work` in a frame, and not again before `rest` ms are over. */
+export function calmly(work, rest) {
+  let last = -Infinity;
+  let timer = 0;
+  const run = () => {
+    last = performance.now();
+    timer = 0;
+    work();
+  };
+  return () => {
+    if (timer) return;
+    const wait = last + rest - performance.now();
+    if (wait <= 0) inFrame(run);
+    else timer = setTimeout(() => inFrame(run), wait);
+  };
 }
 
 function runFrame() {

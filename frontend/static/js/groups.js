@@ -141,7 +141,8 @@ export class Groups {
       this.byItem.set(item.key, entry);
       group.entries.push(entry);
     }
-    this.#await(entry, item.state === "sending" && !item.id && !entry.file);
+    const underWay = item.state === "sending" || (item.state === "paused" && item.resumable);
+    this.#await(entry, Boolean(underWay && !item.id && !entry.file));
     const held = item.id && this.byFile.get(item.id);
     if (item.id && !held) this.#adopt(entry, item.id);
     else if (held && held !== entry) this.#merge(entry, held);
@@ -315,7 +316,7 @@ export class Groups {
   #drop(entry) {
     const { group } = entry;
     this.#uncount(entry);
-    const at = group.entries.indexOf(entry);
+    const at = group.entries.lastIndexOf(entry); // when all go, the last ones go first
     if (at >= 0) group.entries.splice(at, 1);
     this.#touch(group);
     if (group.entries.length === 0) {

@@ -1,109 +1,97 @@
-// How fast things go: two small plots of the last two minutes, fed by what the stream says.
+// How fast things go: the last two minutes, second by second, from what the stream says.
 
 import { $, setText } from "millrace/dom";
-import { bytes, decimal } from "millrace/words";
+import { bytes, decimal, gettext, number } from "millrace/words";
 
-const SECONDS = 120;
-const ENDED = new Set(["processed", "failed", "cancelled"]);
+export const SECONDS = 120;
+const ENDED = ["processed", "failed", "cancelled"];
+const RECENT = 10; // seconds that a pace is the mean of
+const CALM = 5; // seconds between two drawings for those who asked for little motion
+const SAID = 10; // seconds between two texts for those who do not see the plots
 
 export class Pace {
   constructor() {
-    this.bytes = new Float64Array(SECONDS);
-    this.files = new Float64Array(SECONDS);
-    this.nowBytes = 0;
-    this.nowFiles = 0;
+    this.series = { bytes: line(), processed: line(), failed: line(), cancelled: line(), queued: line() };
+    this.now = { bytes: 0, processed: 0, failed: 0, cancelled: 0 };
+    this.plots = null;
+    this.tick = 0;
   }
 
   /** A change of a file, as the store tells it. */
   see({ type, before, file, live }) {
     if (type !== "put" || !live) return;
-    this.nowBytes += Math.max(0, arrived(file) - (before ? arrived(before) : 0));
-    if (ENDED.has(file.status) && before && !ENDED.has(before.status)) this.nowFiles += 1;
+    this.now.bytes += Math.max(0, arrived(file) - (before ? arrived(before) : 0));
+    if (ENDED.includes(file.status) && before && !ENDED.includes(before.status)) this.now[file.status] += 1;
   }
 
   /** Files that ended each second, over the last ten; 0 where nothing did. */
   get filesPerSecond() {
-    let sum = 0;
-    for (let at = SECONDS - 10; at < SECONDS; at += 1) sum += this.files[at];
-    return sum / 10;
+    return ENDED.reduce((sum, status) => sum + mean(this.series[status], RECENT), 0);
   }
 
-  start() {
-    const box = $("pace");
-    if (!box) return;
-    box.hidden = false;
-    setInterval(() => this.#second(), 1000);
-    addEventListener("resize", () => this.#draw());
-    addEventListener("themechange", () => this.#draw());
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
-    requestAnimationFrame(() => this.#draw());
+  /** `counts()` gives the numbers of files by status as they are now. */
+  start(counts) {
+    if (!$("pace")) return;
+    $("pace").hidden = false;
+    setInterval(() => this.#second(counts() ?? {}), 1000);
   }
 
-  #second() {
-    this.bytes.copyWithin(0, 1);
-    this.files.copyWithin(0, 1);
-    this.bytes[SECONDS - 1] = this.nowBytes;
-    this.files[SECONDS - 1] = this.nowFiles;
-    this.nowBytes = this.nowFiles = 0;
+  #second({ queued = 0 }) {
+    const now = { ...this.now, queued };
+    for (const [name, values] of Object.entries(this.series)) {
+      values.copyWithin(0, 1);
+      values[SECONDS - 1] = now[name];
+    }
+    this.now = { bytes: 0, processed: 0, failed: 0, cancelled: 0 };
+    this.tick += 1;
     if (document.hidden) return;
-    const mean = (values) => (values.at(-1) + values.at(-2) + values.at(-3)) / 3;
-    setText($("pace-bytes"), `${bytes(mean(this.bytes))}/s`);
-    setText($("pace-files"), `${decimal(mean(this.files))}/s`);
-    if (this.bytes.some(Boolean) || this.files.some(Boolean) || this.drawn) this.#draw();
+    this.#tell();
+    if (this.plots) this.#draw();
+    else if (Object.values(now).some(Boolean)) this.#fetchPlots();
   }
 
   #draw() {
-    this.drawn = this.bytes.some(Boolean) || this.files.some(Boolean);
-    plot($("plot-bytes"), this.bytes, "--receiving");
-    plot($("plot-files"), this.files, "--good");
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if (!still || this.tick % CALM === 0) this.plots.draw();
+  }
+
+  /** The library comes with the first thing that there is to draw. */
+  async #fetchPlots() {
+    this.plots = { draw: () => {} };
+    const { Plots } = await import("millrace/plots");
+    this.plots = await Plots.load(this);
+  }
+
+  #tell() {
+    const { bytes: received, failed, queued } = this.series;
+    const said = {
+      bytes: perSecond(bytes(mean(received, 3))),
+      ended: perSecond(decimal(ENDED.reduce((sum, status) => sum + mean(this.series[status], 3), 0))),
+      waiting: number(queued.at(-1)),
+    };
+    for (const [name, text] of Object.entries(said)) {
+      const place = $(`pace-${name}`);
+      place.now = text;
+      if (!place.pointed) setText(place, text);
+    }
+    if (this.tick % SAID !== 1) return;
+    const most = (values, say) => say(Math.max(...values));
+    describe("bytes", gettext("Bytes received each second, last two minutes: now %(now)s, at most %(most)s", { now: said.bytes, most: perSecond(most(received, bytes)) }));
+    describe("ended", gettext("Files ended each second, last two minutes: now %(now)s; %(failed)s failed in all", { now: said.ended, failed: number(failed.reduce((sum, each) => sum + each, 0)) }));
+    describe("waiting", gettext("Files waiting, last two minutes: now %(now)s, at most %(most)s", { now: said.waiting, most: most(queued, number) }));
   }
 }
+
+const line = () => new Float64Array(SECONDS);
 
 const arrived = (file) => (file.status === "receiving" ? file.received : (file.size ?? 0));
 
-function plot(canvas, values, role) {
-  const { width, height } = canvas.getBoundingClientRect();
-  if (!width) return;
-  const scale = devicePixelRatio;
-  if (canvas.width !== Math.round(width * scale)) {
-    canvas.width = Math.round(width * scale);
-    canvas.height = Math.round(height * scale);
-  }
-  const style = getComputedStyle(canvas);
-  const ink = canvas.getContext("2d");
-  ink.setTransform(scale, 0, 0, scale, 0, 0);
-  ink.clearRect(0, 0, width, height);
-  const most = Math.max(...values) || 1;
-  const x = (index) => (index / (values.length - 1)) * width;
-  const y = (value) => height - 2 - (value / most) * (height - 6);
-  ink.strokeStyle = colour(style, "--line");
-  ink.lineWidth = 1;
-  ink.beginPath();
-  ink.moveTo(0, height - 1.5);
-  ink.lineTo(width, height - 1.5);
-  ink.stroke();
-  if (!values.some(Boolean)) return;
-  ink.beginPath();
-  values.forEach((value, index) => ink.lineTo(x(index), y(value)));
-  ink.strokeStyle = colour(style, role);
-  ink.lineWidth = 1.75;
-  ink.lineJoin = "round";
-  ink.stroke();
-  ink.lineTo(width, height);
-  ink.lineTo(0, height);
-  ink.closePath();
-  ink.globalAlpha = 0.14;
-  ink.fillStyle = colour(style, role);
-  ink.fill();
-  ink.globalAlpha = 1;
+function mean(values, seconds) {
+  let sum = 0;
+  for (let at = SECONDS - seconds; at < SECONDS; at += 1) sum += values[at];
+  return sum / seconds;
 }
 
-const probe = document.createElement("span");
+export const perSecond = (text) => `${text}/s`;
 
-/** A role's colour as it is in this theme: a canvas knows no light-dark(). */
-function colour(style, role) {
-  probe.hidden = true;
-  if (!probe.isConnected) document.body.append(probe);
-  probe.style.color = `var(${role})`;
-  return getComputedStyle(probe).color || style.color;
-}
+const describe = (name, text) => $(`plot-${name}`).setAttribute("aria-label", text);

@@ -103,6 +103,8 @@ function tusClient() {
 export class Resumable {
   #upload = null;
   #stopped = false;
+  #creating = false; // a request is under way that will tell where the upload lies; breaking it off would leave one behind
+  #unwanted = false;
 
   constructor(file, fields, { onProgress, onId, id = null }) {
     Object.assign(this, { file, fields, onProgress, onId, id });
@@ -118,9 +120,15 @@ export class Resumable {
     if (this.#stopped) return done; // somebody said so meanwhile
     Object.assign(this.#upload.options, {
       onSuccess: () => settle.resolve(idOf(this.#upload.url)),
-      onError: async (error) => settle.reject((await unreadable(this.file)) ?? reason(error)),
+      onError: async (error) => {
+        this.#creating = false;
+        settle.reject((await unreadable(this.file)) ?? reason(error));
+      },
     });
-    this.#upload.start();
+    if (!this.#creating) {
+      this.#creating = !this.#upload.url && !this.id;
+      this.#upload.start();
+    }
     return done;
   }
 
@@ -136,7 +144,11 @@ export class Resumable {
         for (const [name, value] of Object.entries(proof())) request.setHeader(name, value);
       },
       onProgress: (sent) => this.onProgress(sent),
-      onUploadUrlAvailable: () => this.onId(idOf(upload.url)),
+      onUploadUrlAvailable: () => {
+        this.#creating = false;
+        this.onId(idOf(upload.url));
+        if (this.#stopped) upload.abort(this.#unwanted).catch(() => {});
+      },
     });
     const earlier = this.id ? [] : await upload.findPreviousUploads();
     if (earlier.length) upload.resumeFromPreviousUpload(earlier.at(-1));
@@ -154,15 +166,16 @@ export class Resumable {
   async pause() {
     this.#stopped = true;
     this.settle?.reject(new DOMException("paused", "AbortError"));
-    await this.#upload?.abort();
+    if (!this.#creating) await this.#upload?.abort();
   }
 
   /** Stops, and has the server throw away what arrived. Rejects where it could not be told. */
   async cancel() {
     this.#stopped = true;
     this.settle?.reject(new DOMException("cancelled", "AbortError"));
+    this.#unwanted = true;
     if (!this.#upload) throw new Refused(0, "not begun", "");
-    await this.#upload.abort(true);
+    if (!this.#creating) await this.#upload.abort(true);
   }
 }
 

@@ -437,7 +437,7 @@ export class Uploader {
   }
 
   cancelAll() {
-    for (const item of [...this.items.values()]) this.cancel(item);
+    for (const item of [...this.items.values()].reverse()) this.cancel(item);
     this.waiting = [];
     this.next = 0;
     this.stopped = false;

@@ -70,12 +70,12 @@ export class VirtualRows {
   }
 
   render() {
+    const view = this.#view(); // looked at before anything is changed, or the browser would have to lay out twice
     const height = this.height();
     const columns = this.columns();
     const lines = Math.ceil(this.items.length / columns);
     const total = `${lines * height}px`;
     if (this.list.style.height !== total) this.list.style.height = total;
-    const view = this.#view();
     const first = Math.max(0, Math.floor(view.top / height) - BEYOND) * columns;
     const last = Math.min(this.items.length, (Math.ceil(view.bottom / height) + BEYOND) * columns);
     const wanted = new Map();
