@@ -3,11 +3,14 @@
 import io
 import wave
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.pages.conftest import SAMPLES, Visit, Visitor
+from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
 
@@ -191,3 +194,37 @@ async def test_what_is_inside_of_an_archive_is_listed_and_watched(visit: Visit):
     await page.locator("#parent").click()
     await expect(page.get_by_role("heading", name="mill.zip")).to_be_visible()
     await expect(page.locator("#inside-list li")).to_have_count(2)
+
+
+TEMPLATED = """
+from uploads.processors import Context, processor
+
+@processor(name="echo", accepts=["text/*"])
+def echo(ctx: Context) -> dict:
+    return {"text": ctx.path.read_text()}
+
+@processor(name="halves", accepts=["text/*"])
+def halves(ctx: Context) -> dict:
+    return {"half": 1 / 0}
+"""
+
+
+async def test_a_template_of_ones_own_shows_a_result_and_a_failure_its_lines(
+    browser: Browser, make_server: Callable[..., Server], tmp_path: Path
+):
+    (tmp_path / "echo.py").write_text(TEMPLATED)
+    (tmp_path / "echo.html").write_text('<p class="mine">It says <b>{{ result.text }}</b></p>')
+    server = make_server(PROCESSORS_DIR=str(tmp_path)).start()
+    with server.client(server.token("ada")) as client:
+        headers = {"Accept": "application/json"}
+        answer = client.put("/upload/a.txt", content=b"<i>words</i>", headers=headers)
+        file_id = answer.json()["files"][0]["id"]
+        server.wait_for(client, file_id)
+    context = await browser.new_context(base_url=server.url)
+    page = await context.new_page()
+    await page.goto(server.manage("link", "ada").strip())
+    await page.goto(f"/files/{file_id}/")
+    await expect(page.locator(".own-view .mine b")).to_have_text("<i>words</i>")
+    await page.get_by_text("For its author").click()
+    await expect(page.locator(".step-detail pre")).to_contain_text("line 10, in halves")
+    await context.close()

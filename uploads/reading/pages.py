@@ -18,7 +18,7 @@ from uploads.errors import ApiError
 from uploads.models import IN_FLIGHT, Role, Space, Status, UploadedFile, User
 from uploads.processing import jobs, known, queue
 from uploads.publishing.events import describe
-from uploads.reading import inside, rows, scripts, whose
+from uploads.reading import inside, own_views, rows, scripts, whose
 from uploads.reading.files import detail
 from uploads.reading.frame import Page, show
 
@@ -117,6 +117,7 @@ class OneFile(Page):
             "advice": rows.ADVICE.get(error["code"], rows.ADVICE[""]) if error else "",
         }
         page |= inside.page(self.file, self.place.space_slug, may=may)
+        page["boot"]["views"] = own_views.names()
         page["boot"]["mayExpand"] = page["may_expand"]
         page["shows_expand"] = page["may_expand"] and not flight and inside.holds_others(self.file)
         context = {

@@ -7,6 +7,7 @@ import { archiveDetails, archiveFacts, archivePreview, dataDetails, dataFacts, d
 import { showArtifacts, showResult } from "millrace/viewers/generic";
 import { imageDetails, imageFacts, imagePreview } from "millrace/viewers/image";
 import { audioPreview, mediaDetails, mediaFacts, videoPreview } from "millrace/viewers/media";
+import { hasView, ownView } from "millrace/viewers/own";
 import { detail } from "millrace/viewers/parts";
 import { pdfDetails, pdfFacts, pdfPreview } from "millrace/viewers/pdf";
 import { tableDetails, tableFacts, tablePreview } from "millrace/viewers/table";
@@ -57,7 +58,8 @@ export function details(file, tools) {
   for (const { name } of file.steps) {
     const result = file.results[name];
     const made = file.artifacts.filter(({ step }) => step === name);
-    if (VIEWERS[name]) sections.push(...((result && VIEWERS[name].details?.(result, tools)) ?? []));
+    if (result && hasView(name)) sections.push(detail(name, ownView(file, name)));
+    else if (VIEWERS[name]) sections.push(...((result && VIEWERS[name].details?.(result, tools)) ?? []));
     else if (!SHOWN_ELSEWHERE.has(name) && (result || made.length)) sections.push(detail(name, h("div", { class: "generic" }, result ? showResult(result) : null, ...showArtifacts(made))));
   }
   return sections;
