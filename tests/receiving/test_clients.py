@@ -1,4 +1,4 @@
-"""Clients that nobody changed for us: tus-js-client, tuspy."""
+"""Clients that nobody changed for us: tus-js-client, Uppy's Tus plugin, tuspy."""
 
 import hashlib
 import json
@@ -19,7 +19,8 @@ from tests.support import node
 from tests.support.server import Server
 
 PACKAGES = Path(__file__).parents[1] / "node"
-SCRIPT = Path(__file__).with_name("tus_client.mjs")
+TUS_JS_CLIENT = Path(__file__).with_name("tus_client.mjs")
+UPPY = Path(__file__).with_name("uppy_client.mjs")
 SIZE = 3_000_001
 
 
@@ -31,11 +32,13 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-def sent_by_js(tus: Tus, source: Path, **task: Any) -> tuple[str, list[str]]:
-    """Send a file with tus-js-client: the upload's address, and what was asked and answered."""
+def sent_by_js(
+    tus: Tus, source: Path, script: Path = TUS_JS_CLIENT, **task: Any
+) -> tuple[str, list[str]]:
+    """Send a file from Node: the upload's address, and what was asked and answered."""
     whole = {"url": tus.server.url, "token": tus.token, "path": str(source)} | task
     done = subprocess.run(
-        [node.NODE, SCRIPT, node.packages(PACKAGES), json.dumps(whole)],
+        [node.NODE, script, node.packages(PACKAGES), json.dumps(whole)],
         capture_output=True,
         text=True,
         timeout=50,
@@ -101,10 +104,37 @@ def test_tus_js_client_ends_an_upload(tus: Tus, source: Path) -> None:
     assert tus.head(url).status_code == 404
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("options", "requests"),
+    [
+        ({}, ["POST 201", "PATCH 204"]),
+        ({"chunkSize": 1_000_000}, ["POST 201", *["PATCH 204"] * 4]),
+        ({"uploadDataDuringCreation": True}, ["POST 201"]),
+    ],
+    ids=["whole", "chunks", "with-creation"],
+)
+def test_uppy_sends(tus: Tus, source: Path, options: dict, requests: list[str]) -> None:
+    url, asked = sent_by_js(tus, source, UPPY, options=options)
+    assert asked == requests
+    file = check(tus, url, source)
+    assert (file["name"], file["path"]) == ("sent by Uppy.bin", "holiday/sent by Uppy.bin")
+
+
+@pytest.mark.timeout(300)
+def test_uppy_resumes_what_was_paused(tus: Tus, source: Path) -> None:
+    options = {"chunkSize": 500_000}
+    url, asked = sent_by_js(tus, source, UPPY, pauseAt=1_000_000, options=options)
+    assert "HEAD 200" in asked
+    assert asked.count("POST 201") == 1
+    check(tus, url, source)
+
+
 @pytest.mark.fault
 @pytest.mark.timeout(300)
-def test_tus_js_client_gets_through_a_kill_of_the_server(
-    fresh_server: Server, user: Callable[..., Tus], tmp_path: Path
+@pytest.mark.parametrize("script", [TUS_JS_CLIENT, UPPY], ids=["tus-js-client", "uppy"])
+def test_a_client_gets_through_a_kill_of_the_server(
+    fresh_server: Server, user: Callable[..., Tus], tmp_path: Path, script: Path
 ) -> None:
     node.packages(PACKAGES)
     source = tmp_path / "large.bin"
@@ -118,7 +148,7 @@ def test_tus_js_client_gets_through_a_kill_of_the_server(
 
     killer = threading.Thread(target=kill_and_start)
     killer.start()
-    url, _ = sent_by_js(tus, source, options={"chunkSize": 1_000_000})
+    url, _ = sent_by_js(tus, source, script, options={"chunkSize": 1_000_000})
     killer.join()
     check(tus, url, source)
 
