@@ -147,7 +147,8 @@ class Hub:
             for box, who in list(listeners.items()):
                 if who is None or (token is not None and who.token_id != token):
                     continue
-                if session is None or who.session_key == session:
+                any_session = session == doorbell.ANY_SESSION and who.session_key is not None
+                if session is None or any_session or who.session_key == session:
                     box.close(Close.FORBIDDEN)
 
     def farewell(self) -> None:

@@ -6,8 +6,8 @@ from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
+    path("", include("uploads.urls")),  # first: a few doors of the administration are ours
     path("admin/", admin.site.urls),
-    path("", include("uploads.urls")),
 ]
 
 handler400 = "uploads.reading.oops.bad_request"

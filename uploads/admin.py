@@ -7,6 +7,7 @@ millions.
 """
 
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -14,7 +15,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
 from uploads import people
@@ -86,6 +87,19 @@ class Users(PeopleAdmin):
         super().save_model(request, obj, form, change)
         people.private_space(obj)
         transaction.on_commit(partial(doorbell.revoke, user=obj.pk))
+
+    def user_change_password(
+        self,
+        request: HttpRequest,
+        id: str,  # noqa: A002 - Django's own name
+        form_url: str = "",
+    ) -> HttpResponse:
+        """Also end what the sessions let in, which the new password has ended."""
+        answer = super().user_change_password(request, id, form_url)
+        if answer.status_code == HTTPStatus.FOUND:
+            session = doorbell.ANY_SESSION
+            transaction.on_commit(partial(doorbell.revoke, user=int(id), session=session))
+        return answer
 
 
 class Members(MemberInline):

@@ -203,6 +203,25 @@ async def test_events_come_once_and_in_order_although_the_wire_is_cut(
         assert gate.connections >= 3
 
 
+async def test_who_follows_with_a_token_that_is_removed_is_told_so(server: Server) -> None:
+    token, other = [await asyncio.to_thread(server.token, "leaver") for _ in range(2)]
+
+    def remove() -> None:
+        with server.client(other) as api:
+            tokens = api.get("/api/tokens/").raise_for_status().json()["items"]
+            oldest = min(tokens, key=lambda one: one["created_at"])
+            api.delete(f"/api/tokens/{oldest['id']}/").raise_for_status()
+
+    async def follow() -> None:
+        async with AsyncClient(server.url, token) as client, asyncio.timeout(20):
+            async for frame in client.follow():
+                if frame["type"] == "ready":
+                    await asyncio.to_thread(remove)
+
+    with pytest.raises(NotSignedIn):
+        await follow()
+
+
 async def test_a_world_that_was_told_all_is_as_the_server_says(
     gate: Gate, server: Server, token: str
 ) -> None:

@@ -12,6 +12,7 @@ from django.urls import reverse
 from uploads import people
 from uploads.models import Event, Job, Membership, Space, Token, UploadedFile, User
 from uploads.processing import jobs, queue
+from uploads.publishing import doorbell
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -140,3 +141,18 @@ def test_who_is_not_staff_sees_nothing(space: Space) -> None:
     answer = client.get(reverse("admin:uploads_uploadedfile_changelist"))
     assert answer.status_code == 302
     assert "login" in answer.headers["Location"]
+
+
+def test_a_password_that_staff_sets_closes_what_its_users_sessions_let_in(
+    staff: Client, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[dict[str, object]] = []
+    monkeypatch.setattr(doorbell, "_put", lambda kind, body: rung.append({"kind": kind, **body}))
+    door = reverse("admin:auth_user_password_change", args=[space.owner_id])
+    assert staff.post(door, {"password1": "one", "password2": "two"}).status_code == 200
+    assert rung == []
+    secret = "correct horse battery staple"
+    body = {"password1": secret, "password2": secret, "usable_password": "true"}
+    assert staff.post(door, body).status_code == 302
+    everywhere = {"user": space.owner_id, "token": None, "session": doorbell.ANY_SESSION}
+    assert {"kind": "revoke", **everywhere} in rung

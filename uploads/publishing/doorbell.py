@@ -31,6 +31,7 @@ logging.getLogger("channels_redis").setLevel(logging.CRITICAL)
 Kind = Literal["event", "progress", "stop", "wake", "revoke"]
 Callback = Callable[[dict[str, Any]], None]
 
+ANY_SESSION = "*"
 GROUP = "millrace"
 GATHER_SECONDS = 0.002  # rung within this time goes out together
 PULSE_SECONDS = 3
@@ -73,7 +74,9 @@ def wake() -> None:
 def revoke(
     *, user: int | None = None, token: int | None = None, session: str | None = None
 ) -> None:
-    """What a user, token or session may do has changed; its live connections are closed."""
+    """What a user, token or session may do has changed; its live connections are closed. With
+    `ANY_SESSION`, those of the user's browsers, and not of programs.
+    """
     _put("revoke", {"user": user, "token": token, "session": session})
 
 

@@ -5,8 +5,11 @@ const LONGEST_DELAY = 20_000; // ms
 const SILENCE = 60_000; // ms; the server speaks at least every 25 s
 const STEADY = 5_000; // ms; a line that held this long starts over with short delays
 
-/** Close codes after which it makes no sense to come back. */
+const ASLEEP = 30_000; // ms without a word, though the server speaks every 25 s
+
+/** Close codes after which it makes no sense to come back; but whoever was let in before asks once more. */
 const FINAL = { 4401: "signed-out", 4403: "refused" };
+const CHANGED = 4403;
 
 /**
  * A WebSocket that stays.
@@ -21,6 +24,8 @@ export class Line {
   #timer = 0;
   #silence = 0;
   #openedAt = 0;
+  #heardAt = 0;
+  #live = false;
   #stopped = false;
 
   constructor(url, { hello, onFrame, onState }) {
@@ -28,10 +33,13 @@ export class Line {
     this.hello = hello;
     this.onFrame = onFrame;
     this.onState = onState;
-    addEventListener("online", () => this.#now());
-    document.addEventListener("visibilitychange", () => {
-      if (!document.hidden) this.#now();
-    });
+    for (const event of ["online", "pageshow"]) addEventListener(event, () => this.#now());
+    for (const event of ["visibilitychange", "resume"]) {
+      document.addEventListener(event, () => {
+        if (!document.hidden) this.#now();
+      });
+    }
+    addEventListener("offline", () => this.#lost());
   }
 
   start() {
@@ -49,11 +57,28 @@ export class Line {
   /** Drop the line and take it up at once, from the cursor that is known. */
   again() {
     this.#delay = FIRST_DELAY;
-    this.#socket?.close(4000);
+    this.#abandon();
+    this.#connect();
+  }
+
+  /** Lets go of a socket without waiting for the other side to say goodbye: there may be none. */
+  #abandon() {
+    const socket = this.#socket;
+    this.#socket = null;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close(4000);
+  }
+
+  #lost() {
+    if (!this.#socket) return;
+    this.#abandon();
+    this.#closed(1006);
   }
 
   #connect() {
     clearTimeout(this.#timer);
+    this.#live = false;
     this.onState("connecting");
     const socket = new WebSocket(this.url);
     this.#socket = socket;
@@ -65,7 +90,10 @@ export class Line {
     socket.onmessage = ({ data }) => {
       this.#heard();
       const frame = JSON.parse(data);
-      if (frame.type === "ready") this.onState("live");
+      if (frame.type === "ready") {
+        this.#live = true;
+        this.onState("live");
+      }
       if (frame.type === "delivery") this.onState(frame.degraded ? "degraded" : "live");
       else this.onFrame(frame);
     };
@@ -75,15 +103,16 @@ export class Line {
   }
 
   #heard() {
+    this.#heardAt = Date.now();
     clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => this.#socket?.close(4000), SILENCE);
+    this.#silence = setTimeout(() => this.#lost(), SILENCE);
   }
 
   #closed(code) {
     this.#socket = null;
     clearTimeout(this.#silence);
     if (this.#stopped) return;
-    if (FINAL[code]) {
+    if (FINAL[code] && !(code === CHANGED && this.#live)) {
       this.onState(FINAL[code]);
       return;
     }
@@ -96,9 +125,8 @@ export class Line {
   }
 
   #now() {
-    if (this.#socket || this.#stopped) return;
-    this.#delay = FIRST_DELAY;
-    this.#connect();
+    if (this.#stopped || (this.#socket && Date.now() - this.#heardAt < ASLEEP)) return;
+    this.again();
   }
 }
 

@@ -15,6 +15,7 @@ from millrace_client.errors import NotSignedIn, Refused, Unreachable
 from millrace_client.patience import Patience
 from millrace_client.shapes import Frame
 
+CHANGED = 4403  # a right was withdrawn, or another one given
 MOST_BYTES = 1024 * 1024  # of a frame; the server's have half of that at the most
 # closed for good: coming again would not help
 FINAL = {
@@ -61,16 +62,19 @@ async def frames(place: Place, patience: Patience) -> AsyncGenerator[Frame, None
     be reached for too long.
     """
     while True:
+        heard = False
         try:
             async with aclosing(_connection(place)) as connection:
                 async for frame in connection:
+                    heard = True
                     patience.success()
                     place.heard(frame)
                     yield frame
             why: object = "the connection was closed"
         except ConnectionClosed as closed:
             code = closed.rcvd.code if closed.rcvd is not None else 1006
-            if code in FINAL:
+            # whoever was let in and is sent away may still have other rights: the next hello tells
+            if code in FINAL and not (heard and code == CHANGED):
                 raise FINAL[code] from None
             why = closed
         except (OSError, TimeoutError, InvalidHandshake) as error:
