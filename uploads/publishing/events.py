@@ -132,15 +132,34 @@ class Queued(Frozen):
     priority: int
 
 
+class Attempt(Frozen):
+    """One attempt whose results are kept, with the versions of the processors of its steps."""
+
+    attempt: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    versions: dict[str, int]
+
+
+class Outdated(Frozen):
+    """A step whose processor has a newer version by now."""
+
+    step: str
+    version: int
+    newest: int
+
+
 class FileDetail(File):
     """A file by itself: with its steps, their results and artifacts, and its place while it is
-    queued.
+    queued. Steps are those of one attempt; `attempts` are all that are kept.
     """
 
     steps: list[Step]
     results: dict[str, Any]
     artifacts: list[Artifact]
     queue: Queued | None
+    attempts: list[Attempt]
+    outdated: list[Outdated]
 
 
 class Batch(Frozen):

@@ -11,9 +11,12 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from uploads import access
-from uploads.models import User
+from uploads.models import KnownProcessor, Role, User
 from uploads.processing import known
 from uploads.reading.frame import Page, show
+
+
+COUNTED = 1000  # files with an old result, at the most
 
 
 class Settings(Page):
@@ -24,9 +27,18 @@ class Settings(Page):
         page = self.page("settings", "millrace/settings", "settings")
         user = cast("User", request.user)
         page |= {"has_password": _has_password(user), "staff": user.is_staff}
-        page["own_processors"] = known.own()
+        page["own_processors"] = [
+            {"entry": entry, "old": self._old(entry)} for entry in known.own()
+        ]
         page["mistakes"] = known.mistakes() if user.is_staff else []
         return show(request, "settings.html", {"page": page})
+
+    def _old(self, entry: KnownProcessor) -> str:
+        """How many files of this space have a result of an older version; "" for none."""
+        if not self.place.may(Role.UPLOADER) or (entry.version or 1) < 2:
+            return ""
+        found = known.old_files(self.place.space_id, entry.name)[: COUNTED + 1].count()
+        return f"{COUNTED}+" if found > COUNTED else str(found or "")
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         """Set the password; a session of this browser stays signed in, all others end."""

@@ -9,7 +9,17 @@ from typing import Any
 from ninja import NinjaAPI
 
 from uploads.errors import table
-from uploads.reading import doors, failures, files, own_views, queueing, tokens, world, zip_doors
+from uploads.reading import (
+    doors,
+    failures,
+    files,
+    own_views,
+    queueing,
+    replaying,
+    tokens,
+    world,
+    zip_doors,
+)
 
 DESCRIPTION = """\
 Files come in by tus or by a plain form, are processed, and everybody concerned watches.
@@ -31,7 +41,7 @@ api = NinjaAPI(
     docs_url=None,
 )
 doors.complain(api)
-for _module in (files, own_views, zip_doors, failures, queueing, world, tokens):
+for _module in (files, own_views, zip_doors, failures, queueing, replaying, world, tokens):
     api.add_router("", _module.router)
 
 urlpatterns = doors.doors(api)

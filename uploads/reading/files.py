@@ -1,10 +1,11 @@
 """`/api/files/`: the list, one file, and what people may do to one."""
 
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from django.db.models import Max
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Path, Query, Router
 
@@ -12,7 +13,7 @@ from project import database
 from uploads import access, storage
 from uploads.access import Access
 from uploads.models import Artifact, Role, Status, Step, UploadedFile
-from uploads.processing import jobs, waiting
+from uploads.processing import jobs, known, waiting
 from uploads.publishing.events import FileDetail, describe, moment
 from uploads.reading import bulk, doors, downloads, listing, whose
 from uploads.reading.shapes import AttemptQuery, Changed, FilesPage, ListQuery, Selection
@@ -60,8 +61,9 @@ def _detail(file_id: UUID, asker: Asker, attempt: int | None) -> dict[str, Any]:
 
 def detail(file: UploadedFile, place: Access, attempt: int | None = None) -> dict[str, Any]:
     """The JSON of a file by itself (`events.FileDetail`), as somebody may see it. Sync."""
+    attempts = _attempts(file)
     if attempt is None:
-        attempt = Step.objects.filter(file=file).aggregate(newest=Max("attempt"))["newest"]
+        attempt = attempts[-1]["attempt"] if attempts else file.attempt
     steps = list(Step.objects.filter(file=file, attempt=attempt).order_by("position", "pk"))
     made = Artifact.objects.filter(step__in=steps).order_by("step__position", "pk")
     results = {step.name: step.result for step in steps if step.result is not None}
@@ -72,7 +74,30 @@ def detail(file: UploadedFile, place: Access, attempt: int | None = None) -> dic
         "results": results,
         "artifacts": artifacts,
         "queue": _queued(file),
+        "attempts": attempts,
+        "outdated": [
+            {"step": step.name, "version": step.version, "newest": newest}
+            for step, newest in known.outdated(steps)
+        ],
     }
+
+
+def _attempts(file: UploadedFile) -> list[dict[str, Any]]:
+    """Those whose steps are kept, the newest last."""
+    columns = ("attempt", "name", "version", "started_at", "finished_at")
+    steps = Step.objects.filter(file=file).order_by("attempt", "position", "pk")
+    found = []
+    for attempt, rows in groupby(steps.values_list(*columns), itemgetter(0)):
+        _, names, versions, started, finished = zip(*rows, strict=True)
+        found.append(
+            {
+                "attempt": attempt,
+                "started_at": moment(min(filter(None, started), default=None)),
+                "finished_at": moment(max(filter(None, finished), default=None)),
+                "versions": dict(zip(names, versions, strict=True)),
+            }
+        )
+    return found
 
 
 def _queued(file: UploadedFile) -> dict[str, Any] | None:

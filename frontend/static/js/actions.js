@@ -5,7 +5,7 @@ import { complain, confirm, toast } from "millrace/frame";
 import { gettext, ngettext } from "millrace/words";
 
 const AT_ONCE = 1000; // files that one request changes
-const PATHS = { retry: ["POST", "retry/"], expand: ["POST", "expand/"], cancel: ["POST", "cancel/"], delete: ["DELETE", ""] };
+const PATHS = { retry: ["POST", "retry/"], expand: ["POST", "expand/"], replay: ["POST", "replay/"], cancel: ["POST", "cancel/"], delete: ["DELETE", ""] };
 
 /** Does it to one file; deleting asks first. Resolves to whether it was done. */
 export async function act(file, action) {

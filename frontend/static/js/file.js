@@ -1,6 +1,7 @@
 // One file: shows what the API says of it, and again whenever the stream says that it changed.
 
 import { act } from "millrace/actions";
+import { compareAttempts, showAttempts } from "millrace/attempts";
 import { address, ask, boot, Refused } from "millrace/boot";
 import { $, h, icon, inFrame, setData, setHidden, setIcon, setPart, setText } from "millrace/dom";
 import { command, complain, say, showLine, startFrame, toast } from "millrace/frame";
@@ -18,6 +19,7 @@ const ENDED = new Set(["processed", "failed", "cancelled"]);
 const REST = 150; // ms between two questions for the whole
 
 let file = boot.file;
+let chosen = null; // the attempt that is looked at, where it is not the newest
 const shown = {}; // what each part of the page shows, as text, so that only what changed is built anew
 
 // -- asking ----------------------------------------------------------------------------------------------------------------
@@ -27,7 +29,7 @@ function refresh() {
   clearTimeout(timer);
   timer = setTimeout(async () => {
     try {
-      file = await ask("GET", `/api/files/${boot.file.id}/`);
+      file = await ask("GET", `/api/files/${boot.file.id}/`, { parameters: { attempt: chosen } });
       inFrame(show);
     } catch (error) {
       if (error instanceof Refused && error.status === 404) gone();
@@ -48,6 +50,7 @@ const store = new Store(({ type, before, file: now }) => {
     return;
   }
   const changed = ["status", "attempt", "kind", "thumbnail"].some((field) => file[field] !== now[field]) || file.step?.name !== now.step?.name;
+  if (file.attempt !== now.attempt) chosen = null;
   file = { ...file, ...now };
   inFrame(showMoving);
   if (changed) refresh();
@@ -69,6 +72,11 @@ function holdsOthers() {
   return Boolean(mail?.messages || (mail?.attachments?.length && !file.steps.some(({ sent_on: said }) => said)));
 }
 
+function choose(attempt) {
+  chosen = attempt;
+  refresh();
+}
+
 /** Calls `build` only where what it is built from has changed. */
 function part(name, source, build) {
   const text = JSON.stringify(source);
@@ -80,7 +88,9 @@ function part(name, source, build) {
 function show() {
   showMoving();
   part("facts", [file.sha256, file.media_type, file.results, file.finished_at, file.attempt], () => $("facts").replaceChildren(...facts(allFacts()).children));
-  part("steps", file.steps, showSteps);
+  part("steps", [file.steps, chosen], showSteps);
+  part("attempts", [file.attempts, chosen], () => showAttempts(file, chosen, choose));
+  part("compared", [file.attempts], () => $("compared").replaceChildren());
   part("made", file.artifacts, showMade);
   part("inside", [file.status, file.attempt, file.steps.map(({ sent_on: said }) => said)], () => refreshInside(file).catch(complain));
   part("preview", [file.results, file.artifacts, IN_FLIGHT.has(file.status), file.error?.code], showPreview);
@@ -107,6 +117,8 @@ function showMoving() {
   setHidden($("download"), file.status === "receiving");
   setHidden($("running"), !flight);
   if (flight) showRunning();
+  setHidden($("outdated"), !(boot.mayUpload && !flight && chosen === null && file.outdated?.length));
+  setText($("outdated-words"), dotted(gettext("There is a newer version"), ...(file.outdated ?? []).map(({ step, version, newest }) => `${step} v${version} → v${newest}`)));
   setHidden($("trouble"), file.status !== "failed");
   if (file.status === "failed") showTrouble();
 }
@@ -162,7 +174,7 @@ function copyable(text) {
 const STEP_ICON = { done: "check", running: "wheel", failed: "alert", skipped: "minus", waiting: "clock" };
 
 function showSteps() {
-  const steps = file.steps.filter(({ attempt }) => attempt === file.attempt || attempt === undefined);
+  const steps = file.steps.filter(({ attempt }) => attempt === (chosen ?? file.attempt) || attempt === undefined);
   const times = steps.flatMap(({ started_at: from, finished_at: to }) => [from, to]).filter(Boolean).map(Date.parse);
   const begin = Math.min(...times);
   const whole = Math.max(1, Math.max(...times) - begin);
@@ -223,6 +235,7 @@ document.addEventListener("click", (event) => {
 
 startFrame();
 command("back", { key: "Escape", help: gettext("Back to the files"), run: () => location.assign(address("/files/")) });
+command("compare", { run: () => compareAttempts(file).then((section) => $("compared").replaceChildren(section), complain) });
 command("download", { key: "d", help: gettext("Download"), run: () => $("download").click() });
 if (boot.mayUpload) {
   command("retry", { key: "r", help: gettext("Process again"), run: () => !IN_FLIGHT.has(file.status) && run("retry") });

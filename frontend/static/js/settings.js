@@ -4,7 +4,7 @@ import { ask } from "millrace/boot";
 import { $, h, icon } from "millrace/dom";
 import { complain, confirm, say, startFrame, toast } from "millrace/frame";
 import { mayNotify, setNotify, wantsNotify } from "millrace/notify";
-import { ago, dotted, gettext, when } from "millrace/words";
+import { ago, dotted, gettext, ngettext, when } from "millrace/words";
 
 const DAY = 86_400_000; // ms
 
@@ -75,6 +75,26 @@ async function toggleNotify(event) {
   setNotify(wanted);
 }
 
+// -- own processors --------------------------------------------------------------------------------------------------------
+
+async function replay(button) {
+  button.disabled = true;
+  let changed = 0;
+  let cursor = null;
+  try {
+    do {
+      const answer = await ask("POST", "/api/files/replay/", { body: { processor: button.dataset.replay, cursor } });
+      changed += answer.changed;
+      cursor = answer.next;
+    } while (cursor);
+    button.remove();
+    toast(ngettext("%(count)s file is processed again.", "%(count)s files are processed again.", changed), { mood: "good" });
+  } catch (error) {
+    button.disabled = false;
+    complain(error);
+  }
+}
+
 // -- isolation -------------------------------------------------------------------------------------------------------------
 
 const WALLS = {
@@ -93,6 +113,7 @@ async function showWalls() {
 }
 
 startFrame();
+for (const button of document.querySelectorAll("[data-replay]")) button.addEventListener("click", () => replay(button));
 $("token-form").addEventListener("submit", makeToken);
 $("notify").checked = wantsNotify();
 $("notify").addEventListener("change", toggleNotify);

@@ -112,6 +112,8 @@ class FileDetail(File):
     results: dict[str, dict[str, Any]]
     artifacts: list[Artifact]
     queue: Queued | None
+    attempts: list[dict[str, Any]]
+    outdated: list[dict[str, Any]]
 
 
 class Batch(TypedDict):
