@@ -263,6 +263,15 @@ def raw_photograph(preview: bytes, *, make: bytes = b"NIKON\0\0\0") -> bytes:
     return b"II*\0\x08\0\0\0" + directory(first) + make + directory(second) + preview
 
 
+def test_a_raw_photograph_whose_preview_has_a_negative_length_is_broken(take):
+    jpeg = saved(drawn(), "JPEG")
+    whole = raw_photograph(jpeg)
+    length = struct.pack("<HHII", 514, 4, 1, len(jpeg))
+    assert length in whole
+    taken = take(whole.replace(length, struct.pack("<HHIi", 514, 9, 1, -5)), "a.nef")
+    assert "preview" in taken.broken["image"]
+
+
 def test_a_raw_photograph_is_shown_by_its_preview(take):
     found = take(raw_photograph(saved(drawn(), "JPEG")), "a.nef")
     assert found.media_type == "image/x-nikon-nef"

@@ -155,6 +155,13 @@ def test_an_outlook_message_is_read(take):
     assert taken.artifact("mail", "attachment-1.txt") == b"attached"
 
 
+def test_an_outlook_message_that_lacks_a_stream_is_a_bad_file(take):
+    whole = outlook_message("Plans", "Hello", "a@example.org", ("a.txt", b"x"))
+    lacks = whole.replace(*(f"_{tag}".encode("utf-16-le") for tag in ("001A001F", "001B001F")))
+    assert lacks != whole
+    assert "damaged" in take(lacks, "a.msg").broken["mail"]
+
+
 def test_a_broken_outlook_message_is_a_bad_file(take):
     data = bytearray(outlook_message("Plans", "Hello", "a@example.org", ("a.txt", b"x")))
     data[1700:] = b"\xee" * (len(data) - 1700)

@@ -156,6 +156,15 @@ def test_without_the_extra_a_film_still_tells_its_streams(take, monkeypatch):
     assert found["tags"]["title"] == "Red and blue"
 
 
+def test_a_film_of_an_unknown_codec_tells_its_streams_and_says_so(take):
+    whole = film(codec="mpeg4")
+    unknown = whole.replace(b"mp4v", b"zzzz").replace(b"esds", b"zzzz")
+    assert unknown != whole
+    found = take(unknown, "a.mp4")["video"]
+    assert (found["poster"], found["strip"]) == (False, None)
+    assert "decodes" in found["note"]
+
+
 def test_subtitles_become_text(take):
     taken = take(subtitled(), "x.mkv")
     (track,) = taken["video"]["subtitles"]

@@ -328,9 +328,10 @@ def _outlook(ctx: Context) -> dict[str, Any]:
             "date": message.sent_date.isoformat() if message.sent_date else None,
         }
         plain, html = message.body or "", message.html_body or ""
+        of_a_class = bool(message.message_class)
     except Exception as error:  # the reader raises whatever broken streams lead to
         raise BadFile("The Outlook message can't be read: its streams are damaged.") from error
-    if not message.message_class and not found["subject"] and not plain and not html:
+    if not of_a_class and not found["subject"] and not plain and not html:
         raise BadFile("The Outlook message has nothing inside that can be read: it is damaged.")
     return {"format": "msg", **found, **bodies(ctx, plain, html), "attachments": attachments}
 

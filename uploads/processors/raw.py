@@ -69,6 +69,8 @@ def read(path: Path, media_type: str) -> Raw:
 
 
 def _jpeg(file: BinaryIO, offset: int, length: int) -> bytes | None:
+    if offset < 0 or length < 0:
+        return None  # numbers of a form that has a sign
     file.seek(offset)
     data = file.read(min(length, MAX_PREVIEW))
     return data if data.startswith(JPEG) else None

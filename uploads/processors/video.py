@@ -86,6 +86,8 @@ def _pictured(ctx: Context, duration: float) -> dict[str, Any]:
 def _strip(ctx: Context, container: Any, duration: float) -> dict[str, Any]:
     """Frames at equal distances; the second one is the poster, since films begin in the dark."""
     stream = container.streams.video[0]
+    if stream.codec_context is None:
+        return {"note": "Nothing that is installed decodes the pictures of this film."}
     size = stream.codec_context.width * stream.codec_context.height
     if not 0 < size <= FRAME_PIXELS:
         raise BadFile(
