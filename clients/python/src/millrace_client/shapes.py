@@ -103,6 +103,23 @@ class Queued(TypedDict):
     priority: int
 
 
+class Attempt(TypedDict):
+    """One attempt whose results are kept, with the versions of the processors of its steps."""
+
+    attempt: int
+    started_at: str | None
+    finished_at: str | None
+    versions: dict[str, int]
+
+
+class Outdated(TypedDict):
+    """A step whose processor has a newer version by now."""
+
+    step: str
+    version: int
+    newest: int
+
+
 class FileDetail(File):
     """A file by itself: with its steps, their results and artifacts, and its place while it is
     queued.
@@ -112,8 +129,8 @@ class FileDetail(File):
     results: dict[str, dict[str, Any]]
     artifacts: list[Artifact]
     queue: Queued | None
-    attempts: list[dict[str, Any]]
-    outdated: list[dict[str, Any]]
+    attempts: list[Attempt]
+    outdated: list[Outdated]
 
 
 class Batch(TypedDict):
