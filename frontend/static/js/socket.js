@@ -79,6 +79,7 @@ export class Line {
   #connect() {
     clearTimeout(this.#timer);
     this.#live = false;
+    this.#heardAt = Date.now(); // a page that has just been shown need not begin anew
     this.onState("connecting");
     const socket = new WebSocket(this.url);
     this.#socket = socket;
