@@ -71,6 +71,12 @@ def test_columns_of_mixed_cells_are_text_or_name_what_does_not_fit(take):
     assert columns(table)["m"]["type"] == "text"
 
 
+@pytest.mark.parametrize("missing", [8, 100])
+def test_an_old_xls_that_was_cut_is_a_bad_file(take, missing):
+    """Its reader panics, which is no exception."""
+    assert take((SAMPLES / "old.xls").read_bytes()[:-missing], "old.xls").broken["workbook"]
+
+
 def test_an_ods_and_an_old_xls_are_read(take):
     table = take(ods("Städte", [["city", "people"], ["Köln", 1], ["Bonn", 2]]))["workbook"][
         "tables"

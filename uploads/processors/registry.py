@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from uploads.processors.bounds import bounded
 from uploads.processors.context import Context
-from uploads.processors.failures import InvalidResult
+from uploads.processors.failures import InvalidResult, panics
 
 Function = Callable[[Context], "dict[str, Any] | Awaitable[dict[str, Any]]"]
 
@@ -53,7 +53,7 @@ class Processor:
 
         Raises InvalidResult where it isn't a dict or is too big; what the function raises goes on.
         """
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), panics(of_the_file=self.builtin):
             if self.builtin:  # libraries warn of broken files; the result says it where it matters
                 warnings.simplefilter("ignore")
             result = self.function(ctx)
