@@ -142,6 +142,17 @@ def caps(name: str, default: str, meaning: str) -> dict[str, tuple[float | None,
     return found
 
 
+def address(name: str, default: str, meaning: str) -> tuple[str, int] | None:
+    """`HOST:PORT`; None where it is empty."""
+    value = text(name, default, meaning)
+    host, _, port = value.rpartition(":")
+    if not value:
+        return None
+    if not host or not port.isdecimal():
+        raise BadValue(f"{name}: {value!r} is not like 127.0.0.1:9100")
+    return host.strip("[]"), int(port)
+
+
 def path(name: str, default: str, meaning: str) -> Path:
     """A path, made absolute from the working folder."""
     return Path(text(name, default, meaning)).expanduser().absolute()

@@ -217,6 +217,13 @@ METRICS_DIR = env.text(
     "",
     "Empty folder that all processes of a machine share for their metrics; with more than one.",
 )
+if METRICS_DIR:
+    Path(METRICS_DIR).mkdir(parents=True, exist_ok=True)  # whichever process begins to count
+WORKER_METRICS = env.address(
+    "WORKER_METRICS",
+    "",
+    "host:port on which a worker answers Prometheus, where it shares that folder with no server.",
+)
 
 # -- logging ---------------------------------------------------------------------------------------
 
@@ -344,6 +351,16 @@ else:
                 "PRAGMA journal_size_limit=67108864;",
             },
             "TEST": {"NAME": DATA_DIR / "test.sqlite3"},  # a file: several threads must see it
+        }
+    }
+
+if REDIS_URL:  # counts of tries, shared by all processes
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": f"millrace-{hashlib.sha256(SECRET_KEY.encode()).hexdigest()[:16]}",
+            "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
         }
     }
 

@@ -6,6 +6,10 @@ PROMETHEUS_MULTIPROC_DIR set, every process of a machine counts into files of th
 them answers for all. Labels come from short closed lists, never from users.
 """
 
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
 from django.conf import settings
 from prometheus_client import (
     REGISTRY,
@@ -14,8 +18,9 @@ from prometheus_client import (
     Gauge,
     Histogram,
     disable_created_metrics,
+    start_http_server,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a sample more for each, for nobody
 
@@ -32,6 +37,12 @@ STEP_DURATION = Histogram(
 )
 JOBS = Counter("millrace_jobs", "Jobs that ended.", ["outcome"])
 JOB_WAIT = Histogram("millrace_job_wait_seconds", "From queued to claimed.", buckets=WAIT_SECONDS)
+SANDBOX = Gauge(
+    "millrace_sandbox",
+    "1 where a layer of the sandbox holds.",
+    ["layer"],
+    multiprocess_mode="livemin",
+)
 SOCKETS = Gauge(
     "millrace_sockets", "Subscribers connected now.", ["door"], multiprocess_mode="livesum"
 )
@@ -56,6 +67,29 @@ def job_claimed(waited_seconds: float) -> None:
 def job_ended(outcome: str) -> None:
     """A job ended as `outcome`: processed, failed or cancelled."""
     JOBS.labels(outcome).inc()
+
+
+def sandbox_started(layers: Mapping[str, bool]) -> None:
+    """What holds processors in this process, as it was tried."""
+    for layer, holds in layers.items():
+        SANDBOX.labels(layer).set(holds)
+
+
+@contextmanager
+def served(address: tuple[str, int] | None) -> Iterator[None]:
+    """Answer Prometheus on an address of one's own, for a process without a web server."""
+    server = thread = None
+    if address is not None:
+        server, thread = start_http_server(address[1], address[0], counted())
+    try:
+        yield
+    finally:
+        if server is not None and thread is not None:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+        if settings.METRICS_DIR:
+            mark_process_dead(os.getpid(), settings.METRICS_DIR)  # type: ignore[no-untyped-call]
 
 
 def counted() -> CollectorRegistry:

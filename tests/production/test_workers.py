@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.production.stack import WORKING, Stack
+from tests.support.server import free_port
 from tests.support.services import eventually
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.nginx, pytest.mark.timeout(120)]
@@ -82,6 +83,31 @@ def test_a_worker_told_to_stop_gives_its_job_back(stack: Stack, client: httpx.Cl
     sql = "SELECT status FROM procrastinate_jobs WHERE status NOT IN ('todo', 'doing')"
     assert stack.rows(sql) == []
     stack.workers[first].start().says(WORKING)
+
+
+def readiness(stack: Stack) -> tuple[int, list[str], str]:
+    """What the first web process says of itself and of the workers."""
+    answer = httpx.get(f"http://127.0.0.1:{stack.web[0].environment['PORT']}/readyz", timeout=5)
+    body = answer.json()
+    return answer.status_code, body["warnings"], body["checks"]["workers"]
+
+
+def test_web_processes_warn_while_no_worker_is_alive_and_take_files_all_the_same(
+    stack: Stack, client: httpx.Client
+) -> None:
+    eventually(lambda: readiness(stack) == (200, [], "well"), "workers that are alive")
+    for program in stack.workers:
+        assert program.stop() == 0
+    said = (200, ["workers"], "No worker is alive; files wait for one.")
+    eventually(lambda: readiness(stack) == said, "a warning")
+    file_id = drop(client, 0)
+    assert status(client, file_id) == "queued"
+    for program in stack.workers:
+        program.start()
+    eventually(lambda: status(client, file_id) == "processed", "its end")
+    eventually(lambda: readiness(stack) == (200, [], "well"), "workers that are alive again")
+    for program in stack.workers:
+        program.says(WORKING)
 
 
 def test_a_killed_workers_job_goes_to_another(stack: Stack, client: httpx.Client) -> None:
@@ -176,3 +202,23 @@ def test_chores_are_done_once_whatever_the_number_of_workers(stack: Stack) -> No
     before, began = done(), time.monotonic()
     eventually(lambda: done() >= before + 6, "six sweeps")
     assert time.monotonic() - began > 4  # two workers doing it each would need three seconds
+
+
+def test_a_worker_tells_prometheus_what_it_has_done(stack: Stack, client: httpx.Client) -> None:
+    for program in stack.workers:
+        assert program.stop() == 0
+    port = free_port()
+    third = stack.worker(len(stack.workers))
+    third.environment |= {"WORKER_METRICS": f"127.0.0.1:{port}"}
+    third.start().says(WORKING)
+    try:
+        file_id = drop(client, 0)
+        eventually(lambda: status(client, file_id) == "processed", "its end")
+        told = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    finally:
+        assert third.stop() == 0
+        for program in stack.workers:
+            program.start().says(WORKING)
+    assert 'millrace_steps_total{outcome="done",step="slow"} 1.0' in told
+    assert 'millrace_jobs_total{outcome="processed"} 1.0' in told
+    assert 'millrace_sandbox{layer="seccomp"}' in told

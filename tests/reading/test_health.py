@@ -1,5 +1,7 @@
 """`/healthz`, `/readyz`, `/metrics`: open to whom they should be, and true."""
 
+import asyncio
+import os
 import time
 
 import httpx
@@ -7,7 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.reading.conftest import People
 from tests.support.server import Server
-from tests.support.tus import upload
+from tests.support.stream import Follower
+from tests.support.tus import create, patch, upload
 
 
 def samples(text: str) -> dict[tuple[str, str], float]:
@@ -64,6 +67,43 @@ def test_metrics_count_what_happened(server: Server, people: People) -> None:
     assert grown("millrace_jobs_total", "processed") >= 1
     assert after["millrace_queue_depth", ""] >= 0
     assert after["millrace_well", "runner"] == 1
+
+
+async def test_every_number_moves_with_what_it_counts(server: Server, people: People) -> None:
+    secret = await asyncio.to_thread(server.token, f"counted-{os.urandom(4).hex()}")
+
+    def scraped() -> dict[tuple[str, str], float]:
+        return samples(httpx.get(f"{server.url}/metrics").text)
+
+    before = await asyncio.to_thread(scraped)
+    async with Follower(server, secret) as follower:
+        with server.client(secret) as client:
+            tus_id = upload(client, "a.txt", b"by tus")
+            large = b"x" * 400_000
+            location = create(client, len(large), "large.txt")
+            assert patch(client, location, 0, large).status_code == 204
+            assert client.put("/upload/b.txt", content=b"put").status_code == 303
+            client.post("/upload/", files={"file": ("c.txt", b"form")})
+            server.wait_for(client, tus_id)
+            await follower.until(lambda: follower.counts.get("processed") == 4)
+        during = await asyncio.to_thread(scraped)
+
+    def grown(name: str, labels: str = "") -> float:
+        return during[name, labels] - before.get((name, labels), 0)
+
+    for door, files, size in (("tus", 2, 400_006), ("put", 1, 3), ("form", 1, 4)):
+        assert grown("millrace_uploads_total", door) == files
+        assert grown("millrace_received_bytes_total", door) == size
+    assert grown("millrace_steps_total", "done,text") >= 4
+    assert grown("millrace_step_seconds_sum", "text") > 0
+    assert grown("millrace_jobs_total", "processed") >= 4
+    assert grown("millrace_job_wait_seconds_count") >= 4
+    assert grown("millrace_sockets", "websocket") >= 1
+    assert grown("millrace_frames_total", "events") >= 1
+    assert grown("millrace_delivery_seconds_count") >= 1
+    assert grown("millrace_events_total") >= 8
+    assert during["millrace_sandbox", "seccomp"] in {0, 1}
+    assert during["millrace_queue_age_seconds", ""] >= 0
 
 
 def test_metrics_are_for_this_machine_or_a_token_with_the_scope(

@@ -33,6 +33,12 @@ def taken(file_ids: Sequence[UUID]) -> None:
         engine.forget(file_ids)
 
 
+def listening() -> int | None:
+    """Workers' queues that somebody serves now; None where the server runs the jobs itself."""
+    engine = _engine()
+    return engine.listening() if engine else None
+
+
 def _engine() -> Any:
     """The engine's nudges, imported only where it is the engine."""
     if settings.ENGINE != "procrastinate":

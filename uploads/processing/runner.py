@@ -59,6 +59,7 @@ class Runner:
             doorbell.subscribe("stop", self._stop),
         ]
         unsubscribe.append(health.tell("sandbox", self._layers))
+        metrics.sandbox_started(self.sandbox.layers)
         leases = _Leases(self)
         try:
             self.alive = True

@@ -21,11 +21,13 @@ from uploads import metrics, storage
 from uploads.access import Who
 from uploads.errors import Forbidden, NotSignedIn
 from uploads.models import Job, Space
+from uploads.processing import nudges
 from uploads.publishing import doorbell
 from uploads.publishing.events import COLUMNS
 from uploads.reading import doors
 
 PREFIX = "millrace"
+ELSEWHERE = {"workers"}  # this process can take files and tell of them all the same
 PROXIED = ("x-forwarded-for", "x-real-ip", "forwarded")  # a proxy that others reach us through
 
 
@@ -45,12 +47,14 @@ class Readyz(doors.Door):
     public = True
 
     async def get(self, request: HttpRequest) -> HttpResponseBase:
-        """200, or 503 with the names in `failing`. `facts` never make it fail."""
+        """200, or 503 with the names in `failing`. `warnings` and `facts` never make it fail."""
         checks = await findings()
-        failing = sorted(name for name, problem in checks.items() if problem)
+        troubled = sorted(name for name, problem in checks.items() if problem)
+        failing = [name for name in troubled if name not in ELSEWHERE]
         body = {
             "status": "failing" if failing else "ready",
             "failing": failing,
+            "warnings": [name for name in troubled if name in ELSEWHERE],
             "checks": {name: problem or "well" for name, problem in sorted(checks.items())},
             "facts": health.facts(),
         }
@@ -67,6 +71,8 @@ async def findings() -> dict[str, str]:
     found["layer"] = "" if doorbell.healthy() else "Its own pulse does not come back through it."
     found["disk"] = await storage.in_pool(_disk)
     found["database"] = await _database()
+    if settings.ENGINE == "procrastinate" and not found["database"]:
+        found["workers"] = await _workers()
     return found
 
 
@@ -84,6 +90,14 @@ async def _database() -> str:
     except (OperationalError, InterfaceError):
         return "It can't be reached."
     return ""
+
+
+async def _workers() -> str:
+    try:
+        alive = await database.read(nudges.listening)
+    except (OperationalError, InterfaceError):
+        return ""  # the database is what is not well
+    return "" if alive else "No worker is alive; files wait for one."
 
 
 def _ask() -> None:

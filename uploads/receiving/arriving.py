@@ -13,13 +13,14 @@ from django.conf import settings
 
 from project import database
 from project.http import Disconnected
-from uploads import storage
+from uploads import metrics, storage
 from uploads.access import Access
 from uploads.errors import ApiError, ChecksumMismatch, TooLarge, TooManyFiles
 from uploads.models import UploadedFile
 from uploads.processing.jobs import Arrival
 from uploads.publishing import doorbell
 from uploads.receiving import finishing, rows, together, tus
+from uploads.receiving.finishing import TUS
 from uploads.receiving.intake import Flow, Source, budget
 from uploads.receiving.locks import Claim
 from uploads.receiving.metadata import Metadata
@@ -69,11 +70,14 @@ async def gather(body: Source) -> list[bytes]:
 
 
 async def take_small(
-    coming: Arrival, blocks: Sequence[bytes], checksum: Checksum | None = None
+    coming: Arrival, blocks: Sequence[bytes], checksum: Checksum | None = None, *, door: str = TUS
 ) -> UploadedFile:
     """A file whose bytes are all in memory: stored, and queued. Raises as `together.take`."""
     data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
-    return await together.take(replace(coming, size=len(data), expires_at=None), data, checksum)
+    file = await together.take(replace(coming, size=len(data), expires_at=None), data, checksum)
+    metrics.RECEIVED_BYTES.labels(door).inc(len(data))
+    metrics.UPLOADS.labels(door).inc()
+    return file
 
 
 # -- all others -----------------------------------------------------------------------------------
@@ -99,7 +103,7 @@ async def append(
     """
     content = claim.content
     most = settings.UPLOAD_MAX_BYTES if upload.size is None else upload.size
-    flow = Flow(claim, most - content.offset, reporter(upload))
+    flow = Flow(claim, most - content.offset, reporter(upload), TUS)
     try:
         if checksum is None:
             await flow.run(body, before)

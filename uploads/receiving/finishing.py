@@ -15,7 +15,7 @@ import structlog
 from django.conf import settings
 
 from project import database, stopping
-from uploads import storage
+from uploads import metrics, storage
 from uploads.errors import ApiError, DigestMismatch, NotFound, WrongState
 from uploads.models import UploadedFile
 from uploads.processing import jobs
@@ -27,13 +27,14 @@ from uploads.storage import in_pool
 
 log = structlog.get_logger(__name__)
 
+TUS = "tus"  # the door that most uploads come through, for counting
 AT_ONCE_BYTES = 64 * 1024 * 1024  # read again, or joined, before the answer rather than after it
 
 _due: dict[UUID, None] = {}
 _bell: asyncio.Event | None = None  # of the running service
 
 
-async def finish(upload: Upload, claim: Claim) -> UploadedFile | None:
+async def finish(upload: Upload, claim: Claim, *, door: str = TUS) -> UploadedFile | None:
     """Every byte is there: make it last, and queue the file (or note the partial).
 
     Returns the queued file; None for a partial, and where a long digest is left to the service.
@@ -46,14 +47,14 @@ async def finish(upload: Upload, claim: Claim) -> UploadedFile | None:
         return None
     at_once = content.digest is not None or content.offset <= AT_ONCE_BYTES
     if at_once or upload.expected_sha256:
-        return await _queue(upload, content, lambda: True)
+        return await _queue(upload, content, lambda: True, door=door)
     await in_pool(_make_last, content)
     later(upload.id)
     return None
 
 
 async def _queue(
-    upload: Upload, content: Content, go_on: Callable[[], bool]
+    upload: Upload, content: Content, go_on: Callable[[], bool], *, door: str = TUS
 ) -> UploadedFile | None:
     sha256 = await in_pool(_seal, content, go_on)
     if sha256 is None:
@@ -63,10 +64,12 @@ async def _queue(
         await database.write(jobs.terminate, upload.id)
         raise DigestMismatch
     try:
-        return await database.write(jobs.complete, upload.id, size=content.offset, sha256=sha256)
+        file = await database.write(jobs.complete, upload.id, size=content.offset, sha256=sha256)
     except WrongState:
         log.info("was received already", file=str(upload.id))
         return None
+    metrics.UPLOADS.labels(door).inc()
+    return file
 
 
 def _seal(content: Content, go_on: Callable[[], bool]) -> str | None:

@@ -86,7 +86,7 @@ class PlainDoor(StreamingView):
         )
         length = body.length if body.announced else 0
         outcome = Outcome(batch=about.batch)
-        outcome.taken.append(await plain.take(who, about, body, length=length))
+        outcome.taken.append(await plain.take(who, about, body, door="put", length=length))
         return describe_outcome(request, who, outcome)
 
 
@@ -126,7 +126,7 @@ async def _take_one(who: Access, about: Metadata, part: Part, outcome: Outcome) 
         if part.name != FILE_FIELD:
             raise BadRequest(f"Files come in the field «{FILE_FIELD}», not «{part.name}».")
         about = replace(about, name=names.clean_name(name))
-        outcome.taken.append(await plain.take(who, about, part))
+        outcome.taken.append(await plain.take(who, about, part, door="form"))
     except ApiError as error:
         shown = name.encode("utf-8", "replace").decode("utf-8")
         outcome.refused.append((shown, error))

@@ -16,7 +16,7 @@ from typing import Protocol
 from django.conf import settings
 
 from project import stopping
-from uploads import storage
+from uploads import metrics, storage
 from uploads.errors import ApiError, BodyTimeout, DiskFull, Gone, Interrupted, ShuttingDown
 from uploads.receiving.locks import Claim
 
@@ -72,14 +72,17 @@ budget = Budget()
 
 
 class Flow:
-    """One body's way into one content.
+    """One body's way into one content, through a door.
 
     `room`: bytes that may still come; what is beyond is cut and sets `overrun`. `report` is called
     now and then with the number of bytes stored and the speed in bytes per second.
     """
 
-    def __init__(self, claim: Claim, room: int, report: Callable[[int, float], None]) -> None:
+    def __init__(
+        self, claim: Claim, room: int, report: Callable[[int, float], None], door: str
+    ) -> None:
         self.claim = claim
+        self.door = door
         self.content = claim.content
         self.room = room
         self.overrun = False
@@ -166,6 +169,8 @@ class Flow:
             self._failure = error
         elif error is not None:
             self._failure = OSError(str(error))
+        else:
+            metrics.RECEIVED_BYTES.labels(self.door).inc(size)
 
     async def _flush(self) -> None:
         """Store what is held, to the end even when this request is cancelled."""

@@ -23,7 +23,7 @@ from uploads.storage import in_pool
 
 
 async def take(
-    who: Access, metadata: Metadata, body: Source, *, length: int | None = None
+    who: Access, metadata: Metadata, body: Source, *, door: str, length: int | None = None
 ) -> UploadedFile:
     """Store a whole body as a file; `length` where it was announced.
 
@@ -36,12 +36,12 @@ async def take(
     if (length or 0) <= arriving.SMALL_BYTES:
         blocks = await arriving.gather(body)
         if body.ended:
-            return await arriving.take_small(coming, blocks)
+            return await arriving.take_small(coming, blocks, door=door)
     else:
         blocks = []
     async with locks.claim(coming.id, new=True) as claim:
         try:
-            return await _stream(coming, claim, body, blocks)
+            return await _stream(coming, claim, body, blocks, door)
         except BaseException:
             claim.content.ended = True
             await _undo(coming)
@@ -49,19 +49,19 @@ async def take(
 
 
 async def _stream(
-    coming: Arrival, claim: Claim, body: Source, before: Sequence[bytes]
+    coming: Arrival, claim: Claim, body: Source, before: Sequence[bytes], door: str
 ) -> UploadedFile:
     mark = storage.mark(coming.id, "form")
     await in_pool(mark.touch)
     upload = await database.write(rows.create, coming)
     room = settings.UPLOAD_MAX_BYTES if upload.size is None else upload.size
-    flow = Flow(claim, room, arriving.reporter(upload))
+    flow = Flow(claim, room, arriving.reporter(upload), door)
     await flow.run(body, before)
     if flow.overrun:
         raise TooLarge(f"At most {room} bytes are taken.")
     if upload.size is None:
         await database.write(jobs.announce_size, upload.id, claim.content.offset)
-    file = await finishing.finish(upload, claim)
+    file = await finishing.finish(upload, claim, door=door)
     await in_pool(mark.unlink)
     if file is None:  # cannot be: the digest was carried along
         raise WrongState

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from project import database
+from uploads import metrics
 from uploads.processing.runner import Runner
 from uploads.publishing import doorbell
 
@@ -44,7 +45,8 @@ class Command(BaseCommand):
         slots = concurrency or settings.CONCURRENCY or os.cpu_count() or 1
         settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
         try:
-            uvloop.run(_work(slots if "jobs" in queues else 0, queues))
+            with metrics.served(settings.WORKER_METRICS):
+                uvloop.run(_work(slots if "jobs" in queues else 0, queues))
         finally:
             database.close()
 

@@ -22,6 +22,7 @@ logging.getLogger("procrastinate").setLevel(logging.WARNING)  # it tells of ever
 
 TASK = "nudge"
 QUEUE = "nudges"
+STALLED_SECONDS = 30  # a worker that is silent for longer is gone, and what it held with it
 
 # procrastinate's own function, called without the round trips and the error of its `defer` where
 # the nudge is there already (an error would undo the whole transaction)
@@ -33,6 +34,10 @@ _DEFER = """
     )
 """
 _FORGET = "DELETE FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY(%s)"
+_ALIVE = """
+    SELECT count(*) FROM procrastinate_workers
+    WHERE last_heartbeat > now() - make_interval(secs => %s)
+"""
 _KNOWN = """
     SELECT count(*) FROM (
         SELECT 1 FROM procrastinate_jobs WHERE status = 'todo' AND queue_name = %s LIMIT %s
@@ -51,6 +56,14 @@ def forget(file_ids: Sequence[UUID]) -> None:
     """These jobs are claimed; a nudge that a worker has in hand stays his."""
     with connection.cursor() as cursor:
         cursor.execute(_FORGET, [[str(file_id) for file_id in file_ids]])
+
+
+def listening() -> int:
+    """Queues that are being served: one or two of each worker that is alive."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ALIVE, [STALLED_SECONDS])
+        count: int = cursor.fetchone()[0]
+    return count
 
 
 def repair() -> int:

@@ -15,7 +15,7 @@ from procrastinate.jobs import Status
 
 from project import database
 from uploads.processing import periodic
-from uploads.processing.engines.procrastinate_nudges import QUEUE, TASK, repair
+from uploads.processing.engines.procrastinate_nudges import QUEUE, STALLED_SECONDS, TASK, repair
 from uploads.processing.periodic import Chore
 from uploads.processing.runner import Runner
 
@@ -27,7 +27,6 @@ QUEUES = (JOBS, CHORES)
 
 AGAIN_SECONDS = 1  # before procrastinate is started anew
 POLL_SECONDS = 5  # a lost nudge costs no more than this
-STALLED_SECONDS = 30  # a worker that is silent for longer is gone, and what it held with it
 REPAIR_SECONDS = 10
 STOP_SECONDS = 2  # for a nudge or a chore to end
 
