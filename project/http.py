@@ -129,6 +129,7 @@ class LeanHandler:
         for name in reversed(settings.LEAN_MIDDLEWARE):
             chain = import_string(name)(chain)
         self.chain = chain
+        _resolve("/")  # imports every view now, not while the first request waits
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         set_script_prefix("/")

@@ -58,7 +58,9 @@ class Pipeline:
     def __init__(
         self, claimed: jobs.Claimed, sandbox: Sandbox, on_waiting: Callable[[], object] = bool
     ) -> None:
-        """`on_waiting` is called when it waits for its turn, and needs no slot meanwhile."""
+        """`on_waiting` is called when it waits, for its turn or for its end to be written down, and
+        needs no slot meanwhile.
+        """
         self.claimed = claimed
         self.sandbox = sandbox
         self.waiting = False
@@ -111,7 +113,8 @@ class Pipeline:
         deadline = time.monotonic() + AWAY_SECONDS
         while True:
             try:
-                await asyncio.to_thread(children.touch, self._inside)
+                if self._inside:
+                    await asyncio.to_thread(children.touch, self._inside)
                 return await asyncio.shield(database.write(self._end_job, steps, words))
             except (OperationalError, InterfaceError):
                 if time.monotonic() > deadline:
@@ -151,7 +154,8 @@ class Pipeline:
             try:
                 async for message in run:
                     await self._take(message)
-                if not self.taken_away:
+                self._give_up_slot()
+                if self._sent and not self.taken_away:
                     await asyncio.to_thread(self._store_children)
             finally:
                 self._run = None
@@ -174,14 +178,17 @@ class Pipeline:
         while not self.taken_away and not await database.write(
             turns.take, processor, most, self.claimed
         ):
-            self.waiting = True
-            self._on_waiting()
+            self._give_up_slot()
             try:
                 async with asyncio.timeout(TURN_SECONDS):
                     await self._taken_away.wait()
             except TimeoutError:
                 pass
         self.waiting = False
+
+    def _give_up_slot(self) -> None:
+        self.waiting = True
+        self._on_waiting()
 
     # -- messages ----------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from uploads.errors import NotFound
@@ -43,6 +43,13 @@ _WAITING = """
     LIMIT %s
 """
 
+_DUE = """
+    SELECT file_id FROM uploads_job
+    WHERE space_id = %s AND state = 'queued' AND (run_after IS NULL OR run_after <= %s)
+    ORDER BY priority DESC, queued_at
+    LIMIT %s
+"""
+
 
 def take(limit: int, now: datetime) -> list[uuid.UUID]:
     """Files of up to `limit` queued jobs that are due, locked until the transaction ends; by space,
@@ -53,8 +60,11 @@ def take(limit: int, now: datetime) -> list[uuid.UUID]:
     while loads and len(taken) < limit:
         turns = _turns(loads, limit - len(taken))
         for space_id in sorted(turns):
-            more = _due(space_id, now).exclude(pk__in=list(taken))  # own locks are not passed by
-            found = list(more.values_list("pk", flat=True)[: turns[space_id]])
+            # own locks are not passed by
+            found = [
+                one for one in _due(space_id, now, turns[space_id] + len(taken)) if one not in taken
+            ]
+            found = found[: turns[space_id]]
             taken |= dict.fromkeys(found, space_id)
             loads[space_id] += len(found)
             if len(found) < turns[space_id]:
@@ -82,10 +92,13 @@ def _turns(loads: dict[int, int], count: int) -> Counter[int]:
     return turns
 
 
-def _due(space_id: int, now: datetime) -> QuerySet[Job]:
-    queued = Job.objects.filter(space=space_id, state=Job.State.QUEUED)
-    due = queued.filter(Q(run_after=None) | Q(run_after__lte=now))
-    return due.select_for_update(skip_locked=True).order_by("-priority", "queued_at")
+def _due(space_id: int, now: datetime, limit: int) -> list[uuid.UUID]:
+    """The first jobs of a space that are due, locked."""
+    passing = " FOR UPDATE SKIP LOCKED" if connection.vendor == "postgresql" else ""
+    with connection.cursor() as cursor:
+        moment = connection.ops.adapt_datetimefield_value(now)
+        cursor.execute(_DUE + passing, [space_id, moment, limit])
+        return [uuid.UUID(str(file_id)) for (file_id,) in cursor.fetchall()]
 
 
 # -- what people say -------------------------------------------------------------------------------
