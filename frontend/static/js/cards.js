@@ -69,6 +69,7 @@ export class Card {
     const expanded = String(this.open);
     if (this.head.fold.getAttribute("aria-expanded") !== expanded) this.head.fold.setAttribute("aria-expanded", expanded);
     if (this.open) this.rows.set(this.#order());
+    else this.rows.release();
   }
 
   /** A large batch shows what moves first, but never sorts away what somebody is pointing at. */

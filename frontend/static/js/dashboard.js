@@ -88,6 +88,7 @@ function show() {
 
 function arrange() {
   for (const id of groups.prune(ENDED_KEPT)) store.forget(id);
+  for (const key of store.batches.keys()) if (!groups.groups.has(key)) store.batches.delete(key);
   splitVersion = groups.version;
   const { flight, ended: over } = groups.split();
   const shown = over.slice(0, ENDED_SHOWN);
@@ -143,6 +144,7 @@ function ended(group) {
   const words = failed ? gettext("%(files)s ended, %(n)s failed.", { files: count, n: number(failed) }) : gettext("%(files)s processed.", { files: count });
   say(words);
   notify(group.folder || "Millrace", words);
+  own.delete(group.key);
   for (const id of groups.shrink(group)) store.forget(id);
 }
 

@@ -13,6 +13,7 @@ import { VirtualRows } from "millrace/virtual";
 import { KIND, MARK, STATUS, ago, bytes, gettext, ngettext, number, when } from "millrace/words";
 
 const PAGE = 100; // files fetched at once
+const MOST = 2000; // files held while nobody has scrolled to them; beyond it the list begins anew
 const AHEAD = 30; // rows before the end at which the next page is asked for
 const TYPING = 180; // ms of rest before a search is sent
 const CARD_WIDTH = 220; // px, least
@@ -116,6 +117,31 @@ async function fetchMore({ fresh = false } = {}) {
     fetching = null;
     complain(error);
   }
+}
+
+let missed = null; // what happened while the list was fetched anew
+
+/** New files come in on top for hours: lets go of what lies far below. */
+async function beginAnew() {
+  const current = listing;
+  const fresh = new Listing(current.view);
+  fetching = new AbortController();
+  missed = [];
+  try {
+    fresh.add(await ask("GET", "/api/files/", { parameters: { ...query(fresh.view), sort: fresh.view.sort, limit: PAGE }, signal: fetching.signal }));
+    if (current !== listing) {
+      missed = null;
+      return;
+    }
+    for (const change of missed) fresh.change(change);
+    for (const { id, finished_at: ended } of current.items) if (ended && !fresh.byId.has(id)) store.forget(id);
+    listing = fresh;
+  } catch {
+    if (current !== listing) return; // somebody chose another view, which fetches for itself
+  }
+  missed = null;
+  fetching = null;
+  show();
 }
 
 function seen() {
@@ -231,6 +257,7 @@ function showEmpty() {
 
 const store = new Store((change) => {
   const moved = listing.change(change);
+  missed?.push(change);
   if (moved < 0) forgetChoice(change.file.id);
   if (moved && Math.floor((Math.abs(moved) - 1) / columns) * height < -$("lines").getBoundingClientRect().top) shift += Math.sign(moved);
   if (change.type === "put" && !listing.byId.has(change.file.id) && change.file.finished_at) store.forget(change.file.id);
@@ -252,6 +279,7 @@ const line = new Line(streamAddress(boot.query), {
 
 function showLive() {
   show();
+  if (listing.items.length > MOST && !fetching && !chosen.size && scrollY < innerHeight) beginAnew();
   if (shift && columns === 1) {
     rows.render();
     scrollBy({ top: shift * height, behavior: "instant" });

@@ -14,6 +14,7 @@ const MOST_PARALLEL_H2 = 16;
 const RETRY_SECONDS = [1, 2, 5, 10, 20, 30]; // the last one again and again
 const SAMPLE = 500; // ms between two looks at the speed
 const SENDING = new Set(["waiting", "sending", "paused"]);
+const PASSED = 5000; // keys behind the place in the queue before they are let go
 const AT_ONCE = 500; // files put in the queue between two breaths of the page
 const SETTLED = 1000; // ms until the server has seen that a request was broken off
 const CALM = 12; // files without an error before one more goes at once
@@ -194,6 +195,10 @@ export class Uploader {
   }
 
   #take() {
+    if (this.next > PASSED) {
+      this.waiting = this.waiting.slice(this.next);
+      this.next = 0;
+    }
     const now = Date.now();
     let soonest = Infinity;
     for (let at = this.next; at < this.waiting.length; at += 1) {

@@ -3,6 +3,7 @@
 import { inFrame } from "millrace/dom";
 
 const BEYOND = 6; // rows above and below what is seen
+const SPARE = 24; // rows that wait to be used again
 
 /**
  * `create()` makes an empty row, `patch(row, item, index)` fills it and is called only where `versionOf(item)` changed,
@@ -20,7 +21,8 @@ export class VirtualRows {
     list.classList.add("virtual");
     for (const row of [...list.children]) this.#rows.set(row.dataset.id, row); // what the server rendered
     const ask = () => inFrame(this.render);
-    (scroller ?? window).addEventListener("scroll", ask, { passive: true });
+    this.over = new AbortController();
+    (scroller ?? window).addEventListener("scroll", ask, { passive: true, signal: this.over.signal });
     this.resized = new ResizeObserver(ask);
     this.resized.observe(scroller ?? list);
     // rows must not move away from under the pointer or the focus
@@ -38,7 +40,16 @@ export class VirtualRows {
     inFrame(this.render);
   }
 
+  /** Nobody sees them: lets go of every row. */
+  release() {
+    this.items = [];
+    this.#spare = [];
+    if (this.#rows.size) this.render();
+    this.#spare = [];
+  }
+
   stop() {
+    this.over.abort(); // the window lives longer than a list, and would hold it
     this.resized.disconnect();
   }
 
@@ -90,7 +101,7 @@ export class VirtualRows {
       if (wanted.has(key)) continue;
       this.#rows.delete(key);
       row.remove();
-      if (this.#spare.length < 40) this.#spare.push(row);
+      if (this.#spare.length < SPARE) this.#spare.push(row);
     }
   }
 
