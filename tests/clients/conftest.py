@@ -1,6 +1,5 @@
-"""The client package from its folder, and somebody who uses it."""
+"""Somebody who uses the client package."""
 
-import sys
 import uuid
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import pytest
 from tests.support.server import Server
 
 FOLDER = Path(__file__).resolve().parents[2] / "clients" / "python" / "src"
-sys.path.insert(0, str(FOLDER))
 
 
 @pytest.fixture

@@ -12,13 +12,15 @@ class Gate:
     """Passes connections to a port of ours on to the server's; `cut()` ends them all at once.
 
     `cut_after` ends the next connections once so many bytes have gone to the server; `shut` lets
-    nobody in.
+    nobody in; between `freeze()` and `thaw()` nothing passes, though every connection stays.
     """
 
     def __init__(self, port: int) -> None:
         self.target = port
         self.port = 0
         self.shut = False
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self.cut_after: list[int] = []
         self.connections = 0
         self._writers: set[asyncio.StreamWriter] = set()
@@ -54,6 +56,14 @@ class Gate:
 
         asyncio.run_coroutine_threadsafe(work(), self._loop).result()
 
+    def freeze(self) -> None:
+        """The wire is dead, and neither side knows."""
+        self._loop.call_soon_threadsafe(self._flowing.clear)
+
+    def thaw(self) -> None:
+        """It passes again what comes."""
+        self._loop.call_soon_threadsafe(self._flowing.set)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.shut:
             writer.transport.abort()
@@ -77,6 +87,7 @@ class Gate:
                 left -= len(data)
                 if left < 0:
                     raise ConnectionError
+            await self._flowing.wait()
             writer.write(data)
             await writer.drain()
         raise ConnectionError

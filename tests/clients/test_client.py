@@ -254,3 +254,21 @@ async def test_a_gap_in_the_stream_is_said(server: Server, token: str) -> None:
                 assert frame["type"] != "snapshot"
                 if frame["type"] == "ready":
                     break
+
+
+def test_a_world_knows_a_silent_step_until_it_moves() -> None:
+    world = World()
+    since = "2026-01-01T00:00:00.000Z"
+    step = {"name": "pdf", "done": 3, "total": 9, "unit": "pages", "eta_s": None}
+    file = {"id": "a", "attempt": 1, "status": "processing", "received": 1}
+    silent = {**file, "step": {**step, "stalled_since": since}}
+    world.apply(
+        {"type": "snapshot", "cursor": "e:1", "files": [silent], "counts": {}, "last": True}
+    )
+    told = {"id": "a", "attempt": 1, "step": "pdf", "done": 3, "total": 9, "unit": "pages"}
+    for done, expected in [(3, since), (4, None)]:
+        measure = {**told, "done": done, "eta_s": 1.0}
+        world.apply({"type": "progress", "files": [measure]})
+        shown = world.files["a"]["step"]
+        assert shown is not None
+        assert (shown["done"], shown.get("stalled_since")) == (done, expected)

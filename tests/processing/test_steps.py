@@ -110,15 +110,15 @@ async def test_the_step_of_a_worker_that_is_silent_is_shown_as_stalled_until_its
     settings.LEASE_SECONDS, settings.STALL_SECONDS = 300, 30
     running = {"name": "pdf", "done": 3, "total": 12, "unit": "pages", "eta_s": 2.0}
     await database.write(jobs.record, claimed, [], running)
-    await database.write(lease, claimed, timedelta(seconds=280))
-    assert await database.write(jobs.note_silence) == 0  # it was heard of 20 s ago
-    await database.write(lease, claimed, timedelta(seconds=250))
+    await database.write(lease, claimed, timedelta(seconds=190))
+    assert await database.write(jobs.note_silence) == 0  # its next renewal is hardly due
+    await database.write(lease, claimed, timedelta(seconds=140))
     assert await database.write(jobs.note_silence) == 1
     assert await database.write(jobs.note_silence) == 0  # said once
     step: Any = (await stored(claimed)).step
     assert (step["name"], step["done"], step["eta_s"]) == ("pdf", 3, None)
     since = timezone.now() - datetime.fromisoformat(step["stalled_since"])
-    assert timedelta(seconds=49) < since < timedelta(seconds=55)
+    assert timedelta(seconds=159) < since < timedelta(seconds=165)
     assert await database.write(jobs.sweep) == 0
     await database.write(lease, claimed, timedelta(seconds=-1))
     assert await database.write(jobs.note_silence) == 0
@@ -135,7 +135,7 @@ async def test_what_a_worker_was_shown_as_while_it_slept_is_taken_back_when_it_w
     await one._take(StepStarted("pdf", 1))
     assert await silences(claimed, 1) == [None]
     one._current.heard_at -= 60  # type: ignore[union-attr]
-    await database.write(lease, claimed, timedelta(seconds=240))
+    await database.write(lease, claimed, timedelta(seconds=140))
     assert await database.write(jobs.note_silence) == 1
     await one._take(Progress("pdf", 1, 12, "pages"))
     assert [bool(one) for one in await silences(claimed, 3)] == [False, True, False]

@@ -479,7 +479,8 @@ def note_silence() -> int:
     """
     now = timezone.now()
     lease = timedelta(seconds=settings.LEASE_SECONDS)
-    latest = now - timedelta(seconds=settings.STALL_SECONDS) + lease
+    # a worker renews its leases in every third of their time: that much silence tells nothing
+    latest = now + lease - max(timedelta(seconds=settings.STALL_SECONDS), lease / 2)
     silent = Job.objects.filter(state=Job.State.RUNNING, lease_until__range=(now, latest))
     noted = 0
     for job in silent.select_for_update(skip_locked=True).order_by("space_id", "pk")[:500]:

@@ -1,6 +1,11 @@
 // A word from the browser when a drop has ended and nobody is looking.
 
 const KEY = "millrace.notify";
+const TITLE = document.title;
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) document.title = TITLE;
+});
 
 /** Whether the reader asked for it, in this browser. */
 export const wantsNotify = () => localStorage.getItem(KEY) === "yes" && globalThis.Notification?.permission === "granted";
@@ -16,9 +21,11 @@ export async function mayNotify() {
   return (await Notification.requestPermission()) === "granted";
 }
 
-/** Says it, unless somebody is looking at the page anyway. */
+/** Says it in the tab's title, and aloud where that was asked for, unless somebody is looking at the page anyway. */
 export function notify(title, words) {
-  if (!document.hidden || !wantsNotify()) return;
+  if (!document.hidden) return;
+  document.title = `${words} · ${TITLE}`;
+  if (!wantsNotify()) return;
   const note = new Notification(title, { body: words, tag: title });
   note.onclick = () => {
     focus();

@@ -102,8 +102,11 @@ export class Store {
     } else {
       if (before.status !== "processing") return;
       const { step: name, done, total, unit, eta_s } = progress;
-      if (before.step?.name === name && before.step.done > done) return;
-      now.step = { name, done, total, unit, eta_s };
+      const same = before.step?.name === name ? before.step : null;
+      if (same && same.done > done) return;
+      // whoever joins is told the newest measure once more, which is no sign of life
+      const since = same && same.done === done ? (same.stalled_since ?? null) : null;
+      now.step = { name, done, total, unit, eta_s, stalled_since: since };
     }
     this.files.set(now.id, now);
     this.#watch({ type: "put", before, file: now, live: true });

@@ -101,6 +101,8 @@ test("a measure that overtook an event keeps what the event says of its silence"
   store.apply(events(put(6, running(20, "2026-01-01T00:00:00.000Z"))));
   assert.equal(store.files.get("a").step.done, 30);
   assert.equal(store.files.get("a").step.stalled_since, "2026-01-01T00:00:00.000Z");
+  store.apply({ type: "progress", files: [{ id: "a", attempt: 1, step: "table", done: 30, total: 100, unit: "rows", eta_s: 2 }] });
+  assert.equal(store.files.get("a").step.stalled_since, "2026-01-01T00:00:00.000Z");
   store.apply({ type: "progress", files: [{ id: "a", attempt: 1, step: "table", done: 31, total: 100, unit: "rows", eta_s: 2 }] });
   assert.equal(store.files.get("a").step.stalled_since ?? null, null);
 });

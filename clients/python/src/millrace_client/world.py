@@ -73,10 +73,17 @@ class World:
                 "total": measure["total"],
                 "unit": measure["unit"],
                 "eta_s": measure["eta_s"],
-                "stalled_since": None,
+                "stalled_since": _silence(step, measure) if same else None,
             },
         }
         return True
+
+
+def _silence(step: RunningStep | None, measure: Progress) -> str | None:
+    """Since when the step is silent: whoever joins is told the newest measure once more."""
+    if step is None or step["done"] != measure["done"]:
+        return None
+    return step.get("stalled_since")
 
 
 def _furthest(known: RunningStep | None, told: RunningStep | None) -> RunningStep | None:
