@@ -5,6 +5,8 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterable, Iterator
+from itertools import repeat
 
 BLOCK = os.urandom(1024 * 1024)
 
@@ -54,17 +56,20 @@ def large(port: int, heads: list[bytes], size: int) -> float:
 
 def small(port: int, message: bytes, connections: int, number: int) -> float:
     """Send the same request `number` times over `connections` that stay open; answers a second."""
-    return asyncio.run(_small(port, message, connections, number))
+    began = time.perf_counter()
+    send_all(port, repeat(message, number), connections)
+    return number / (time.perf_counter() - began)
 
 
-async def _small(port: int, message: bytes, connections: int, number: int) -> float:
-    left = number
+def send_all(port: int, messages: Iterable[bytes], connections: int) -> None:
+    """Send each request and await its answer, over `connections` that stay open."""
+    asyncio.run(_send_all(port, iter(messages), connections))
 
+
+async def _send_all(port: int, messages: Iterator[bytes], connections: int) -> None:
     async def send() -> None:
-        nonlocal left
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while left > 0:
-            left -= 1
+        for message in messages:
             writer.write(message)
             head = await reader.readuntil(b"\r\n\r\n")
             if not head.startswith(b"HTTP/1.1 20"):
@@ -77,6 +82,4 @@ async def _small(port: int, message: bytes, connections: int, number: int) -> fl
         writer.close()
         await writer.wait_closed()
 
-    began = time.perf_counter()
     await asyncio.gather(*(send() for _ in range(connections)))
-    return number / (time.perf_counter() - began)

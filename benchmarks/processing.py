@@ -4,7 +4,6 @@ Peers: the same processors in one bare loop; Celery with Redis and the same proc
 alone on the same cores.
 """
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import pyvips
 from celery import Celery
 from redis import Redis as Client
 
-from benchmarks import table
+from benchmarks import load, table
 from benchmarks.peer_celery import DONE, take_apart
 from tests.support import tus
 from tests.support.server import ROOT, Server
@@ -68,42 +67,43 @@ def _dropped_to_processed(data: Path, paths: list[Path]) -> float:
     """Files per second from the first byte sent to the last file's end."""
     server = Server(data).start()
     try:
-        token = server.token("bench")
-        return asyncio.run(_drop(server, token, paths))
+        return _drop(server, server.token("bench"), paths)
     finally:
         server.stop()
 
 
-async def _drop(server: Server, token: str, paths: list[Path]) -> float:
-    headers = {"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"}
-    limits = httpx.Limits(max_connections=CONNECTIONS)
-    async with httpx.AsyncClient(
-        base_url=server.url, headers=headers, limits=limits, timeout=120
-    ) as client:
-        waiting = iter(paths)
+def _drop(server: Server, token: str, paths: list[Path]) -> float:
+    signed = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=server.url, headers=signed) as asking:
+        asking.get("/api/counts/")
         began = time.monotonic()
-
-        async def sender() -> None:
-            for path in waiting:
-                content = path.read_bytes()
-                answer = await client.post(
-                    "/uploads/",
-                    content=content,
-                    headers={
-                        "Upload-Length": str(len(content)),
-                        "Upload-Metadata": tus.metadata(filename=path.name),
-                        "Content-Type": tus.OFFSET,
-                    },
-                )
-                answer.raise_for_status()
-
-        await asyncio.gather(*[sender() for _ in range(CONNECTIONS)])
+        load.send_all(server.port, (_upload(path, signed) for path in paths), CONNECTIONS)
         while True:
-            counts = (await client.get("/api/counts/")).json()
+            counts = asking.get("/api/counts/").json()
             if counts["processed"] == len(paths):
                 return len(paths) / (time.monotonic() - began)
             assert not counts["failed"], counts
-            await asyncio.sleep(0.05)
+            time.sleep(0.05)
+
+
+def _upload(path: Path, signed: dict[str, str]) -> bytes:
+    content = path.read_bytes()
+    length = str(len(content))
+    return (
+        load.request(
+            "POST",
+            "/uploads/",
+            signed
+            | {
+                "Tus-Resumable": "1.0.0",
+                "Upload-Length": length,
+                "Content-Length": length,
+                "Upload-Metadata": tus.metadata(filename=path.name),
+                "Content-Type": tus.OFFSET,
+            },
+        )
+        + content
+    )
 
 
 def _bare(paths: list[Path]) -> float:
