@@ -20,7 +20,17 @@ from django.utils.functional import cached_property
 
 from uploads import people
 from uploads.errors import ApiError
-from uploads.models import Batch, Job, Membership, Pause, Space, Token, UploadedFile, User
+from uploads.models import (
+    Batch,
+    Invitation,
+    Job,
+    Membership,
+    Pause,
+    Space,
+    Token,
+    UploadedFile,
+    User,
+)
 from uploads.processing import jobs, queue
 from uploads.publishing import doorbell
 
@@ -166,6 +176,19 @@ class Tokens(Looked):
         """Likewise for many."""
         for token in queryset:
             self.delete_model(request, token)
+
+
+@admin.register(Invitation)
+class Invitations(Looked):
+    """Open invitations; a space's managers make them on the settings page."""
+
+    list_display = ("space", "role", "by", "created_at", "expires_at")
+    list_select_related = ("space", "by")
+    exclude = ("digest",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Staff may withdraw any of them."""
+        return bool(request.user.has_perm("uploads.delete_invitation"))
 
 
 @admin.register(UploadedFile)

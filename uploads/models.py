@@ -13,6 +13,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 
 class Status(models.TextChoices):
@@ -40,6 +41,18 @@ class Role(models.TextChoices):
 
 class User(AbstractUser):
     """Somebody who signs in or owns tokens."""
+
+    # counts how often the user signed out everywhere: sessions of an earlier round are void
+    session_round = models.IntegerField(default=0, db_default=0, editable=False)
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session must hold to be this user's: of the password, and of the round."""
+        if not self.session_round:
+            usual: str = super()._get_session_auth_hash(secret)  # type: ignore[misc]
+            return usual
+        salt = "uploads.models.User.session"
+        value = f"{self.password}:{self.session_round}"
+        return salted_hmac(salt, value, secret=secret, algorithm="sha256").hexdigest()
 
 
 def new_epoch() -> str:
@@ -124,6 +137,33 @@ class SignInLink(models.Model):
 
     def __str__(self) -> str:
         return f"link for {self.user}"
+
+
+class SignedIn(models.Model):
+    """Where a session came from, so that its user knows it again; it goes with its session."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="signed_in")
+    session_key = models.CharField(max_length=40, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    address = models.CharField(max_length=45, blank=True)
+    agent = models.CharField(max_length=300, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.user} from {self.address}"
+
+
+class Invitation(models.Model):
+    """A link that makes one person a member of a space; only its sha-256 is kept."""
+
+    space = models.ForeignKey(Space, models.CASCADE, related_name="invitations")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
+    by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True)
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.role} of {self.space}"
 
 
 class Batch(models.Model):

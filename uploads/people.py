@@ -23,7 +23,7 @@ def private_space(user: User) -> Space:
     """The user's own space, made where missing."""
     space = Space.objects.filter(owner=user).first()
     if space is None:
-        space = Space.objects.create(slug=_free_slug(user.username), name=user.username, owner=user)
+        space = Space.objects.create(slug=free_slug(user.username), name=user.username, owner=user)
     Membership.objects.get_or_create(space=space, user=user, defaults={"role": Role.MANAGER})
     return space
 
@@ -66,8 +66,9 @@ def make_sign_in_link(user: User) -> str:
     return f"/sign-in/{secret}/"
 
 
-def _free_slug(username: str) -> str:
-    base = slugify(username)[:50] or "space"
+def free_slug(name: str) -> str:
+    """A slug for a new space, of its name; numbered where there is one already."""
+    base = slugify(name)[:50] or "space"
     slug, number = base, 2
     while Space.objects.filter(slug=slug).exists():
         slug, number = f"{base}-{number}", number + 1

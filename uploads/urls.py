@@ -1,8 +1,9 @@
 """The domain's addresses."""
 
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
-from uploads.reading import account, files_page, oops, pages, signing
+from uploads.reading import account, files_page, joining, oops, pages, signing
 from uploads.receiving import form_views, tus_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -11,11 +12,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.Dashboard.as_view(), name="dashboard"),
     path("files/", files_page.Files.as_view(), name="files"),
     path("files/<uuid:file_id>/", pages.OneFile.as_view(), name="file"),
+    path("join/<str:secret>/", joining.Join.as_view(), name="join"),
     path("sign-in/", signing.SignIn.as_view(), name="sign-in"),
     path("sign-in/<str:token>/", signing.SignIn.as_view(), name="sign-in-link"),
     path("upload/", form_views.FormDoor.as_view(page=oops.refused), name="form"),
     path("upload/<path:name>/", form_views.PlainDoor.as_view(), name="plain"),
     path("settings/", account.Settings.as_view(), name="settings"),
     path("sign-out/", signing.SignOut.as_view(), name="sign-out"),
+    # the administration's own would leave what the session let in open
+    path("admin/logout/", signing.SignOut.as_view()),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="settings")),
     path("", include("uploads.reading.urls")),
 ]

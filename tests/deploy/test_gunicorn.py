@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 
+import httpx
 import pytest
 from gunicorn.config import Config
 
@@ -60,6 +61,26 @@ def test_it_serves_and_replaces_a_worker_that_dies_and_ends_cleanly(install, fre
 
     gunicorn.send_signal(signal.SIGTERM)
     assert gunicorn.wait(timeout=30) == 0
+
+
+@pytest.mark.timeout(240)
+def test_guesses_are_counted_by_the_address_that_the_proxy_tells(install, free_port):
+    machine = install()
+    machine.run("manage.py", "migrate", "--verbosity", "0")
+    machine.run("manage.py", "collectstatic", "--no-input", "--verbosity", "0")
+    url = f"http://127.0.0.1:{free_port}"
+    machine.start("-m", "gunicorn", "--bind", f"127.0.0.1:{free_port}", "asgi:application")
+    machine.ready(url)
+
+    def guess(address: str) -> int:
+        with httpx.Client(base_url=url, headers={"X-Forwarded-For": address}) as client:
+            client.get("/sign-in/")
+            token = next(value for name, value in client.cookies.items() if "csrf" in name)
+            form = {"username": os.urandom(8).hex(), "password": "x", "csrfmiddlewaretoken": token}
+            return client.post("/sign-in/", data=form).status_code
+
+    assert [guess("203.0.113.7") for _ in range(11)] == [200] * 10 + [429]
+    assert guess("203.0.113.8") == 200
 
 
 def test_what_processes_that_are_gone_have_counted_is_forgotten(tmp_path, monkeypatch):

@@ -56,7 +56,7 @@ def act(staff: Client, model: str, action: str, *ids: object, **more: str) -> No
 
 
 @pytest.mark.parametrize(
-    "model", ["user", "space", "token", "uploadedfile", "job", "batch", "pause"]
+    "model", ["user", "space", "token", "uploadedfile", "job", "batch", "pause", "invitation"]
 )
 def test_every_list_and_form_opens(staff: Client, space: Space, model: str) -> None:
     file = arrive(space)

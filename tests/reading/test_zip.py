@@ -20,7 +20,7 @@ BIG = 40_000_000  # bytes; more than all buffers on the way hold
 
 
 def put(client: httpx.Client, name: str, content: bytes, **where: str) -> str:
-    told = {key: where[key] for key in ("path", "batch") if key in where}
+    told: dict[str, str] = {key: where[key] for key in ("path", "batch") if key in where}
     fields = {"filename": name, **told}
     answer = client.post(
         "/uploads/",

@@ -3,18 +3,16 @@
 from typing import cast
 
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from uploads import access
 from uploads.models import KnownProcessor, Role, User
 from uploads.processing import known
+from uploads.reading import rows, sessions
 from uploads.reading.frame import Page, show
-
 
 COUNTED = 1000  # files with an old result, at the most
 
@@ -31,7 +29,11 @@ class Settings(Page):
             {"entry": entry, "old": self._old(entry)} for entry in known.own()
         ]
         page["mistakes"] = known.mistakes() if user.is_staff else []
-        return show(request, "settings.html", {"page": page})
+        page["sessions"] = sessions.of(request, user) if self.who.token_id is None else []
+        page["boot"]["roles"] = {role: str(word) for role, word in rows.ROLE_WORDS.items()}
+        page["boot"]["username"] = user.get_username()
+        context = {"page": page, "roles": rows.ROLE_WORDS.items()}
+        return show(request, "settings.html", context)
 
     def _old(self, entry: KnownProcessor) -> str:
         """How many files of this space have a result of an older version; "" for none."""
@@ -41,13 +43,23 @@ class Settings(Page):
         return f"{COUNTED}+" if found > COUNTED else str(found or "")
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
-        """Set the password; a session of this browser stays signed in, all others end."""
+        """End other sessions, or set the password; this browser stays signed in."""
+        user, action = cast("User", request.user), request.POST.get("action", "")
+        if action == "end-session" and request.POST.get("session", "").isdecimal():
+            sessions.end(user, int(request.POST["session"]))
+        elif action == "end-others":
+            sessions.end_others(request, user)
+            messages.success(request, _("You are signed out everywhere else."))
+        else:
+            self._change_password(request)
+        return redirect(request.get_full_path())
+
+    def _change_password(self, request: HttpRequest) -> None:
         problem = self._set_password(request, cast("User", request.user))
         if problem:
             messages.error(request, problem)
         else:
             messages.success(request, _("The password is set. Other sessions were signed out."))
-        return redirect(request.get_full_path())
 
     def _set_password(self, request: HttpRequest, user: User) -> str:
         """What is wrong with the form, "" when the password was set."""
@@ -60,8 +72,7 @@ class Settings(Page):
             return " ".join(error.messages)
         user.set_password(new)
         user.save(update_fields=["password"])
-        update_session_auth_hash(request, user)
-        access.forget()
+        sessions.keep_here(request, user)
         return ""
 
 

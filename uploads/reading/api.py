@@ -13,6 +13,7 @@ from uploads.reading import (
     doors,
     failures,
     files,
+    members,
     own_views,
     queueing,
     replaying,
@@ -41,7 +42,7 @@ api = NinjaAPI(
     docs_url=None,
 )
 doors.complain(api)
-for _module in (files, own_views, zip_doors, failures, queueing, replaying, world, tokens):
+for _module in (files, own_views, zip_doors, failures, queueing, replaying, world, members, tokens):
     api.add_router("", _module.router)
 
 urlpatterns = doors.doors(api)
@@ -78,7 +79,7 @@ def _finish(operation: dict[str, Any]) -> None:
         parameter["schema"] = _plain(parameter["schema"])
         if parameter["schema"].get("type") == "array":
             parameter |= {"style": "form", "explode": False}
-    if not operation["operationId"].endswith(("Token", "Tokens", "Spaces")):
+    if not operation["operationId"].endswith(("Token", "Tokens", "Space", "Spaces")):
         operation["parameters"] = [*operation["parameters"], SPACE]
 
 

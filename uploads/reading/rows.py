@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from uploads.models import IN_FLIGHT, Pause, Status
+from uploads.models import IN_FLIGHT, Pause, Role, Status
 
 OPEN_ROWS = 8  # a batch of more files than this is folded once it has ended
 
@@ -65,6 +65,11 @@ ADVICE: dict[str, str | Promise] = {
     "invalid_result": gettext_lazy("The step returned something that is not JSON."),
     "worker_lost": gettext_lazy("The machine that worked on it went away. Trying again is safe."),
     "": gettext_lazy("The original is safe. You can try again."),
+}
+ROLE_WORDS: dict[str, str | Promise] = {
+    Role.VIEWER: pgettext_lazy("role", "Viewer"),
+    Role.UPLOADER: pgettext_lazy("role", "Uploader"),
+    Role.MANAGER: pgettext_lazy("role", "Manager"),
 }
 REASON_WORDS: dict[str, str | Promise] = {
     "bad_file": gettext_lazy("Broken file"),

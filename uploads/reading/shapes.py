@@ -9,7 +9,15 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from uploads.processors.media_types import KINDS
 from uploads.publishing.events import Counts, Cursor, File, Frozen, Queued, StatusWord
@@ -50,6 +58,7 @@ Kind = Annotated[str, _among(KINDS)]
 Several = BeforeValidator(_split)
 Plain = Field(pattern=r"^[^\x00]*$")  # Postgres holds no NUL
 Key = Annotated[str, Plain, Field(max_length=100)]
+Username = Annotated[str, Plain, Field(max_length=150)]
 Word = Annotated[str, Plain, Field(max_length=60)]
 Moment = Annotated[datetime, AfterValidator(_aware)]
 Digest = Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]
@@ -314,6 +323,70 @@ class Spaces(Frozen):
     """All spaces that you are a member of."""
 
     items: list[Space]
+
+
+class NewSpace(BaseModel):
+    """A space to be made; its slug is made of the name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[
+        str, Plain, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)
+    ]
+
+
+class Member(Frozen):
+    """Somebody in a space; `own`: it is their private one."""
+
+    user: str
+    role: Role
+    own: bool
+    you: bool
+
+
+class Members(Frozen):
+    """Everybody in a space, by name."""
+
+    items: list[Member]
+
+
+class NewRole(BaseModel):
+    """What a member is from now on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    role: Role
+
+
+class NewInvitation(BaseModel):
+    """An invitation for one person."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    role: Role = "uploader"
+    days: int = Field(7, ge=1, le=90, description="Until it is void")
+
+
+class Invitation(Frozen):
+    """An invitation that was not accepted yet; its secret is kept nowhere."""
+
+    id: int
+    role: Role
+    by: str | None
+    created_at: datetime
+    expires_at: datetime
+
+
+class MadeInvitation(Invitation):
+    """A new invitation with the path of its link, which is shown this once."""
+
+    path: str
+
+
+class Invitations(Frozen):
+    """All invitations of a space that can still be accepted."""
+
+    items: list[Invitation]
 
 
 class Ticket(Frozen):

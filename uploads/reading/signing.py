@@ -1,10 +1,11 @@
 """Signing in, by password or by a link that works once, and out."""
 
+from functools import partial
 from http import HTTPStatus
 
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import authenticate, logout
 from django.contrib.auth.decorators import login_not_required
-from django.core.cache import cache
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -15,10 +16,10 @@ from django.views import View
 
 from uploads import access
 from uploads.models import SignInLink
+from uploads.publishing import doorbell
+from uploads.reading import sessions
 from uploads.reading.frame import frame, show
-
-TRIES = 10  # wrong passwords for one name or from one address, within
-TRIES_SECONDS = 300
+from uploads.reading.tries import Tries
 
 
 @method_decorator(login_not_required, name="dispatch")
@@ -36,18 +37,16 @@ class SignIn(View):
     def post(self, request: HttpRequest, token: str = "") -> HttpResponseBase:
         """Try a name and a password."""
         username = request.POST.get("username", "")[:150]
-        keys = [f"tries:{username}", f"tries:{request.META.get('REMOTE_ADDR', '')}"]
-        if max(cache.get(key, 0) for key in keys) >= TRIES:
+        tries = Tries(request, "sign in", username)
+        if tries.too_many():
             note = _("Too many tries. Wait a few minutes, then try again.")
             return self._form(request, note, HTTPStatus.TOO_MANY_REQUESTS)
         user = authenticate(request, username=username, password=request.POST.get("password", ""))
         if user is None:
-            for key in keys:
-                cache.add(key, 0, TRIES_SECONDS)
-                cache.incr(key)
+            tries.count()
             return self._form(request, _("That name and password do not belong together."))
-        cache.delete_many(keys)
-        login(request, user)
+        tries.forget()
+        sessions.begin(request, user)
         return redirect(self._next(request))
 
     def _by_link(self, request: HttpRequest, token: str) -> HttpResponseBase:
@@ -61,7 +60,7 @@ class SignIn(View):
                 "This link was used before or is too old. Ask for a new one, or use your password."
             )
             return self._form(request, note, HTTPStatus.GONE)
-        login(request, found.user)
+        sessions.begin(request, found.user)
         return redirect("dashboard")
 
     def _form(
@@ -87,6 +86,9 @@ class SignOut(View):
     """`/sign-out/`."""
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
-        """End the session."""
+        """End the session, and what it let in."""
+        key, user = request.session.session_key, request.user.pk
         logout(request)
+        if key is not None and user is not None:
+            transaction.on_commit(partial(doorbell.revoke, user=user, session=key))
         return redirect("sign-in")

@@ -58,11 +58,14 @@ async def list_spaces(request: HttpRequest) -> HttpResponseBase:
 
 def _spaces(who: Who) -> list[dict[str, Any]]:
     mine = Membership.objects.filter(user=who.user_id, space__slug__in=list(who.spaces))
-    rows = [_space(each, who) for each in mine.select_related("space").order_by("space__slug")]
+    rows = [
+        describe_space(each, who) for each in mine.select_related("space").order_by("space__slug")
+    ]
     return sorted(rows, key=lambda row: not row["own"])
 
 
-def _space(membership: Membership, who: Who) -> dict[str, Any]:
+def describe_space(membership: Membership, who: Who) -> dict[str, Any]:
+    """The JSON of a space as one member sees it (`shapes.Space`)."""
     space = membership.space
     quota = settings.SPACE_QUOTA_BYTES if space.quota_bytes is None else space.quota_bytes
     return {

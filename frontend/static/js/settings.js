@@ -3,6 +3,7 @@
 import { ask } from "millrace/boot";
 import { $, h, icon } from "millrace/dom";
 import { complain, confirm, say, startFrame, toast } from "millrace/frame";
+import { startMembers } from "millrace/members";
 import { mayNotify, setNotify, wantsNotify } from "millrace/notify";
 import { ago, dotted, gettext, ngettext, when } from "millrace/words";
 
@@ -117,5 +118,6 @@ for (const button of document.querySelectorAll("[data-replay]")) button.addEvent
 $("token-form").addEventListener("submit", makeToken);
 $("notify").checked = wantsNotify();
 $("notify").addEventListener("change", toggleNotify);
+startMembers();
 showTokens().catch(complain);
 showWalls().catch(() => {});

@@ -1,0 +1,98 @@
+"""The only module that begins and ends browser sessions, and tells their user where they are."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from django.contrib.auth import login, update_session_auth_hash
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.db.models import F
+from django.http import HttpRequest
+from django.utils import timezone
+
+from uploads import access
+from uploads.models import SignedIn, User
+from uploads.publishing import doorbell
+
+AGENT_LENGTH = 300
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A session as its user sees it."""
+
+    id: int
+    here: bool  # it is the one that asks
+    since: datetime
+    address: str
+    agent: str
+
+
+def begin(request: HttpRequest, user: User) -> None:
+    """Sign the user in, in this browser."""
+    login(request, user)
+    SignedIn.objects.update_or_create(
+        session_key=request.session.session_key,
+        defaults={
+            "user": user,
+            "address": request.META.get("REMOTE_ADDR", "")[:45],
+            "agent": request.headers.get("User-Agent", "")[:AGENT_LENGTH],
+        },
+    )
+
+
+def of(request: HttpRequest, user: User) -> list[Shown]:
+    """The user's sessions that last, this one first. What ended by itself is forgotten."""
+    rows = list(SignedIn.objects.filter(user=user).order_by("-created_at"))
+    lasting = set(
+        Session.objects.filter(
+            session_key__in=[row.session_key for row in rows], expire_date__gt=timezone.now()
+        ).values_list("session_key", flat=True)
+    )
+    SignedIn.objects.filter(user=user).exclude(session_key__in=lasting).delete()
+    shown = [
+        Shown(
+            row.pk,
+            row.session_key == request.session.session_key,
+            row.created_at,
+            row.address,
+            row.agent,
+        )
+        for row in rows
+        if row.session_key in lasting
+    ]
+    return sorted(shown, key=lambda one: not one.here)
+
+
+def end(user: User, number: int) -> None:
+    """Sign the user out in another browser, at once; nothing happens where it is gone already."""
+    for row in SignedIn.objects.filter(user=user, pk=number):
+        _end(row)
+
+
+def end_others(request: HttpRequest, user: User) -> None:
+    """Sign the user out everywhere but here; also where nobody noted that they signed in."""
+    with transaction.atomic():
+        User.objects.filter(pk=user.pk).update(session_round=F("session_round") + 1)
+        user.refresh_from_db(fields=["session_round"])
+        keep_here(request, user)
+
+
+def keep_here(request: HttpRequest, user: User) -> None:
+    """What sessions are proved by has changed: this one goes on, all others are void."""
+    before = request.session.session_key
+    update_session_auth_hash(request, user)
+    SignedIn.objects.filter(session_key=before).update(session_key=request.session.session_key)
+    for row in SignedIn.objects.filter(user=user).exclude(session_key=request.session.session_key):
+        _end(row)
+    everywhere = partial(doorbell.revoke, user=user.pk, session=doorbell.ANY_SESSION)
+    transaction.on_commit(everywhere)
+    access.forget()
+
+
+def _end(row: SignedIn) -> None:
+    Session.objects.filter(session_key=row.session_key).delete()
+    row.delete()
+    transaction.on_commit(partial(doorbell.revoke, user=row.user_id, session=row.session_key))
+    access.forget()
