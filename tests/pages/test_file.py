@@ -88,6 +88,17 @@ OTHER_KINDS = {
 }
 
 
+OTHER_KINDS |= {
+    "mill.md": (b"# The mill\n\nIt *turns*.\n\n<script>x</script>\n", ".rich h1 >> text=The mill"),
+    "fine.eml": (
+        MAIL.replace(b"MIME-Version", b"Content-Type: text/html\r\nMIME-Version").replace(
+            b"The oak", b"<b>The oak</b><form><input></form>"
+        ),
+        ".rich b >> text=The oak",
+    ),
+}
+
+
 @pytest.mark.parametrize("name", OTHER_KINDS)
 async def test_other_kinds_have_views_of_their_own(visit: Visit, name: str):
     content, selector = OTHER_KINDS[name]

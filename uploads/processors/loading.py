@@ -30,6 +30,7 @@ BUILTIN = (
     "mail",
     "data",
     "text",
+    "rendered",
     "code",
     "log",
     "font",

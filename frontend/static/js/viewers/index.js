@@ -12,7 +12,7 @@ import { detail } from "millrace/viewers/parts";
 import { pdfDetails, pdfFacts, pdfPreview } from "millrace/viewers/pdf";
 import { tableDetails, tableFacts, tablePreview } from "millrace/viewers/table";
 import { textFacts, textPreview } from "millrace/viewers/text";
-import { fontFacts, fontPreview, mailDetails, mailFacts, mailPreview, officeDetails, officeFacts, officePreview } from "millrace/viewers/writing";
+import { fontFacts, fontPreview, mailDetails, mailFacts, mailPreview, markdownDetails, markdownPreview, officeDetails, officeFacts, officePreview } from "millrace/viewers/writing";
 
 const TABLES = { preview: tablePreview, details: tableDetails, facts: tableFacts };
 const VIEWERS = {
@@ -29,6 +29,7 @@ const VIEWERS = {
   video: { preview: videoPreview, details: mediaDetails, facts: mediaFacts },
   office: { preview: officePreview, details: officeDetails, facts: officeFacts },
   mail: { preview: mailPreview, details: mailDetails, facts: mailFacts },
+  markdown: { preview: markdownPreview, details: markdownDetails },
   font: { preview: fontPreview, facts: fontFacts },
   code: { preview: codePreview, details: codeDetails, facts: codeFacts },
   log: { details: logDetails },

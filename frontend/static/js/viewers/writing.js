@@ -2,6 +2,7 @@
 
 import { h, icon } from "millrace/dom";
 import { detail, facts, grid, message, tools } from "millrace/viewers/parts";
+import { paper } from "millrace/viewers/paper";
 import { bytes, dotted, gettext, ngettext, number, when } from "millrace/words";
 
 const readable = (value) => (value && /^\d{4}-\d\d-\d\dT/.test(value) ? when(value) : value);
@@ -33,7 +34,7 @@ export function officeDetails(result) {
   ].filter(Boolean);
   return [
     alarms.length ? h("p", { class: "note warn" }, icon("alert"), h("span", {}, dotted(...alarms))) : null,
-    result.outline?.length ? detail(gettext("Outline"), h("ol", { class: "outline" }, result.outline.map(({ level, text }) => h("li", { "data-level": Math.max(0, Math.min((level ?? 1) - 1, 4)) }, text)))) : null,
+    result.outline?.length ? outline(result.outline) : null,
   ].filter(Boolean);
 }
 
@@ -52,16 +53,34 @@ export function officeFacts(result) {
   ];
 }
 
+// -- Markdown --------------------------------------------------------------------------------------------------------------
+
+export function markdownPreview(file, result, { artifact }) {
+  const page = artifact("markdown", "page.html");
+  if (!page || !file.size) return null;
+  const said = dotted(result.title, result.truncated ? gettext("the beginning is shown") : "");
+  return h("div", {}, said ? tools(said) : null, paper(page.url, gettext("Text")));
+}
+
+export function markdownDetails(result) {
+  const list = result.outline?.length > 1 ? [outline(result.outline)] : [];
+  if (result.links?.length) list.push(detail(gettext("Links lead to"), h("p", {}, result.links.join(", "))));
+  return list;
+}
+
+const outline = (entries) => detail(gettext("Outline"), h("ol", { class: "outline" }, entries.map(({ level, text }) => h("li", { "data-level": Math.max(0, Math.min((level ?? 1) - 1, 4)) }, text))));
+
 // -- mail ------------------------------------------------------------------------------------------------------------------
 
 const person = ({ name, address }) => (name ? `${name} <${address}>` : address);
 const people = (list) => (Array.isArray(list) ? list.map(person).join(", ") : list && typeof list === "object" ? person(list) : list);
 
-export function mailPreview(file, result) {
+export function mailPreview(file, result, { artifact }) {
   if (result.messages !== undefined) return mailbox(result);
   const head = facts([[gettext("From"), people(result.from)], [gettext("To"), people(result.to)], [gettext("Copy to"), people(result.cc)], [gettext("Date"), readable(result.date)]]);
+  const page = result.html ? artifact("mail", "body.html") : null;
   return h("div", { class: "view-mail" }, h("header", {}, h("h2", {}, result.subject || gettext("Without a subject")), head),
-    h("div", { class: "view-text", tabindex: "0", role: "region", "aria-label": gettext("Text") }, h("div", { class: "letter" }, result.head || gettext("There is nothing to read in it."))));
+    page ? paper(page.url, gettext("Text")) : h("div", { class: "view-text", tabindex: "0", role: "region", "aria-label": gettext("Text") }, h("div", { class: "letter" }, result.head || gettext("There is nothing to read in it."))));
 }
 
 function mailbox(result) {
