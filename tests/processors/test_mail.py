@@ -155,6 +155,13 @@ def test_an_outlook_message_is_read(take):
     assert taken.artifact("mail", "attachment-1.txt") == b"attached"
 
 
+def test_a_header_in_an_impossible_charset_is_shown_as_it_stands(take):
+    raw = b"From: a@example.org\nSubject: =?u\xddf-8?q?caf=C3=A9?=\nTo: b@example.org\n\nHi\n"
+    taken = take(raw, "a.eml")
+    assert taken.broken == {}
+    assert "caf=C3=A9" in taken["mail"]["subject"]
+
+
 def test_an_outlook_message_that_lacks_a_stream_is_a_bad_file(take):
     whole = outlook_message("Plans", "Hello", "a@example.org", ("a.txt", b"x"))
     lacks = whole.replace("_001A".encode("utf-16-le"), "_001B".encode("utf-16-le"))

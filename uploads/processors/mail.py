@@ -8,6 +8,7 @@ import email
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesHeaderParser
@@ -111,7 +112,7 @@ def header(message: Message, name: str) -> str | None:
         return None
     try:
         words = str(make_header(decode_header(str(value))))
-    except (ValueError, LookupError, UnicodeError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, MessageError):
         words = str(value)
     return clip(re.sub(r"\s+", " ", words.strip() or str(value)).strip(), WORDS)
 
@@ -189,7 +190,7 @@ def _file_name(part: Message) -> str | None:
         if name is None:
             return "part" if part.get_content_disposition() == "attachment" else None
         return str(make_header(decode_header(name)))
-    except (ValueError, LookupError, UnicodeError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, MessageError):
         return "unnamed"
 
 
