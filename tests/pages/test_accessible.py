@@ -8,6 +8,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.pages.conftest import SAMPLES, Visit, Visitor, send, text_file
+from tests.pages.test_dashboard import large_file
+from tests.pages.test_file import OTHER_KINDS, owner
 from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
@@ -73,6 +75,24 @@ async def test_pages_with_files_of_every_kind(server: Server, visit: Visit):
         await page.wait_for_load_state("networkidle")
         await check(page)
         await page.close()
+
+
+@pytest.mark.parametrize("name", OTHER_KINDS)
+async def test_the_views_of_other_kinds(visit: Visit, name: str):
+    ada = await owner(visit)
+    page = await ada.open(ada.ended(name, OTHER_KINDS[name][0]))
+    await page.wait_for_load_state("networkidle")
+    await check(page)
+
+
+async def test_the_pace_and_a_question_in_the_queue(visit: Visit):
+    page = await (await visit()).live("/")
+    await send(page, large_file("first.bin"))
+    await expect(page.locator(".mark-word")).to_have_text("Processed", timeout=30_000)
+    await expect(page.locator("#plot-bytes canvas")).to_be_visible()
+    await send(page, large_file("second.bin"))
+    await expect(page.get_by_role("button", name="Keep both").first).to_be_visible()
+    await check(page)
 
 
 async def test_dialogs_and_messages(visit: Visit):

@@ -31,11 +31,19 @@ export function audioPreview(file, result, { artifact, content }) {
 export function videoPreview(file, result, { artifact, content }) {
   if (result.empty) return message("video", gettext("An empty film"));
   const poster = artifact("video", "poster.webp");
-  const film = h("video", { src: content, controls: true, preload: poster ? "none" : "metadata", poster: poster?.url, playsinline: true, "aria-label": file.name });
+  const film = h("video", { src: content, controls: true, preload: poster ? "none" : "metadata", poster: poster?.url, playsinline: true, "aria-label": file.name }, subtitles(result, artifact));
   const said = dotted(result.width ? `${number(result.width)} × ${number(result.height)}` : "", result.codec, clock(result.duration_s ?? 0), result.fps ? gettext("%(n)s frames/s", { n: decimal(result.fps) }) : "");
   const strip = result.strip && artifact("video", result.strip.artifact);
   return h("div", {}, tools(said), h("div", { class: "view-film" }, film), strip ? scrubber(result.strip, strip.url, film) : null,
     result.note ? h("p", { class: "note" }, icon("alert"), h("span", {}, result.note)) : null);
+}
+
+/** What is said in the film, to be switched on in the player. */
+function subtitles(result, artifact) {
+  return (result.subtitles ?? []).map((one, index) => {
+    const words = one.artifact && artifact("video", one.artifact);
+    return words && h("track", { kind: "subtitles", src: words.url, srclang: one.language ?? null, label: one.language ?? gettext("Subtitles %(n)s", { n: number(index + 1) }) });
+  });
 }
 
 /** Frames through the film under the pointer; a click goes there. */
@@ -43,7 +51,7 @@ function scrubber({ columns, width, height, times_s: times }, url, film) {
   const frames = times.map((time, index) => {
     const frame = h("button", { type: "button", class: "frame", "aria-label": gettext("Go to %(time)s", { time: clock(time) }), onclick: () => {
       film.currentTime = time;
-      film.play();
+      film.play().catch(() => {}); // paused again before it began, or not allowed to
     } }, h("span", {}, clock(time)));
     frame.style.setProperty("--width", `${width}px`);
     frame.style.setProperty("--ratio", `${width} / ${height}`);
