@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from uploads.processors import word97
 from uploads.processors.bounds import clip
 from uploads.processors.context import Context
 from uploads.processors.failures import BadFile
@@ -41,13 +42,16 @@ def rtf(ctx: Context, out: Markdown) -> dict[str, Any]:
 
 
 def ole(ctx: Context, out: Markdown) -> dict[str, Any]:
-    """The formats of 1997: their properties and streams; the text itself isn't read."""
+    """The formats of 1997: their properties and streams, and the text of documents and
+    presentations; `text_read` is false where it is locked, or older still.
+    """
     import olefile
 
     try:
         with olefile.OleFileIO(ctx.path.read_bytes()) as opened:
             names = ["/".join(parts) for parts in opened.listdir()[:500]]
             properties = opened.get_metadata()
+            slides = _text(opened, names, out)
     except Exception as error:  # olefile raises whatever broken sectors lead to
         raise BadFile("The document can't be read: its sectors are damaged.") from error
     if not names:
@@ -68,12 +72,27 @@ def ole(ctx: Context, out: Markdown) -> dict[str, Any]:
             ctx.media_type, "ole"
         ),
         "metadata": {name: clip(_plain(value), 300) for name, value in fields.items() if value},
-        "slides": properties.slides if isinstance(properties.slides, int) else None,
+        "slides": slides or (properties.slides if isinstance(properties.slides, int) else None),
         "macros": any("VBA" in name or "Macros" in name for name in names),
         "embedded": sum(name.startswith("ObjectPool/") for name in names),
         "streams": [clip(name, 100) for name in names[:100]],
-        "text_read": False,
+        "text_read": slides is not None,
     }
+
+
+def _text(opened: Any, names: list[str], out: Markdown) -> int | None:
+    """Write the text; the number of slides (0 for a document), None where it can't be read."""
+    try:
+        if "WordDocument" in names:
+            document = opened.openstream("WordDocument").read()
+            table = opened.openstream(word97.table_of(document)).read()
+            word97.write_document(document, table, out)
+            return 0
+        if "PowerPoint Document" in names:
+            return word97.write_presentation(opened.openstream("PowerPoint Document").read(), out)
+    except (word97.Unreadable, OSError):  # olefile: a stream is not there
+        pass
+    return None
 
 
 def _plain(value: Any) -> str:

@@ -64,7 +64,7 @@ _PROPERTIES = {
         "application/vnd.ms-powerpoint",
         "application/x-ole-storage",
     ],
-    version=1,
+    version=2,
     after=["identify", "checksum"],
 )
 def office(ctx: Context) -> dict[str, Any]:
