@@ -72,6 +72,7 @@ async def test_a_space_is_made_somebody_invited_changed_and_removed(visit: Visit
     role = page.locator("#members li").filter(has_not_text="you").locator("select")
     await expect(role).to_have_value("viewer")
     await role.select_option("uploader")
+    await expect(joined.locator("#live")).to_contain_text("Live")  # it was cut, and came again
     await joined.reload()
     await expect(joined.get_by_role("button", name="Choose files")).to_be_visible()
     await joined.locator("#live[data-state=live]").wait_for()
@@ -79,6 +80,8 @@ async def test_a_space_is_made_somebody_invited_changed_and_removed(visit: Visit
     await page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     await expect(page.locator("#members li")).to_have_count(1)
     await expect(joined.locator("#live")).to_contain_text("Not allowed")
+    await joined.get_by_role("button", name="To my own space").click()
+    await expect(joined.get_by_role("button", name="Choose files")).to_be_visible()
 
 
 async def test_a_newcomer_joins_by_making_an_account(visit: Visit):
@@ -104,6 +107,7 @@ async def test_other_browsers_are_listed_and_signed_out(server: Server, visit: V
     sessions = page.locator("#sessions li")
     await expect(sessions).to_have_count(2)
     await expect(sessions.first).to_contain_text("This browser")
+    await expect(sessions.first).to_contain_text("Chrome, Linux")
     await page.get_by_role("button", name="Sign out everywhere else").click()
     await expect(sessions).to_have_count(1)
     await other.wait_for_url("**/sign-in/**")  # the line is cut at once

@@ -26,7 +26,32 @@ class Shown:
     here: bool  # it is the one that asks
     since: datetime
     address: str
-    agent: str
+    agent: str  # "Firefox, Windows"
+
+
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def called(agent: str) -> str:
+    """What people call a browser that names itself by a whole line; that line where unknown."""
+    known = [
+        next((name for mark, name in marks if mark in agent), "") for marks in (BROWSERS, SYSTEMS)
+    ]
+    return ", ".join(name for name in known if name) or agent
 
 
 def begin(request: HttpRequest, user: User) -> None:
@@ -57,7 +82,7 @@ def of(request: HttpRequest, user: User) -> list[Shown]:
             row.session_key == request.session.session_key,
             row.created_at,
             row.address,
-            row.agent,
+            called(row.agent),
         )
         for row in rows
         if row.session_key in lasting

@@ -5,13 +5,13 @@ import { ask, boot } from "millrace/boot";
 import { Card, isAlone } from "millrace/cards";
 import { $, breathe, calmly, setHidden, setIcon, setPart, setText } from "millrace/dom";
 import { Failures } from "millrace/failures";
-import { command, complain, say, showLine, startFrame, toast } from "millrace/frame";
+import { follow } from "millrace/follow";
+import { command, complain, say, startFrame, toast } from "millrace/frame";
 import { Groups, IN_FLIGHT } from "millrace/groups";
 import { bringsFiles, fromInput, fromTransfer } from "millrace/intake";
 import { notify } from "millrace/notify";
 import { Pace } from "millrace/pace";
 import { Queue } from "millrace/queue";
-import { Line, streamAddress } from "millrace/socket";
 import { Storage } from "millrace/storage";
 import { Store } from "millrace/store";
 import { Uploader } from "millrace/uploader";
@@ -54,17 +54,9 @@ let splitVersion = -1;
 
 // -- the stream ----------------------------------------------------------------------------------------------------------
 
-const line = new Line(streamAddress(boot.query), {
-  hello: () => ({ after: store.cursor }),
-  onState: showLine,
-  onFrame: (frame) => {
-    if (frame.type === "position") {
-      if (store.missed(frame.cursor)) line.again();
-      return;
-    }
-    if (store.apply(frame)) whole = true;
-    soon();
-  },
+const line = follow(store, (now) => {
+  whole ||= now;
+  soon();
 });
 
 const soon = calmly(show, CALM);

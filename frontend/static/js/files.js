@@ -3,10 +3,10 @@
 import { actOnAll } from "millrace/actions";
 import { address, ask, boot, proof } from "millrace/boot";
 import { $, clone, h, inFrame, setData, setHidden, setIcon, setText } from "millrace/dom";
-import { command, complain, say, showLine, startFrame, toast } from "millrace/frame";
+import { follow } from "millrace/follow";
+import { command, complain, say, startFrame, toast } from "millrace/frame";
 import { Listing } from "millrace/listing";
 import { telling } from "millrace/row";
-import { Line, streamAddress } from "millrace/socket";
 import { Store } from "millrace/store";
 import { showTile } from "millrace/tile";
 import { VirtualRows } from "millrace/virtual";
@@ -264,18 +264,7 @@ const store = new Store((change) => {
 });
 let shift = 0; // rows that came or went above what is seen
 
-const line = new Line(streamAddress(boot.query), {
-  hello: () => ({ after: store.cursor }),
-  onState: showLine,
-  onFrame: (frame) => {
-    if (frame.type === "position") {
-      if (store.missed(frame.cursor)) line.again();
-      return;
-    }
-    store.apply(frame);
-    inFrame(showLive);
-  },
-});
+const line = follow(store, () => inFrame(showLive));
 
 function showLive() {
   show();

@@ -12,12 +12,18 @@ const LIVE = {
   refused: () => gettext("Not allowed"),
 };
 
+let refused = false;
+
 /** Shows how the line to the server stands. */
 export function showLine(state, seconds) {
   const light = $("live");
   light.hidden = false;
   light.dataset.state = state === "signed-out" || state === "refused" ? "offline" : state;
   setText(light.firstElementChild, LIVE[state](seconds));
+  if (state === "refused" && !refused) {
+    refused = true;
+    toast(gettext("You may no longer see this space."), { mood: "bad", action: { label: gettext("To my own space"), run: () => location.assign("/") } });
+  }
   if (state === "signed-out") location.assign(`/sign-in/?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
