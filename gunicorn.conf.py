@@ -14,7 +14,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from uvicorn_worker import UvicornWorker
 
 from project import env
-from project.server import GRACEFUL_SECONDS, UVICORN, raise_file_limit
+from project.server import GRACEFUL_SECONDS, UVICORN, notice_dead_peers, raise_file_limit
 
 COUNTS = env.text("PROMETHEUS_MULTIPROC_DIR", "", "Folder in which all web processes count.")
 
@@ -51,6 +51,12 @@ def on_starting(_arbiter: Any) -> None:
     for file in folder.glob("*.db"):
         if not Path("/proc", file.stem.rpartition("_")[2]).exists():
             file.unlink()
+
+
+def when_ready(arbiter: Any) -> None:
+    """Before the first connection."""
+    for listener in arbiter.LISTENERS:
+        notice_dead_peers(listener.sock)
 
 
 def child_exit(_arbiter: Any, worker: Any) -> None:

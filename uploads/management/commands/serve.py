@@ -18,7 +18,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from project.server import UVICORN, raise_file_limit
+from project.server import UVICORN, notice_dead_peers, raise_file_limit
 from uploads import people
 from uploads.models import User
 
@@ -85,6 +85,7 @@ def _listen(port: int) -> socket.socket:
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    notice_dead_peers(listener)
     try:
         listener.bind(("127.0.0.1", port))
     except OSError as error:
