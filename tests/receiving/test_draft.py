@@ -192,6 +192,59 @@ def test_the_metadata_of_tus_is_understood(tus: Tus) -> None:
     assert tus.file(answer.headers["Location"])["name"] == "m.txt"
 
 
+def says(version: int, *, done: bool) -> dict[str, str]:
+    """What URLSession puts on its uploads: 3 on iOS 17, 5 on 18.0, 6 since; 8 is the newest."""
+    name, word = ("Upload-Incomplete", not done) if version == 3 else ("Upload-Complete", done)
+    return {"Upload-Draft-Interop-Version": str(version), name: "?1" if word else "?0"}
+
+
+VERSIONS = pytest.mark.parametrize("version", [3, 5, 6, 8])
+
+
+@VERSIONS
+def test_an_upload_task_of_urlsession_is_a_file_at_once(tus: Tus, version: int) -> None:
+    about = {"Content-Type": "image/jpeg", "Content-Disposition": 'attachment; filename="p.jpg"'}
+    said = says(version, done=True)
+    answer = tus.http.post("/uploads/", headers=said | about, content=b"12345")
+    assert answer.status_code == 201
+    word = "Upload-Incomplete" if version == 3 else "Upload-Complete"
+    assert (answer.headers[word], answer.headers["Upload-Offset"]) == (said[word], "5")
+    file = tus.file(answer.headers["Location"])
+    assert (file["name"], file["size"]) == ("p.jpg", 5)
+    put = tus.http.put("/upload/q.jpg", headers=said | about, content=b"123")
+    assert tus.file(put.headers["Location"])["size"] == 3
+
+
+@VERSIONS
+def test_an_upload_task_that_was_cut_is_resumed_as_urlsession_does(tus: Tus, version: int) -> None:
+    word = "Upload-Incomplete" if version == 3 else "Upload-Complete"
+    going_on, over = says(version, done=False), says(version, done=True)
+    answer = tus.http.post("/uploads/", headers=going_on, content=b"1234")
+    assert answer.headers[word] == going_on[word]
+    url = answer.headers["Location"]
+    asked = {"Upload-Draft-Interop-Version": str(version)}
+    stands = tus.http.head(url, headers=asked)
+    assert (stands.status_code, stands.headers["Upload-Offset"]) == (204, "4")
+    assert stands.headers[word] == going_on[word]
+    assert stands.headers["Upload-Limit"].startswith("max-size=")
+    typed = PART if version >= 6 else {}
+    wrong = tus.http.patch(url, headers=over | typed | {"Upload-Offset": "2"}, content=b"56")
+    assert (wrong.status_code, wrong.headers["Upload-Offset"]) == (409, "4")
+    assert wrong.headers[word] == going_on[word]
+    last = tus.http.patch(url, headers=over | typed | {"Upload-Offset": "4"}, content=b"56")
+    assert last.headers[word] == over[word]
+    assert tus.content(url) == b"123456"
+    assert tus.file(url)["status"] != "receiving"
+
+
+def test_bytes_beyond_the_length_are_refused(tus: Tus) -> None:
+    url = post(tus, "?0", b"1234", Upload_Length="10").headers["Location"]
+    answer = patch(tus, url, 4, "?0", b"x" * 20)
+    assert answer.status_code in {400, 413}
+    assert head(tus, url)["Upload-Complete"] == "?0"
+    assert patch(tus, url, 11, "?0", b"x").status_code == 409
+
+
 @pytest.mark.timeout(300)  # the first of them installs the packages
 @pytest.mark.parametrize("protocol", ["ietf-draft-03", "ietf-draft-05"])
 @pytest.mark.parametrize(

@@ -147,3 +147,52 @@ def test_a_connection_outlives_a_small_body_that_was_refused(tus: Tus) -> None:
         assert answer_of(connection)[0] == 409
         connection.sendall(f"OPTIONS {url} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         assert answer_of(connection)[0] == 204
+
+
+def test_every_answer_names_the_version_and_while_it_is_unfinished_when_it_expires(
+    tus: Tus,
+) -> None:
+    url = tus.create(9)
+    part = tus.post({"Upload-Concat": "partial", "Upload-Length": "0"}).headers["Location"]
+    final = tus.post({"Upload-Concat": f"final;{part}"}).headers["Location"]
+    wrong = {"Upload-Checksum": "sha1 AAAAAAAAAAAAAAAAAAAAAAAAAAA="}
+    unknown = {"Upload-Checksum": "crc7 AAAA"}
+    answers = [
+        (tus.patch(url, 0, b"123"), 204),
+        (tus.patch(url, 0, b"123"), 409),
+        (tus.patch(url, 3, b"x" * 20), 413),
+        (
+            tus.http.patch(
+                url, headers=VERSION | BYTES | wrong | {"Upload-Offset": "3"}, content=b"4"
+            ),
+            460,
+        ),
+        (
+            tus.http.patch(
+                url, headers=VERSION | BYTES | unknown | {"Upload-Offset": "3"}, content=b"4"
+            ),
+            400,
+        ),
+        (tus.http.patch(url, headers=VERSION | {"Upload-Offset": "3"}, content=b"4"), 415),
+        (tus.patch(url, 3, b"456"), 204),
+    ]
+    for answer, status in answers:
+        assert answer.status_code == status
+        assert answer.headers["Tus-Resumable"] == "1.0.0"
+        if status == 204:
+            assert answer.headers["Upload-Expires"].endswith("GMT")
+    others = [
+        (tus.patch(final, 0, b"1"), 403),
+        (tus.patch(f"/uploads/{uuid.uuid4()}", 0, b"1"), 404),
+        (tus.http.patch(url, headers=BYTES | {"Upload-Offset": "6"}, content=b"7"), 412),
+        (tus.patch(url, 6, b"789"), 204),
+        (tus.http.put(url, headers=VERSION), 405),
+        (tus.post({"Upload-Length": "-1"}), 400),
+        (tus.post({"Upload-Length": "1", "Upload-Metadata": "a b c"}), 400),
+        (tus.head(f"/uploads/{uuid.uuid4()}"), 404),
+        (tus.delete(f"/uploads/{uuid.uuid4()}"), 404),
+        (tus.delete(url), 204),
+    ]
+    for answer, status in others:
+        assert answer.status_code == status
+        assert answer.headers["Tus-Resumable"] == "1.0.0"

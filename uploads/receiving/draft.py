@@ -1,6 +1,7 @@
 """The IETF's «Resumable Uploads for HTTP» without any I/O: headers in, values and headers out.
 
-Source: draft-ietf-httpbis-resumable-upload, interop version 8; 5 to 7 differ in nothing that we do.
+Source: draft-ietf-httpbis-resumable-upload, interop version 8; 4 to 7 differ in nothing that we do,
+and 3 (of draft 01, which iOS 17 speaks) says Upload-Incomplete, the opposite, for Upload-Complete.
 What it leaves open: an upload is complete as soon as its length is reached. No 104 is sent, since
 ASGI has no interim responses of that kind.
 """
@@ -27,6 +28,7 @@ from uploads.receiving.metadata import Metadata
 from uploads.receiving.tus import DIGITS, Append, Creation, Headers
 
 MEDIA_TYPE = "application/partial-upload"
+OPPOSITE = 3  # interop version that says what is missing
 TYPED_SINCE = 6  # interop version from which PATCH must have the media type
 PROBLEMS = "https://iana.org/assignments/http-problem-types#"
 
@@ -43,8 +45,15 @@ def spoken(method: str, headers: Headers) -> bool:
 
 def complete(headers: Headers) -> bool | None:
     """Upload-Complete; None where it is missing or no Boolean (RFC 9651), which is the same."""
-    value = headers.get("Upload-Complete", "").partition(";")[0].strip()
-    return {"?1": True, "?0": False}.get(value)
+    opposite = is_opposite(headers)
+    name = "Upload-Incomplete" if opposite else "Upload-Complete"
+    value = headers.get(name, "").partition(";")[0].strip()
+    return {"?1": not opposite, "?0": opposite}.get(value)
+
+
+def is_opposite(headers: Headers) -> bool:
+    """Whether a request speaks the version that says Upload-Incomplete."""
+    return integer(headers, "Upload-Draft-Interop-Version") == OPPOSITE
 
 
 def integer(headers: Headers, name: str) -> int | None:
@@ -107,9 +116,16 @@ def limit(most: int, expires_at: datetime | None = None) -> str:
     return limits
 
 
-def state(offset: int, *, done: bool) -> dict[str, str]:
-    """Where an upload stands."""
-    return {"Upload-Offset": str(offset), "Upload-Complete": "?1" if done else "?0"}
+def state(headers: Headers, offset: int, *, done: bool) -> dict[str, str]:
+    """Where an upload stands, in the words of the request that asks."""
+    return {"Upload-Offset": str(offset), **completeness(headers, done=done)}
+
+
+def completeness(headers: Headers, *, done: bool) -> dict[str, str]:
+    """Whether an upload is complete, in the words of the request that asks."""
+    if is_opposite(headers):
+        return {"Upload-Incomplete": "?0" if done else "?1"}
+    return {"Upload-Complete": "?1" if done else "?0"}
 
 
 def problem(error: ApiError, provided: int | None) -> Mapping[str, Any] | None:

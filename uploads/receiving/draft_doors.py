@@ -30,15 +30,15 @@ async def create(request: HttpRequest, name: str | None = None) -> HttpResponse:
         last = draft.complete(headers) is True
         standing = await creating.create(who, creation, body, last=last)
     except ApiError as error:
-        return _refuse(error, None)
-    return answer(201, {"Location": f"/uploads/{standing.id}"}, _where(standing))
+        return _refuse(request, error, None)
+    return answer(201, {"Location": f"/uploads/{standing.id}"}, _where(request, standing))
 
 
 async def head(request: HttpRequest, upload_id: UUID) -> HttpResponse:
     """Where the upload stands; an older request that still sends is told to let go."""
     standing = await resuming.standing(await resuming.find(request, upload_id))
     known = {} if standing.size is None else {"Upload-Length": str(standing.size)}
-    return answer(204, {"Cache-Control": "no-store"}, known, _where(standing))
+    return answer(204, {"Cache-Control": "no-store"}, known, _where(request, standing))
 
 
 async def patch(request: HttpRequest, upload_id: UUID) -> HttpResponse:
@@ -51,17 +51,17 @@ async def patch(request: HttpRequest, upload_id: UUID) -> HttpResponse:
         last = draft.complete(headers) is True
         standing = await resuming.append(upload, wanted, body, last=last)
     except ApiError as error:
-        return _refuse(error, draft.integer(headers, "Upload-Offset"))
-    return answer(204, _where(standing))
+        return _refuse(request, error, draft.integer(headers, "Upload-Offset"))
+    return answer(204, _where(request, standing))
 
 
-def _where(standing: Standing) -> dict[str, str]:
+def _where(request: HttpRequest, standing: Standing) -> dict[str, str]:
     limit = draft.limit(settings.UPLOAD_MAX_BYTES, standing.expires_at)
-    state = draft.state(standing.offset or 0, done=standing.complete)
+    state = draft.state(request.headers, standing.offset or 0, done=standing.complete)
     return state | {"Upload-Limit": limit}
 
 
-def _refuse(error: ApiError, provided: int | None) -> HttpResponse:
+def _refuse(request: HttpRequest, error: ApiError, provided: int | None) -> HttpResponse:
     """The refusal as the draft words it; others as they are worded everywhere."""
     if error.status == 413:
         error.headers["Upload-Limit"] = draft.limit(settings.UPLOAD_MAX_BYTES)
@@ -71,6 +71,6 @@ def _refuse(error: ApiError, provided: int | None) -> HttpResponse:
     return HttpResponse(
         orjson.dumps(problem),
         status=error.status,
-        headers=error.headers | {"Upload-Complete": "?0"},
+        headers=error.headers | draft.completeness(request.headers, done=False),
         content_type="application/problem+json",
     )
