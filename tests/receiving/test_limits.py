@@ -1,5 +1,8 @@
 """What is refused, and that it is refused before the body where that can be known."""
 
+import hashlib
+import os
+import resource
 from collections.abc import Callable
 
 from tests.receiving.client import BYTES, Tus, answer_of, metadata, until
@@ -77,3 +80,30 @@ def test_a_disk_that_has_too_little_left(make_server: MakeServer, user: MakeUser
     put = tus.http.put("/upload/a.txt", content=b"x")
     assert (put.status_code, put.json()["error"]["code"]) == (507, "disk_full")
     assert tus.http.get("/api/files/").json()["items"] == []
+
+
+def test_a_disk_that_is_full_in_the_middle_of_a_body(
+    make_server: MakeServer, user: MakeUser
+) -> None:
+    server = make_server().start()
+    tus = user(server)
+    data = os.urandom(6_000_000)
+    url = tus.create(len(data))
+    fits = 2_500_000  # bytes that a file may have: to a process that is what a full disk is
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (fits, resource.RLIM_INFINITY))
+    answer = tus.patch(url, 0, data)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (507, "disk_full")
+    stored = tus.offset(url)
+    assert 0 < stored <= fits
+    assert tus.content(url) == data[:stored]
+    put = tus.http.put("/upload/a.bin", content=data)
+    assert (put.status_code, put.json()["error"]["code"]) == (507, "disk_full")
+    form = tus.http.post("/upload/", files={"file": ("a.bin", data)})
+    assert form.json()["refused"][0]["error"]["code"] == "disk_full"
+    resource.prlimit(
+        server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    )
+    assert tus.patch(url, stored, data[stored:]).status_code == 204
+    until(lambda: tus.file(url)["status"] != "receiving")
+    assert tus.file(url)["sha256"] == hashlib.sha256(data).hexdigest()
+    assert [item["size"] for item in tus.http.get("/api/files/").json()["items"]] == [len(data)]
