@@ -70,6 +70,23 @@ async def test_a_folder_comes_with_its_paths_as_one_thing(visit: Visit, tmp_path
     await expect(row(page, "b.txt").locator(".row-about")).to_contain_text("letters/deep/er")
 
 
+async def test_folders_are_dropped_with_all_that_is_in_them(visit: Visit, tmp_path):
+    for name in ("survey/a.txt", "survey/deep/er/b.txt", "loose.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    page = await (await visit()).live()
+    devtools = await page.context.new_cdp_session(page)
+    paths = [str(tmp_path / "survey"), str(tmp_path / "loose.txt")]
+    data = {"items": [], "files": paths, "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        event = {"type": kind, "x": 300, "y": 300, "data": data}
+        await devtools.send("Input.dispatchDragEvent", event)
+    await expect(page.locator(".batch-title")).to_have_text("3 files")
+    await expect(page.locator(".batch-about")).to_contain_text("all processed", timeout=30_000)
+    await expect(row(page, "b.txt").locator(".row-about")).to_contain_text("survey/deep/er")
+
+
 async def test_what_is_dropped_or_pasted_is_sent(visit: Visit):
     page = await (await visit()).live()
     for kind, name in (("drop", "dropped.txt"), ("paste", "pasted.txt")):

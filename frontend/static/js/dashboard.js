@@ -327,7 +327,7 @@ function sendingTitle(state, sum) {
 
 function sendingAbout(state, sum) {
   if (state === "safe") return dotted(bytes(sum.bytes), gettext("the server goes on by itself"));
-  if (state === "here") return gettext("Nothing of them was sent. The rest is received, so it is safe to close this tab.");
+  if (state === "here") return gettext("Not sent again. The rest is received, so it is safe to close this tab.");
   if (state === "stuck") return gettext("%(n)s received", { n: number(sum.sentFiles) });
   const parts = [gettext("%(done)s of %(total)s", { done: bytes(sum.sent), total: bytes(sum.bytes) })];
   if (sum.files > 1) parts.push(gettext("%(n)s received", { n: number(sum.sentFiles) }));
