@@ -290,3 +290,20 @@ async def test_the_pace_is_drawn_from_the_stream_and_said_in_words(visit: Visit)
         "() => { const box = document.querySelector('#plot-ended');"
         "return box.querySelector('.uplot').clientWidth === box.clientWidth; }"
     )
+
+
+async def test_what_came_out_of_one_file_stands_together(visit: Visit):
+    visitor = await visit()
+    mail = (
+        b"From: a@example.org\r\nSubject: two\r\nMIME-Version: 1.0\r\n"
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        b"--b\r\nContent-Disposition: attachment; filename=one.txt\r\n\r\none\r\n"
+        b"--b\r\nContent-Disposition: attachment; filename=two.txt\r\n\r\ntwo\r\n--b--\r\n"
+    )
+    page = await visitor.live("/")
+    headers = {"Accept": "application/json"}
+    visitor.client.put("/upload/two.eml", content=mail, headers=headers).raise_for_status()
+    group = page.locator("#ended-groups .batch", has_text="two.eml · 2 files")
+    await expect(group.locator(".row")).to_have_count(2)
+    await page.reload()
+    await expect(group.locator(".row")).to_have_count(2)

@@ -160,7 +160,7 @@ def _folder(path: str, name: str) -> str:
 
 @dataclass(frozen=True)
 class Group:
-    """The files of one drop, or one file that came alone."""
+    """The files of one drop, those that came out of one file, or one that came alone."""
 
     key: str
     title: str
@@ -179,13 +179,20 @@ def groups(files: Iterable[dict[str, Any]], *, may_change: bool) -> tuple[list[G
     """Files (newest first) by batch: groups with something in flight, and those that have ended."""
     together: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for file in files:
-        together[file["batch"] or f"file:{file['id']}"].append(file)
+        together[_group_key(file)].append(file)
     flight: list[Group] = []
     ended: list[Group] = []
     for key, members in together.items():
         active = any(file["status"] in IN_FLIGHT for file in members)
         (flight if active else ended).append(_group(key, members, active, may_change=may_change))
     return flight, ended
+
+
+def _group_key(file: dict[str, Any]) -> str:
+    """As `frontend/static/js/groups.js` has it."""
+    if file["batch"] or not file["parent"]:
+        return file["batch"] or f"file:{file['id']}"
+    return f"from:{file['parent']}"
 
 
 def _group(key: str, files: list[dict[str, Any]], active: bool, *, may_change: bool) -> Group:  # noqa: FBT001

@@ -1,6 +1,6 @@
 // The dashboard: wires the stream, the queue of this page and the cards together.
 
-import { act, actOnBatch } from "millrace/actions";
+import { act, actOnAll, actOnBatch } from "millrace/actions";
 import { ask, boot } from "millrace/boot";
 import { Card, isAlone } from "millrace/cards";
 import { $, breathe, calmly, setHidden, setIcon, setPart, setText } from "millrace/dom";
@@ -370,12 +370,19 @@ const QUEUE = {
   leave: (item) => uploader.cancel(item),
 };
 
+/** By its batch, or where it has none (what came out of one file) by the files that are here. */
+function actOnGroup(group, statuses, action) {
+  if (group.batch) return actOnBatch(group.batch, statuses, action);
+  const ids = group.entries.filter(({ id, status }) => id && statuses.includes(status)).map(({ id }) => id);
+  return ids.length ? actOnAll(ids, action) : null;
+}
+
 function doToAll(group, action) {
   const mine = group.entries.filter(({ item }) => item && uploader?.items.has(item.key));
   const verb = action.replace("-all", "");
   for (const { item } of mine) if (verb !== "retry" || item.state === "refused") QUEUE[verb](item);
-  if (verb === "retry" && group.numbers.failed) actOnBatch(group.batch, ["failed"], "retry");
-  if (verb === "cancel" && (group.numbers.receiving || group.numbers.queued || group.numbers.processing)) actOnBatch(group.batch, ["receiving", "queued", "processing"], "cancel");
+  if (verb === "retry" && group.numbers.failed) actOnGroup(group, ["failed"], "retry");
+  if (verb === "cancel" && (group.numbers.receiving || group.numbers.queued || group.numbers.processing)) actOnGroup(group, ["receiving", "queued", "processing"], "cancel");
 }
 
 function rowInFocus() {

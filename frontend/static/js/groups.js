@@ -245,7 +245,7 @@ export class Groups {
   #put(file) {
     let entry = this.byFile.get(file.id);
     if (!entry) {
-      const key = file.batch ?? `file:${file.id}`;
+      const key = file.batch ?? (file.parent ? `from:${file.parent}` : `file:${file.id}`);
       const group = this.#group(key, file.batch);
       entry = this.#awaited(group, file) ?? new Entry(file.id, group);
       if (!entry.item) group.entries.push(entry);

@@ -18,6 +18,16 @@ test("the files of one drop are one group, a file without a drop is its own", ()
   assert.equal(groups.groups.get("drop").size, 2);
 });
 
+test("what came out of one file is one group", () => {
+  const groups = new Groups();
+  put(groups, file("a", { batch: null, parent: "mail", path: "a.eml/a.txt" }));
+  put(groups, file("b", { batch: null, parent: "mail", path: "a.eml/b.txt" }));
+  put(groups, file("c", { batch: null, parent: "other" }));
+  assert.deepEqual([...groups.groups.keys()], ["from:mail", "from:other"]);
+  assert.equal(groups.groups.get("from:mail").folder, "a.eml");
+  assert.equal(groups.groups.get("from:mail").batch, null);
+});
+
 test("counts follow every change", () => {
   const groups = new Groups();
   put(groups, file("a"));
