@@ -13,16 +13,19 @@ import tempfile
 from pathlib import Path
 
 import polars as pl
+import zstandard
 from PIL import Image
 
 from tests.processors.books import ods, xlsx, zipped
 from tests.processors.compounds import outlook_message
 from tests.processors.films import encoded, film, wav
 from tests.processors.papers import pdf
+from tests.processors.rars import rar4, rar5
 from tests.processors.test_font import built
-from tests.processors.test_image import SVG, photographed, raw_photograph, saved
+from tests.processors.test_image import SVG, photographed, photoshop, raw_photograph, saved
 from tests.processors.test_mail import message
-from tests.processors.test_office import BODY, docx, epub, opendocument
+from tests.processors.test_office import BODY, docx, epub, opendocument, pptx
+from tests.processors.test_word97 import document
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -38,6 +41,8 @@ def every_kind() -> dict[str, bytes]:
         "a.pdf": pdf("Hello world", "Second"),
         "a.docx": docx(BODY),
         "a.odt": opendocument("text", "<text:h>H</text:h><text:p>words</text:p>"),
+        "a.pptx": pptx(),
+        "a.doc": document("Ein Müh", b"lrad\rdreht ", "sich – 水\r"),
         "a.epub": epub(),
         "a.rtf": rb"{\rtf1\ansi\b Hello\b0  world\par Second line\par}",
         "a.eml": bytes(message()),
@@ -65,6 +70,7 @@ def _pictures(picture: Image.Image) -> dict[str, bytes]:
         "a.heic": (SAMPLES / "halves.heic").read_bytes(),
         "a.svg": SVG.format("").encode(),
         "a.nef": raw_photograph(jpeg),
+        "a.psd": photoshop(),
         **{f"a.{form.lower()}": saved(picture, form) for form in forms},
     }
 
@@ -125,4 +131,7 @@ def _archives() -> dict[str, bytes]:
         "a.tar.bz2": bz2.compress(tar),
         "a.tar.xz": lzma.compress(tar),
         "a.7z": (SAMPLES / "two.7z").read_bytes(),
+        "a.rar": rar5({"a.txt": b"hello", "b/c.txt": b"x" * 300}),
+        "old.rar": rar4({"a.txt": b"hello", "b/c.txt": b"x" * 300}),
+        "a.tar.zst": zstandard.compress(tar),
     }

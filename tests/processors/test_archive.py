@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from tests.processors.rars import rar4, rar5
 from uploads.processors import listing
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -153,7 +154,25 @@ def test_a_single_compressed_file_has_one_entry(take, module):
     assert found["total_size"] == 6000
 
 
-def test_7z_and_rar_are_listed(take):
+@pytest.mark.parametrize("make", [rar4, rar5])
+def test_a_rar_is_listed(take, make):
+    found = take(make({"a.txt": b"hello", "b/c.txt": b"x" * 300}), "two.rar")
+    assert found.media_type == "application/vnd.rar"
+    listed = found["archive"]
+    assert (listed["listed"], listed["entries"], listed["total_size"]) == (True, 2, 305)
+    assert {row["path"]: row["size"] for row in listed["tree"]} == {"a.txt": 5, "b/c.txt": 300}
+    assert listed["format"].startswith("RAR")
+    if make is rar5:
+        assert listed["tree"][0]["modified"] == "2023-11-14T22:13:20+00:00"
+
+
+@pytest.mark.parametrize("make", [rar4, rar5])
+def test_a_rar_that_was_cut_is_a_bad_file(take, make):
+    whole = make({"a.txt": b"hello", "b/c.txt": b"x" * 300})
+    assert take(whole[:-250], "cut.rar").broken["archive"].endswith(".")
+
+
+def test_a_7z_is_listed(take):
     found = take(SAMPLES / "two.7z", "two.7z")["archive"]
     assert (found["listed"], found["entries"], found["verified"]) == (True, 2, False)
     assert {row["path"]: row["size"] for row in found["tree"]} == {"a.txt": 5, "b/c.txt": 6}

@@ -294,12 +294,20 @@ def test_directories_that_point_in_circles_end(take, tmp_path):
         assert len(list(raw._directories(file, path.stat().st_size))) == 1
 
 
-def test_a_psd_is_opened(take):
+def photoshop() -> bytes:
+    """A document of 8 × 8 red pixels."""
     header = b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 8, 8, 8, 3)
-    data = header + bytes(12) + struct.pack(">H", 0) + b"\xff" * 64 + b"\0" * 128
-    found = take(data, "a.psd")
+    return header + bytes(12) + struct.pack(">H", 0) + b"\xff" * 64 + b"\0" * 128
+
+
+def test_a_psd_is_opened(take):
+    found = take(photoshop(), "a.psd")
     assert (found.media_type, found["image"]["width"]) == ("image/vnd.adobe.photoshop", 8)
     assert found["image"]["average"].startswith("#ff000")
+
+
+def test_a_psd_that_was_cut_is_a_bad_file(take):
+    assert take(photoshop()[:20], "a.psd").broken["image"].endswith(".")
 
 
 def test_a_format_that_nothing_decodes_says_so(take):

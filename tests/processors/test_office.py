@@ -109,8 +109,9 @@ def slide(*shapes: str) -> str:
     return f'<?xml version="1.0"?><p:sld xmlns:p="{P}" xmlns:a="{A}">{"".join(shapes)}</p:sld>'
 
 
-def test_a_pptx_is_read_slide_by_slide_with_its_notes(take):
-    data = zipped(
+def pptx() -> bytes:
+    """Two slides, the first with notes."""
+    return zipped(
         {
             "[Content_Types].xml": "<Types/>",
             "ppt/presentation.xml": "<p/>",
@@ -121,7 +122,10 @@ def test_a_pptx_is_read_slide_by_slide_with_its_notes(take):
             "ppt/notesSlides/notesSlide1.xml": slide(shape("say this")),
         }
     )
-    taken = take(data, "talk.pptx")
+
+
+def test_a_pptx_is_read_slide_by_slide_with_its_notes(take):
+    taken = take(pptx(), "talk.pptx")
     assert taken["office"]["slides"] == 2
     assert [row["text"] for row in taken["office"]["outline"]] == [
         "Slide 1: Hello",
