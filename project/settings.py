@@ -7,6 +7,7 @@ import secrets
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -224,6 +225,25 @@ WORKER_METRICS = env.address(
     "",
     "host:port on which a worker answers Prometheus, where it shares that folder with no server.",
 )
+
+# -- mail ------------------------------------------------------------------------------------------
+
+EMAIL_URL = env.text(
+    "EMAIL_URL",
+    "",
+    "smtp://user:password@host:587, or smtps:// for TLS from the start; sends word of drops that "
+    "ended, nothing when empty. STARTTLS is used where `?starttls=1` asks for it.",
+)
+DEFAULT_FROM_EMAIL = env.text(
+    "EMAIL_FROM", "Millrace <millrace@localhost>", "Whom mails of this server come from."
+)
+_mail = urlsplit(EMAIL_URL)
+if _mail.scheme not in {"", "smtp", "smtps"}:
+    raise env.BadValue("EMAIL_URL: it begins with smtp:// or smtps://")
+EMAIL_HOST, EMAIL_PORT = _mail.hostname or "", _mail.port or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_mail.username or ""), unquote(_mail.password or "")
+EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.scheme == "smtps", "starttls=1" in _mail.query
+EMAIL_TIMEOUT = 20
 
 # -- logging ---------------------------------------------------------------------------------------
 

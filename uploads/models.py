@@ -45,6 +45,9 @@ class User(AbstractUser):
     # counts how often the user signed out everywhere: sessions of an earlier round are void
     session_round = models.IntegerField(default=0, db_default=0, editable=False)
 
+    # whether a mail tells the user that a drop of theirs has ended
+    wants_mail = models.BooleanField(default=False, db_default=False)
+
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """What a session must hold to be this user's: of the password, and of the round."""
         if not self.session_round:
@@ -174,6 +177,7 @@ class Batch(models.Model):
     total = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
+    told_at = models.DateTimeField(null=True, blank=True)  # its end was told by mail, once
     receiving = models.BigIntegerField(default=0)
     queued = models.BigIntegerField(default=0)
     processing = models.BigIntegerField(default=0)
@@ -184,6 +188,13 @@ class Batch(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["space", "key"], name="one_batch_per_key")]
+        indexes = [
+            models.Index(
+                fields=["ended_at"],
+                name="batches_untold",
+                condition=models.Q(told_at__isnull=True, ended_at__isnull=False),
+            )
+        ]
         verbose_name_plural = "batches"
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from project import database
 from uploads.models import Event, Space
-from uploads.processing import jobs, queue
+from uploads.processing import jobs, mailing, queue
 from uploads.publishing import log as stream
 
 log = structlog.get_logger(__name__)
@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 PAUSES_SECONDS = 5
 PRUNE_SECONDS = 60
 SESSIONS_SECONDS = 600
+MAIL_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def chores() -> list[Chore]:
         Chore("silence", settings.STALL_SECONDS / 3, note_silence),
         Chore("pauses", PAUSES_SECONDS, end_pauses),
         Chore("prune", PRUNE_SECONDS, prune),
+        *([Chore("mail", MAIL_SECONDS, mailing.tell)] if settings.EMAIL_URL else []),
         Chore("sessions", SESSIONS_SECONDS, forget_sessions),
     ]
 

@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -30,6 +31,7 @@ class Settings(Page):
         ]
         page["mistakes"] = known.mistakes() if user.is_staff else []
         page["sessions"] = sessions.of(request, user) if self.who.token_id is None else []
+        page |= {"mails": bool(settings.EMAIL_URL), "email": user.email, "mail": user.wants_mail}
         page["boot"]["roles"] = {role: str(word) for role, word in rows.ROLE_WORDS.items()}
         page["boot"]["username"] = user.get_username()
         context = {"page": page, "roles": rows.ROLE_WORDS.items()}
@@ -47,12 +49,25 @@ class Settings(Page):
         user, action = cast("User", request.user), request.POST.get("action", "")
         if action == "end-session" and request.POST.get("session", "").isdecimal():
             sessions.end(user, int(request.POST["session"]))
+        elif action == "mail":
+            self._choose_mail(request, user)
         elif action == "end-others":
             sessions.end_others(request, user)
             messages.success(request, _("You are signed out everywhere else."))
         else:
             self._change_password(request)
         return redirect(request.get_full_path())
+
+    def _choose_mail(self, request: HttpRequest, user: User) -> None:
+        user.email = request.POST.get("email", "").strip()
+        user.wants_mail = bool(request.POST.get("wants_mail") and user.email)
+        try:
+            user.clean_fields(exclude=_all_fields_but("email"))
+        except ValidationError as error:
+            messages.error(request, " ".join(error.messages))
+            return
+        user.save(update_fields=["email", "wants_mail"])
+        messages.success(request, _("It is noted."))
 
     def _change_password(self, request: HttpRequest) -> None:
         problem = self._set_password(request, cast("User", request.user))
@@ -74,6 +89,10 @@ class Settings(Page):
         user.save(update_fields=["password"])
         sessions.keep_here(request, user)
         return ""
+
+
+def _all_fields_but(name: str) -> list[str]:
+    return [field.name for field in User._meta.fields if field.name != name]
 
 
 def _has_password(user: User) -> bool:

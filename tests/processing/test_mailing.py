@@ -1,0 +1,139 @@
+"""Word by mail of a drop that has ended: to whom asked for it, once, and again where it failed."""
+
+import socketserver
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import httpx
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from tests.support.server import Server
+from tests.support.tus import upload
+from uploads import people
+from uploads.models import Batch, User
+from uploads.processing import jobs, mailing
+
+
+class Session(socketserver.StreamRequestHandler):
+    """One client, as RFC 5321 speaks; the first message of a server is refused."""
+
+    server: "Post"
+
+    def handle(self) -> None:
+        """Until it quits."""
+        self._say("220 here")
+        while line := self.rfile.readline().decode().strip():
+            verb = line.split(":")[0].upper()
+            if verb == "DATA":
+                self._say("354 go on")
+                self._receive()
+            else:
+                self._say("221 bye" if verb == "QUIT" else "250 fine")
+                if verb == "QUIT":
+                    return
+
+    def _receive(self) -> None:
+        text = b""
+        while not text.endswith(b"\r\n.\r\n"):
+            text += self.rfile.readline()
+        self.server.tried += 1
+        if self.server.tried == 1:
+            self._say("451 come again later")
+            return
+        self.server.letters.append(text.decode())
+        self._say("250 taken")
+
+    def _say(self, words: str) -> None:
+        self.wfile.write(f"{words}\r\n".encode())
+
+
+class Post(socketserver.ThreadingTCPServer):
+    """A mail server that keeps what it gets."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Session)
+        self.letters: list[str] = []
+        self.tried = 0
+
+
+@pytest.fixture
+def post() -> Iterator[Post]:
+    with Post() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.timeout(120)
+def test_a_drop_is_told_of_once_though_the_first_try_was_refused(
+    make_server: Callable[..., Server], post: Post
+) -> None:
+    server = make_server(EMAIL_URL=f"smtp://127.0.0.1:{post.server_address[1]}").start()
+    secret = server.token("ada")
+    with httpx.Client(base_url=server.url, follow_redirects=True) as browser:
+        browser.get(server.manage("link", "ada").strip())
+        assert "One mail for each drop" in browser.get("/settings/").text
+        token = next(value for name, value in browser.cookies.items() if "csrf" in name)
+        form = {"csrfmiddlewaretoken": token, "action": "mail", "wants_mail": "1"}
+        assert "valid email" in browser.post("/settings/", data=form | {"email": "nobody"}).text
+        noted = browser.post("/settings/", data=form | {"email": "ada@mill.example"})
+        assert "It is noted" in noted.text
+    with server.client(secret) as ada:
+        for name in ("a.txt", "b.txt"):
+            upload(ada, name, b"hello", batch="drop", batch_total="2")
+        deadline = time.monotonic() + 60
+        while not post.letters:
+            assert time.monotonic() < deadline, post.tried
+            time.sleep(0.2)
+    (letter,) = post.letters
+    assert "To: ada@mill.example" in letter
+    assert "Subject: Millrace: 2 files ended in ada" in letter
+    assert "2 processed" in letter
+    assert f"{server.url.replace('127.0.0.1', 'localhost')}/files/?space=ada&batch=drop" in letter
+    time.sleep(11)  # another round of the chores
+    assert len(post.letters) == 1
+
+
+def ended(user: User, key: str) -> Batch:
+    """A drop of one file of the user's, that ended a while ago."""
+    space = people.private_space(user)
+    arrival = jobs.Arrival(space.pk, user.pk, "a.txt", size=3, batch=key, batch_total=1)
+    with transaction.atomic():
+        file = jobs.receive(arrival, sha256="00")
+        jobs.cancel(file.pk)
+    batch = Batch.objects.get(space=space, key=key)
+    batch.ended_at = timezone.now() - timedelta(minutes=1)
+    batch.save()
+    return batch
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_who_asked_is_told_and_of_nothing_old() -> None:
+    asked, silent = (people.person(f"{name}{uuid.uuid4().hex[:6]}") for name in ("asked", "silent"))
+    asked.email, asked.wants_mail = "asked@mill.example", True
+    asked.save()
+    silent.email = "silent@mill.example"
+    silent.save()
+    wanted, unwanted, old = ended(asked, "one"), ended(silent, "two"), ended(asked, "old")
+    Batch.objects.filter(pk=old.pk).update(ended_at=timezone.now() - timedelta(days=2))
+    with transaction.atomic():
+        letters = mailing._take()
+    assert [(letter.batch_id, letter.to) for letter in letters] == [
+        (wanted.pk, ("asked@mill.example",))
+    ]
+    assert "1 cancelled" in letters[0].text
+    unwanted.refresh_from_db()
+    assert unwanted.told_at is not None
+    with transaction.atomic():
+        assert mailing._take() == []  # whoever comes second finds nothing to tell
+        mailing._take_back(wanted.pk)
+        assert [letter.batch_id for letter in mailing._take()] == [wanted.pk]
