@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -16,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.consumers.peers import Held
+from tests.receiving.client import Tus, answer_of
 from tests.support.server import Server
 from tests.support.tus import create, upload
 
@@ -226,3 +228,42 @@ async def test_the_log_has_no_line_for_each_subscriber_that_comes_and_goes(
     assert await asyncio.to_thread(server.stop) == 0
     lines = server.log_path.read_text().splitlines()[before:]
     assert not [line for line in lines if "ebSocket" in line or "connection" in line.lower()]
+
+
+async def test_an_upload_is_seen_growing_at_most_every_100_ms_with_the_time_that_is_left(
+    server: Server,
+) -> None:
+    token, size, held = someone(server, "grows"), 3_000_000, Held()
+    moments: list[float] = []
+
+    def send_slowly() -> None:
+        tus = Tus(server, token)
+        with tus.http:
+            url = tus.create(size)
+            with tus.begin_patch(url, 0, size) as connection:
+                for _ in range(20):
+                    connection.sendall(b"x" * (size // 20))
+                    time.sleep(0.04)
+                assert answer_of(connection)[0] == 204
+
+    def processed() -> bool:
+        if held.types[-1:] == ["progress"]:
+            moments.append(asyncio.get_running_loop().time())
+        return held.counts.get("processed") == 1
+
+    async with socket_of(server, bearer(token)) as one:
+        await hello(one, held)
+        await follow(one, held, lambda: "ready" in held.types)
+        sending = asyncio.ensure_future(asyncio.to_thread(send_slowly))
+        await follow(one, held, processed)
+        await sending
+    growing = [one for one in held.measures if one["step"] == "receive"]
+    assert len(growing) >= 3
+    done = [one["done"] for one in growing]
+    assert done == sorted(done)
+    assert 0 < done[0] < done[-1] <= size
+    assert {(one["total"], one["unit"], one["attempt"]) for one in growing} == {(size, "bytes", 0)}
+    told = [one["eta_s"] for one in growing if one["eta_s"] is not None]
+    assert told
+    assert 0 <= min(told) <= max(told) < 30
+    assert len(moments) <= 1.2 * (moments[-1] - moments[0]) / 0.1 + 2
