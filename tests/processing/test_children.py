@@ -119,6 +119,16 @@ def test_what_is_there_already_is_not_made_again(space: Space, tmp_path: Path) -
     assert not storage.path(inside.found[0].id).exists()
 
 
+def test_very_many_are_made_too(space: Space, tmp_path: Path, settings) -> None:
+    settings.CHILD_FILES = 2000
+    settings.UPLOAD_FSYNC = False
+    claimed = begun(space)
+    end(claimed, holding(tmp_path, **{f"{number}.txt": b"%d" % number for number in range(1500)}))
+    assert len(of(claimed)) == 1500
+    space.refresh_from_db()
+    assert (space.queued, space.seq) == (1500, Event.objects.filter(space=space).count())
+
+
 def test_the_same_member_twice_is_one_file(space: Space, tmp_path: Path) -> None:
     claimed = begun(space)
     inside = holding(tmp_path, one=b"one")

@@ -31,6 +31,7 @@ from uploads.publishing.events import moment
 from uploads.statements import Plus, insert, insert_values, update
 
 THUMBNAIL = "thumbnail.webp"
+TOGETHER = 64  # files in one statement: databases bound its parameters
 PATIENCE_SECONDS = 3600  # the longest pause before another try
 
 _dice = random.Random()  # noqa: S311 - it spreads, and keeps no secret
@@ -406,8 +407,8 @@ def _send_on(parent: UploadedFile, inside: Inside) -> None:
             id=chosen.found.id,
         )
         files.append(_received(arrival, chosen.found.sha256, now))
-    if files:
-        _take(files, now)
+    for start in range(0, len(files), TOGETHER):
+        _take(files[start : start + TOGETHER], now)
 
 
 def postpone(
