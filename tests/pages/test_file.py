@@ -200,6 +200,7 @@ async def test_what_is_inside_of_an_archive_is_listed_and_watched(visit: Visit):
         await expect(rows.filter(has_text=name).locator(".mark-word")).to_have_text("Processed")
     await page.get_by_text("1 file inside was left out").click()
     await expect(page.locator("#inside-notes")).to_contain_text("link · no regular file")
+    await expect(page.locator(".step-sent")).to_have_text("2 files sent on · 1 left out")
     await rows.filter(has_text="rivers.csv").get_by_role("link").click()
     await expect(page.get_by_role("heading", name="rivers.csv")).to_be_visible()
     await page.locator("#parent").click()

@@ -12,7 +12,7 @@ import { refreshInside } from "millrace/inside";
 import { showTile } from "millrace/tile";
 import { details, moreFacts, preview } from "millrace/viewers/index";
 import { facts, message } from "millrace/viewers/parts";
-import { KIND, MARK, STATUS, bytes, dotted, gettext, number, took, when } from "millrace/words";
+import { KIND, MARK, STATUS, bytes, dotted, gettext, ngettext, number, took, when } from "millrace/words";
 
 const IN_FLIGHT = new Set(["receiving", "queued", "processing"]);
 const ENDED = new Set(["processed", "failed", "cancelled"]);
@@ -193,6 +193,7 @@ function showStep(step, begin, whole) {
     mark, h("span", { class: "step-name" }, step.name, h("span", { class: "unseen" }, ` ${step.status}`)),
     h("span", { class: "step-took numbers" }, took(step.duration_ms)),
     step.started_at ? h("span", { class: "step-span", "aria-hidden": "true" }, span) : null,
+    step.sent_on ? h("span", { class: "step-sent quiet" }, dotted(step.sent_on.files ? ngettext("%(count)s file sent on", "%(count)s files sent on", step.sent_on.files) : "", step.sent_on.left_out_total ? gettext("%(n)s left out", { n: number(step.sent_on.left_out_total) }) : "")) : null,
     step.error ? h("span", { class: "step-why" }, step.error.message) : null,
     step.detail ? h("details", { class: "step-detail" }, h("summary", {}, gettext("For its author")), h("pre", { tabindex: "0" }, step.detail)) : null);
 }
