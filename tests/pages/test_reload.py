@@ -115,6 +115,28 @@ async def test_somebody_else_at_the_same_browser_neither_sends_nor_keeps_it(visi
     assert other.client.get("/api/files/").json()["items"] == []
 
 
+async def test_a_session_that_ends_stops_sending_and_the_next_one_goes_on(visit: Visit):
+    visitor = await visit()
+    visitor.expected = ["401"]
+    page = await visitor.live()
+    page.on("dialog", lambda dialog: dialog.accept())
+    await slow_down(page)
+    await send(page, *many(30))
+    await kept_at_least(page, 20)
+    cookies = await visitor.context.cookies()
+    await visitor.context.clear_cookies()
+    await expect(page.locator("#sending-title")).to_contain_text("Paused")
+    await expect(page.locator(".mark-word", has_text="Not sent")).to_have_count(0)
+    await page.close(run_before_unload=False)
+    for cookie in cookies:
+        await visitor.context.add_cookies(
+            [{"name": cookie["name"], "value": cookie["value"], "url": visitor.server.url}]
+        )
+    page = await visitor.live()
+    await expect(page.locator("#sending-title")).to_contain_text("safe to close", timeout=60_000)
+    await expect(page.locator("[data-count=processed]")).to_have_text("30", timeout=60_000)
+
+
 async def test_a_file_that_is_here_already_is_offered_before_a_byte_is_sent(visit: Visit):
     visitor = await visit()
     page = await visitor.live()

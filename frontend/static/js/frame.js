@@ -14,12 +14,13 @@ const LIVE = {
 
 let refused = false;
 
-/** Shows how the line to the server stands. */
+/** Shows how the line to the server stands; "shutout" on the window says that this person may no longer do anything here. */
 export function showLine(state, seconds) {
   const light = $("live");
   light.hidden = false;
   light.dataset.state = state === "signed-out" || state === "refused" ? "offline" : state;
   setText(light.firstElementChild, LIVE[state](seconds));
+  if (state === "signed-out" || state === "refused") dispatchEvent(new Event("shutout"));
   if (state === "refused" && !refused) {
     refused = true;
     toast(gettext("You may no longer see this space."), { mood: "bad", action: { label: gettext("To my own space"), run: () => location.assign("/") } });

@@ -43,6 +43,7 @@ export class Uploader {
     this.lastSample = { at: 0, sent: 0, files: 0 };
     this.timer = 0;
     addEventListener("online", () => this.#wake());
+    addEventListener("shutout", () => this.pauseAll()); // who signs in next may be somebody else
     addEventListener("beforeunload", (event) => {
       if (this.busy) event.preventDefault();
     });
@@ -141,13 +142,14 @@ export class Uploader {
   async #restoreBatch(batch, entries, handed) {
     const there = await arrived(batch.key).catch(() => null);
     const left = entries.filter((entry) => this.#isLeft(entry, there ?? new Map(), handed));
+    const told = entries.reduce((most, { count }) => Math.max(most, count), 0);
+    batch.count = Math.max(0, told - left.length); // the server was told of those that have arrived, too
     for (let at = 0; at < left.length; at += AT_ONCE) {
       const some = left.slice(at, at + AT_ONCE);
       this.add(some.map(({ file, path, key: kept, id }) => ({ file, path, kept, id, known: true, doubtful: !there })), batch);
       for (const entry of some) this.restored.add(lookOf(entry));
       await breathe();
     }
-    batch.count = entries.reduce((most, { count }) => Math.max(most, count), batch.count);
     return left.length;
   }
 
@@ -301,6 +303,10 @@ export class Uploader {
   #failed(item, error) {
     this.calm = 0;
     item.firstSent = undefined;
+    if (error.status === 401) {
+      this.#signedOut(item);
+      return;
+    }
     if (!passing(error)) {
       this.#refuse(item, error.message || (error.code === "unreadable" ? gettext("The file was moved or changed since it was chosen.") : gettext("The server refused it.")));
       this.changed(item);
@@ -314,6 +320,13 @@ export class Uploader {
     item.note = error.status === 0 ? gettext("No connection, goes on by itself") : gettext("The server is busy, goes on by itself");
     this.waiting.push(item.key);
     this.changed(item);
+  }
+
+  /** Whoever signs in next may be somebody else: nothing more goes from here. What is kept waits for its owner. */
+  #signedOut(item) {
+    Object.assign(item, { state: "waiting", note: "" });
+    this.waiting.push(item.key);
+    this.pauseAll();
   }
 
   #refuse(item, error) {
