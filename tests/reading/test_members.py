@@ -15,13 +15,14 @@ from uploads.reading import tries
 
 
 @pytest.fixture
-def space(people: People) -> str:
-    """A space of Alice's."""
+def space(people: People) -> Iterator[str]:
+    """A space of Alice's, which Bob leaves at the end."""
     made = people.alice.post("/api/spaces/", json={"name": f"Mill {uuid.uuid4().hex[:6]}"})
     assert made.status_code == 201
     assert (made.json()["role"], made.json()["own"]) == ("manager", False)
     slug: str = made.json()["slug"]
-    return slug
+    yield slug
+    people.bob.delete(f"/api/members/{people.names['bob']}/", params={"space": slug})
 
 
 def invite(people: People, space: str, role: str) -> str:
