@@ -2,9 +2,11 @@
 
 import os
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -118,19 +120,22 @@ class Installation:
 
 
 @pytest.fixture
-def install(tmp_path: Path) -> Iterator[Callable[[], Installation]]:
+def install() -> Iterator[Callable[[], Installation]]:
     """Makes installations, each with a folder of its own; all are ended with the test."""
     made: list[Installation] = []
+    folders: list[Path] = []
 
     def make() -> Installation:
-        folder = tmp_path / f"installation{len(made)}"
-        folder.mkdir()
-        made.append(Installation(folder))
+        # short, because supervisord's socket lies in it, and a socket's path holds 107 bytes
+        folders.append(Path(tempfile.mkdtemp(prefix="mr-deploy-")))
+        made.append(Installation(folders[-1]))
         return made[-1]
 
     yield make
     for each in made:
         each.end()
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def answer(url: str, *, headers: dict[str, str] | None = None, seconds: float = 20) -> Any:
