@@ -1,4 +1,4 @@
-"""A snapshot of a space, or of one batch, is read from indexes alone, however many files there are."""
+"""A snapshot of a space or a batch is read from indexes alone, however many files there are."""
 
 import uuid
 from datetime import timedelta
