@@ -59,7 +59,7 @@ async def send(data: bytes, room: int = 2**40) -> bytes:
     """What is on disk after a body was taken."""
     upload = uuid4()
     async with locks.claim(upload, new=True) as claim:
-        flow = Flow(claim, room, lambda _stored, _speed: None)
+        flow = Flow(claim, room, lambda _stored, _speed: None, "tus")
         await flow.run(Sender(data))
         assert flow.overrun == (len(data) > room)
         assert claim.content.digest is not None
@@ -101,7 +101,7 @@ async def test_all_that_came_before_a_cut_is_stored() -> None:
     upload, data = uuid4(), os.urandom(3_000_001)
     async with locks.claim(upload, new=True) as claim:
         with pytest.raises(Disconnected):
-            await Flow(claim, 2**40, lambda *_: None).run(Sender(data, breaks=True))
+            await Flow(claim, 2**40, lambda *_: None, "tus").run(Sender(data, breaks=True))
     assert storage.path(upload).read_bytes() == data
     assert intake.budget.used == 0
 
@@ -114,7 +114,7 @@ async def test_a_newcomer_ends_the_flow_and_finds_its_bytes() -> None:
         async with locks.claim(upload, new=True) as claim:
             holding.set()
             with pytest.raises(Interrupted):
-                await Flow(claim, 2**40, lambda *_: None).run(Silent(), before=[b"12345"])
+                await Flow(claim, 2**40, lambda *_: None, "tus").run(Silent(), before=[b"12345"])
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(hang())
