@@ -117,6 +117,11 @@ BATCH_MAX_FILES = env.integer("BATCH_MAX_FILES", 100_000, "Most files in one bat
 SPACE_OPEN_UPLOADS = env.integer(
     "SPACE_OPEN_UPLOADS", 10_000, "Most unfinished uploads in one space.", least=1
 )
+UPLOADS_PER_MINUTE = env.integer(
+    "UPLOADS_PER_MINUTE",
+    0,
+    "Uploads that one user may create in a minute, at each web process; 0 for no limit.",
+)
 UPLOAD_BUFFER_BYTES = env.size(
     "UPLOAD_BUFFER_BYTES", "32Mi", "Memory for bytes on their way to disk, all uploads together."
 )

@@ -19,7 +19,7 @@ from uploads.errors import ApiError, ChecksumMismatch, TooLarge, TooManyFiles
 from uploads.models import UploadedFile
 from uploads.processing.jobs import Arrival
 from uploads.publishing import doorbell
-from uploads.receiving import finishing, rows, together, tus
+from uploads.receiving import finishing, rate, rows, together, tus
 from uploads.receiving.finishing import TUS
 from uploads.receiving.intake import Flow, Source, budget
 from uploads.receiving.locks import Claim
@@ -33,7 +33,8 @@ AT_ONCE_SECONDS = 0.5
 
 
 def arrival(access: Access, metadata: Metadata, size: int | None) -> Arrival:
-    """What `jobs` must know of a new file. Raises TooManyFiles."""
+    """What `jobs` must know of a new file. Raises TooManyFiles, TooManyRequests."""
+    rate.take(access.user_id)
     if (metadata.batch_total or 0) > settings.BATCH_MAX_FILES:
         raise TooManyFiles(f"A batch holds at most {settings.BATCH_MAX_FILES} files.")
     return Arrival(
