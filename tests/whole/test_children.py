@@ -4,6 +4,7 @@ import hashlib
 import io
 import time
 import zipfile
+from typing import Any
 
 import httpx
 import pytest
@@ -76,7 +77,7 @@ def children(client: httpx.Client, parent: str) -> dict[str, dict]:
         time.sleep(0.05)
 
 
-def sent_on(file: dict, step: str) -> dict:
+def sent_on(file: dict[str, Any], step: str) -> Any:
     [found] = [each["sent_on"] for each in file["steps"] if each["name"] == step]
     return found
 
