@@ -4,6 +4,7 @@ complaint: no error in the console, no report of the Content-Security-Policy.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -139,6 +140,15 @@ async def visit(
         visitor.client.close()
     for visitor in made:
         assert visitor.unexpected() == []
+
+
+async def until(page: Page, expression: str, arg: Any = None, *, seconds: float = 20) -> None:
+    """Wait until it is true in the page. Playwright's own way of waiting needs `eval` there, which
+    the pages' policy forbids.
+    """
+    async with asyncio.timeout(seconds):
+        while not await page.evaluate(expression, arg):  # noqa: ASYNC110 - it is there, not here
+            await asyncio.sleep(0.05)
 
 
 async def send(page: Page, *files: Any) -> None:

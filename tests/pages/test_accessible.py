@@ -7,7 +7,7 @@ import axe_playwright_python
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.pages.conftest import SAMPLES, Visit, Visitor, send, text_file
+from tests.pages.conftest import SAMPLES, Visit, Visitor, send, text_file, until
 from tests.pages.test_dashboard import large_file
 from tests.pages.test_file import OTHER_KINDS, owner
 from tests.support.server import Server
@@ -117,7 +117,7 @@ async def test_progress_is_told_politely_and_seldom(visit: Visit):
     )
     await send(page, *[text_file(f"{number}.txt") for number in range(20)])
     await expect(page.locator(".batch-about")).to_contain_text("all processed", timeout=30_000)
-    await page.wait_for_function("told.some((text) => text.includes('20 files processed'))")
+    await until(page, "told.some((text) => text.includes('20 files processed'))")
     told = await page.evaluate("told")
     assert len(told) <= 4, told
 

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 import pytest
 from playwright.async_api import CDPSession, FilePayload, Page, Request, expect
 
-from tests.pages.conftest import Visit, send, text_file
+from tests.pages.conftest import Visit, send, text_file, until
 
 pytestmark = pytest.mark.browser
 LARGE = 2_500_000  # bytes; more than goes in one request
@@ -286,9 +286,10 @@ async def test_the_pace_is_drawn_from_the_stream_and_said_in_words(visit: Visit)
     await plot.hover()
     await expect(page.locator("#pace-ended")).to_contain_text("s ago")
     await page.set_viewport_size({"width": 700, "height": 800})
-    await page.wait_for_function(
+    await until(
+        page,
         "() => { const box = document.querySelector('#plot-ended');"
-        "return box.querySelector('.uplot').clientWidth === box.clientWidth; }"
+        "return box.querySelector('.uplot').clientWidth === box.clientWidth; }",
     )
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.async_api import expect
 
-from tests.pages.conftest import Visit
+from tests.pages.conftest import Visit, until
 from tests.pages.test_accessible import check
 from tests.pages.test_file import owner
 from tests.processors.films import film, subtitled
@@ -27,9 +27,10 @@ async def test_frames_through_a_film_lead_to_their_moments(visit: Visit):
     )
     assert len(set(places)) == len(times), places
     await frames.last.click()
-    await page.wait_for_function(
+    await until(
+        page,
         "(time) => document.querySelector('.view-film video').currentTime >= time - 0.1",
-        arg=times[-1],
+        times[-1],
     )
     assert await page.locator(".view-film video").evaluate("(film) => film.error") is None
     await page.locator(".view-film video").evaluate("(film) => film.pause()")

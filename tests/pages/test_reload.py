@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.async_api import FilePayload, Page, Request, Route, expect
 
-from tests.pages.conftest import Visit, send, text_file
+from tests.pages.conftest import Visit, send, text_file, until
 from tests.pages.test_dashboard import full_speed, large_file, row, slow_down, word
 
 pytestmark = pytest.mark.browser
@@ -30,12 +30,12 @@ def many(count: int) -> list[FilePayload]:
 
 async def kept(page: Page, count: int) -> None:
     """Wait until the browser keeps so many files."""
-    await page.wait_for_function(f"({KEPT})().then((count) => count === {count})", timeout=20_000)
+    await until(page, f"({KEPT})().then((count) => count === {count})")
 
 
 async def kept_at_least(page: Page, least: int) -> None:
     """Wait until it keeps no fewer."""
-    await page.wait_for_function(f"({KEPT})().then((count) => count >= {least})", timeout=20_000)
+    await until(page, f"({KEPT})().then((count) => count >= {least})")
 
 
 async def test_a_large_file_goes_on_by_itself_after_a_reload_where_it_stopped(visit: Visit):

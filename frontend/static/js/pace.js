@@ -55,11 +55,15 @@ export class Pace {
     if (!still || this.tick % CALM === 0) this.plots.draw();
   }
 
-  /** The library comes with the first thing that there is to draw. */
+  /** The library comes with the first thing that there is to draw; where it can't, a little later. */
   async #fetchPlots() {
     this.plots = { draw: () => {} };
-    const { Plots } = await import("millrace/plots");
-    this.plots = await Plots.load(this);
+    try {
+      const { Plots } = await import("millrace/plots");
+      this.plots = await Plots.load(this);
+    } catch {
+      this.plots = null; // the server is away
+    }
   }
 
   #tell() {

@@ -97,7 +97,7 @@ class Link:
         """Raises SandboxError where the fork server can't be started."""
         self._first = asyncio.get_running_loop().create_future()
         try:
-            self.begin()
+            self._begin()
             async with asyncio.timeout(START_SECONDS):
                 await self._first
         except (OSError, SandboxError) as error:  # a TimeoutError is an OSError
@@ -142,6 +142,8 @@ class Link:
             listener.lost("the sandbox is being stopped")
             return self._numbers
         self._listeners[self._numbers] = listener
+        if self._process is None:
+            self._begin_again()
         order = {"do": "fork", "number": self._numbers, "folder": str(folder), "caps": vars(caps)}
         self._send(_Order(self._numbers, json.dumps(order).encode(), descriptors))
         return self._numbers
@@ -165,11 +167,14 @@ class Link:
             log.error("The sandbox's fork server hangs and is ended")
             self._process.kill()
 
-    def begin(self) -> None:
-        """Start it without waiting for it; orders do. Raises OSError.
+    def begin_later(self, seconds: float) -> None:
+        """Start it after a while, or with the first order; orders wait for it."""
+        self._again = asyncio.get_running_loop().call_later(seconds, self._begin_again)
 
-        It dies with the thread that calls this: the loop's.
-        """
+    def _begin(self) -> None:
+        """Raises OSError. It dies with the thread that calls this: the loop's."""
+        if self._again is not None:
+            self._again.cancel()
         self._again = None
         self._process, self._socket = boot.start(self._told)
         loop = asyncio.get_running_loop()
@@ -261,7 +266,7 @@ class Link:
             self._again = asyncio.get_running_loop().call_later(_REAP_SECONDS, self._begin_again)
             return
         try:
-            self.begin()
+            self._begin()
         except OSError as error:
             log.warning("The sandbox's fork server can't be started: %s", error)
             self._again = asyncio.get_running_loop().call_later(_LONGEST_PAUSE, self._begin_again)

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 _QUESTION_SECONDS = 20.0
 _THREADS = 4
+_HEAVY_SECONDS = 3.0  # from the start until the fork server is started that loads all libraries
 _LOCK, _LOCK_FLAGS = ".lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 _AT_ONCE = fcntl.LOCK_EX | fcntl.LOCK_NB
 
@@ -74,7 +75,7 @@ class Sandbox:
         await asyncio.get_running_loop().run_in_executor(self._threads, self._settle)
         try:
             await self._light.start()
-            self._link.begin()  # it takes longer, and whatever needs it waits for it
+            self._link.begin_later(_HEAVY_SECONDS)
             self.landlock_abi = self._light.greeting["landlock_abi"]
             self.layers = await self._probe()
             await self.load_processors()
