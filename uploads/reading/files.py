@@ -1,5 +1,6 @@
 """`/api/files/`: the list, one file, and what people may do to one."""
 
+from collections.abc import Callable
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -164,12 +165,12 @@ def _delete(file_id: UUID, asker: Asker) -> None:
 )
 async def retry_file(request: HttpRequest, file_id: Path[UUID]) -> HttpResponseBase:
     """One that has ended; 409 otherwise."""
-    return doors.answer(await database.write(_retry, file_id, whose.asker(request)))
+    return doors.answer(await database.write(_changed, jobs.retry, file_id, whose.asker(request)))
 
 
-def _retry(file_id: UUID, asker: Asker) -> dict[str, Any]:
+def _changed(change: Callable[[UUID], UploadedFile], file_id: UUID, asker: Asker) -> dict[str, Any]:
     _, place = asker.find(file_id, Role.UPLOADER)
-    return detail(jobs.retry(file_id), place)
+    return detail(change(file_id), place)
 
 
 @doors.post(
@@ -184,12 +185,7 @@ async def expand_file(request: HttpRequest, file_id: Path[UUID]) -> HttpResponse
     become files of their own, whose `parent` it is. One that has ended and does not lie too deep
     in others; 409 otherwise. What it has already is not made again.
     """
-    return doors.answer(await database.write(_expand, file_id, whose.asker(request)))
-
-
-def _expand(file_id: UUID, asker: Asker) -> dict[str, Any]:
-    _, place = asker.find(file_id, Role.UPLOADER)
-    return detail(jobs.expand(file_id), place)
+    return doors.answer(await database.write(_changed, jobs.expand, file_id, whose.asker(request)))
 
 
 @doors.post(

@@ -35,6 +35,7 @@ class Course:
     def __init__(self, task: Task, processors: Mapping[str, Processor]) -> None:
         self._task = task
         self._processors = processors
+        self._builtin = {name: entry for name, entry in processors.items() if entry.builtin}
         self.media_type = task.media_type or UNKNOWN_MEDIA_TYPE
         self.kind = task.kind or UNKNOWN_KIND
         self.results: dict[str, Mapping[str, Any]] = dict(task.results)
@@ -95,8 +96,7 @@ class Course:
         if self._planned:
             return None
         self._planned = True
-        builtin = {name: entry for name, entry in self._processors.items() if entry.builtin}
-        chosen = plan(self.media_type, builtin)
+        chosen = plan(self.media_type, self._builtin)
         if self._task.own:
             chosen += [e for e in plan(self.media_type, self._processors) if not e.builtin]
         self._remaining = [entry.name for entry in chosen if entry.name != IDENTIFY]
@@ -129,6 +129,5 @@ class Course:
 
     def _foreseen(self) -> list[Processor]:
         """What will probably take the file, by its name alone."""
-        builtin = {name: entry for name, entry in self._processors.items() if entry.builtin}
         expected = BY_EXTENSION.get(extension_of(self._task.name), (BINARY,))
-        return [entry for media_type in expected for entry in plan(media_type, builtin)]
+        return [entry for media_type in expected for entry in plan(media_type, self._builtin)]
