@@ -30,13 +30,11 @@ class Nginx:
         self.port = port
         self.upstreams = upstreams
         (folder / "tmp").mkdir(parents=True)
-        servers = " ".join(
-            f"server 127.0.0.1:{each} max_fails=3 fail_timeout=5s;" for each in upstreams
-        )
+        servers = " ".join(f"server 127.0.0.1:{each} max_fails=0;" for each in upstreams)
         text = (ROOT / "nginx.conf").read_text(encoding="utf-8")
         for there, here in (
             (r" /tmp/", f" {folder}/tmp/"),  # noqa: S108 - replaced by one of the test's own
-            (r"server web:8000 max_fails=3 fail_timeout=5s;", servers),
+            (r"server web:8000 max_fails=0;", servers),
             (r"listen 8080 default_server;", f"listen 127.0.0.1:{port} default_server;"),
             (r"alias /data/", f"alias {data}/"),
             (r"access_log /dev/stdout", f"access_log {folder}/access.log"),

@@ -134,6 +134,22 @@ def test_the_guides_lines_for_tls_are_good(tmp_path: Path, free_port: int):
     assert "test is successful" in said.stderr, said.stderr
 
 
+async def test_web_processes_that_were_away_are_asked_again_at_once(
+    peer: Peer, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
+):
+    """A rolling restart takes each away for a moment: nobody is refused once they are back."""
+    (tmp_path / "static").mkdir()
+    port, *web = (unused_tcp_port_factory() for _ in range(3))
+    with Nginx(tmp_path / "nginx", port=port, upstreams=web, data=tmp_path) as it:
+        for _ in range(8):
+            assert "502" in (await whole(it, "GET / HTTP/1.1\nHost: a.example"))[0]
+        servers = [await asyncio.start_server(peer.take, "127.0.0.1", each) for each in web]
+        for _ in range(8):
+            assert (await whole(it, "GET / HTTP/1.1\nHost: a.example"))[1] == b"hello"
+        for server in servers:
+            server.close()
+
+
 async def test_an_upload_reaches_the_application_while_it_is_being_sent(nginx, peer):
     arrived = asyncio.Event()
 

@@ -11,8 +11,9 @@ import signal
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,13 +87,13 @@ class Killer:
         self.deaths: Counter[str] = Counter()
 
     async def kill_for_ever(self) -> None:
-        """Until cancelled; the server runs then."""
+        """Until cancelled; the server runs then, and serves."""
         while True:
             await self._heard(self.dice.randint(*EVENTS))
             await asyncio.sleep(self.dice.uniform(*PAUSE_SECONDS))
             (victim,) = self.dice.choices([*VICTIMS], [*VICTIMS.values()])
             if victim == "server":
-                await asyncio.shield(asyncio.to_thread(self._restart))
+                await to_its_end(asyncio.to_thread(self._restart))
                 self.deaths[victim] += 1
             else:
                 self._kill_one(victim)
@@ -116,6 +117,16 @@ class Killer:
         except ProcessLookupError:
             return  # it has just ended by itself
         self.deaths[victim] += 1
+
+
+async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for it even when cancelled, and be cancelled then."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def nothing_is_doubled(server: Server, person: Person) -> None:
