@@ -177,6 +177,34 @@ def test_attachments_go_on_but_not_the_pictures_of_the_text_nor_signatures(tmp_p
     assert sent(run(tmp_path, MAIL, "message/rfc822", Children())) == {}
 
 
+FORWARDED = b"""From: a@example.org
+Subject: as an attachment
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=b
+
+--b
+
+see below
+--b
+Content-Type: message/rfc822
+
+From: c@example.org
+Subject: inner
+
+words
+--b--
+"""
+
+
+def test_an_attached_mail_goes_on_as_a_mail_and_not_where_that_would_be_too_deep(
+    tmp_path: Path,
+) -> None:
+    ctx = run(tmp_path, FORWARDED, "message/rfc822", Children(wanted=("mail",)))
+    assert sent(ctx) == {"inner.eml": b"From: c@example.org\nSubject: inner\n\nwords"}
+    deep = run(tmp_path, FORWARDED, "message/rfc822", Children(wanted=("mail",), deep=True))
+    assert (sent(deep), deep.children.left_out) == ({}, [("inner.eml", "depth")])
+
+
 def test_a_mailboxs_messages_go_on_when_somebody_asks(tmp_path: Path) -> None:
     box = b"From a@b Mon\nSubject: one\n\n>From the start\n\nFrom c@d Tue\nSubject: two\n\nbody\n"
     assert sent(run(tmp_path, box, "application/mbox", Children(wanted=("mail",)))) == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from email.message import EmailMessage
 
 import pytest
@@ -129,6 +130,67 @@ def test_a_message_nested_without_end_is_a_bad_file(take):
     assert "boundaries" in take(nested, "x.eml").broken["mail"]
     bearable = take(content + b"".join(part % (number, number) for number in range(50)), "x.eml")
     assert bearable["mail"]["attachments"] == []
+
+
+def forwarding(*attached: EmailMessage) -> EmailMessage:
+    """A mail that has others attached."""
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "a@example.org", "b@example.org", "Fwd"
+    mail.set_content("See what they write.\n")
+    for one in attached:
+        mail.add_attachment(one)
+    return mail
+
+
+def test_a_mail_that_is_attached_to_a_mail_is_an_attachment(take):
+    short = EmailMessage()
+    short["From"], short["Subject"] = "c@example.org", "in/out"
+    short.set_content("the inner words\n")
+    taken = take(bytes(forwarding(message(), short)), "x.eml")
+    found = taken["mail"]
+    assert found["head"] == "See what they write."
+    assert [(one["name"], one["media_type"], one["artifact"]) for one in found["attachments"]] == [
+        ("Grüße aus London.eml", "message/rfc822", "attachment-1.eml"),
+        ("in-out.eml", "message/rfc822", "attachment-2.eml"),
+    ]
+    inner = take(taken.artifact("mail", "attachment-1.eml"), "attachment-1.eml")["mail"]
+    assert inner["subject"] == "Grüße aus London"
+    assert inner["head"] == "Hello,\nthis is the text."
+    assert [one["name"] for one in inner["attachments"]][0] == "Tabelle für dich.csv"
+    assert b"the inner words" in taken.artifact("mail", "attachment-2.eml")
+
+
+def test_an_attached_mail_that_was_encoded_is_decoded(take):
+    inner = b"Subject: secret\nFrom: c@example.org\nTo: a@example.org\n\nwords\n"
+    content = (
+        b"From: a@example.org\nTo: b@example.org\nSubject: x\nMIME-Version: 1.0\n"
+        b"Content-Type: multipart/mixed; boundary=b\n\n--b\n"
+        b'Content-Type: message/rfc822; name="kept"\nContent-Transfer-Encoding: base64\n\n'
+        + base64.encodebytes(inner)
+        + b"--b--\n"
+    )
+    taken = take(content, "x.eml")
+    (only,) = taken["mail"]["attachments"]
+    assert (only["name"], only["size"]) == ("kept.eml", len(inner))
+    assert taken.artifact("mail", "attachment-1.eml") == inner
+
+
+def test_mails_in_mails_in_mails_are_taken_apart_one_at_a_time(take):
+    deep = message()
+    for _ in range(8):
+        deep = forwarding(deep)
+    found = take(bytes(deep), "x.eml")["mail"]
+    assert (len(found["attachments"]), found["head"]) == (1, "See what they write.")
+    head = b"From: a@example.org\nTo: b@example.org\nSubject: x\n"
+    endless = take(head + b"Content-Type: message/rfc822\n\n" * 5000, "x.eml")
+    assert "without end" in endless.broken["mail"]
+
+
+def test_a_mail_of_ten_thousand_parts_shows_the_first(take):
+    head = b"From: a@example.org\nTo: b@example.org\nContent-Type: multipart/mixed; boundary=b\n\n"
+    part = b"--b\nContent-Type: text/csv; name=a.csv\n\n1,2\n"
+    found = take(head + part * 10_000 + b"--b--\n", "x.eml")["mail"]
+    assert (len(found["attachments"]), found["attachments"][0]["size"]) == (100, 3)
 
 
 def test_a_mailbox_lists_its_messages(take):

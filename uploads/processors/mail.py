@@ -13,7 +13,7 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesHeaderParser
 from email.utils import getaddresses, parsedate_to_datetime
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
@@ -37,6 +37,7 @@ SIGNATURES = {
     "application/pkcs7-signature",
     "application/x-pkcs7-signature",
 }
+ATTACHED = {"message/rfc822", "message/global"}  # a message within a message
 MESSAGES = 500  # of a mailbox that are shown
 _MANY = 100_000  # different senders that are counted
 
@@ -71,7 +72,7 @@ def _message(ctx: Context) -> dict[str, Any]:
         raise BadFile(f"The message has more than {BOUNDARIES:,} boundaries between its parts.")
     try:
         message = email.message_from_bytes(content)
-        parts = [part for part, _ in zip(message.walk(), range(PARTS), strict=False)]
+        parts = list(islice(_parts(message), PARTS))
     except RecursionError as error:
         raise BadFile("The message is nested without end.") from error
     except (ValueError, LookupError, AttributeError, TypeError) as error:
@@ -84,6 +85,23 @@ def _message(ctx: Context) -> dict[str, Any]:
         **bodies(ctx, plain, html),
         "attachments": attachments,
     }
+
+
+def _parts(message: Message) -> Iterator[Message]:
+    """Its parts in their order; a message that is attached is one part, whatever is inside."""
+    waiting = [message]
+    while waiting:
+        part = waiting.pop()
+        if part is message or not _is_message(part):
+            inner = part.get_payload()
+            if isinstance(inner, list):
+                waiting += [one for one in reversed(inner) if isinstance(one, Message)]
+                continue
+        yield part
+
+
+def _is_message(part: Message) -> bool:
+    return part.get_content_type() in ATTACHED
 
 
 def headers(message: Message) -> dict[str, Any]:
@@ -139,14 +157,15 @@ def _sorted(ctx: Context, parts: list[Message]) -> tuple[str, str, list[dict[str
     html: list[str] = []
     attachments: list[dict[str, Any]] = []
     for part in parts:
-        if part.is_multipart():
-            continue
         kind = part.get_content_type()
         name = _file_name(part)
         if name is None and kind in ("text/plain", "text/html"):
             (plain if kind == "text/plain" else html).append(_text(part))
         elif len(attachments) < ATTACHMENTS:
-            content = _content(part)
+            if kind in ATTACHED:
+                name, content = _message_name(part, name), _message_content(part)
+            else:
+                content = _content(part)
             number, apart = len(attachments) + 1, _stands_alone(part, kind)
             attachments.append(attachment(ctx, number, name, kind, content, sent_on=apart))
     return "\n\n".join(plain), "\n".join(html), attachments
@@ -192,6 +211,30 @@ def _file_name(part: Message) -> str | None:
         return str(make_header(decode_header(name)))
     except (ValueError, LookupError, TypeError, AttributeError, MessageError):
         return "unnamed"
+
+
+def _message_name(part: Message, name: str | None) -> str:
+    """An attached message goes by its own name, or by its subject."""
+    if name is None or name == "part":
+        inner = part.get_payload(0) if part.is_multipart() else None
+        subject = header(inner, "Subject") if isinstance(inner, Message) else None
+        name = re.sub(r"[/\\]", "-", subject or "message")
+    return name if name.lower().endswith(".eml") else f"{clip(name, 150)}.eml"
+
+
+def _message_content(part: Message) -> bytes:
+    """An attached message as a file; some senders encode it, though none should (RFC 2046, 5.2.1)."""
+    inner = part.get_payload(0) if part.is_multipart() else part
+    if not isinstance(inner, Message):
+        return b""
+    coding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
+    if coding in ("base64", "quoted-printable") and not inner.keys():
+        inner["Content-Transfer-Encoding"] = coding
+        return _content(inner)
+    try:
+        return inner.as_bytes()
+    except (ValueError, LookupError, AttributeError, TypeError, RecursionError):
+        return str(inner.get_payload()).encode("utf-8", "replace")
 
 
 def _content(part: Message) -> bytes:
