@@ -1,14 +1,20 @@
 """The queue in command on the dashboard: pause, resume, places; failures by reason."""
 
+import asyncio
 import re
 
 import pytest
-from playwright.async_api import FilePayload, expect
+from playwright.async_api import FilePayload, Request, Route, expect
 
 from tests.pages.conftest import Visit, send, text_file
 from tests.pages.test_accessible import check
 
 pytestmark = pytest.mark.browser
+
+
+def asks_for_the_queue(request: Request) -> bool:
+    """Whether it is the page's own question, which it asks again and again."""
+    return "/api/queue/" in request.url and request.method == "GET"
 
 
 async def test_a_manager_pauses_with_a_reason_sees_places_and_resumes(visit: Visit):
@@ -37,6 +43,28 @@ async def test_a_manager_pauses_with_a_reason_sees_places_and_resumes(visit: Vis
     await expect(note).to_be_hidden()
     await expect(page.locator(".batch-about")).to_contain_text("all processed", timeout=30_000)
     await expect(page.locator("#queue-words")).to_have_text("Nothing waits.")
+
+
+async def test_an_answer_that_comes_late_does_not_hide_a_pause_made_since(visit: Visit):
+    visitor = await visit()
+    paused = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        answer = await route.fetch()
+        await paused.wait()
+        await route.fulfill(response=answer)
+
+    await visitor.context.route("**/api/queue/*", hold, times=1)
+    async with asyncio.timeout(60), asyncio.TaskGroup() as held:
+        page = await visitor.live()
+        late = held.create_task(page.wait_for_event("requestfinished", asks_for_the_queue))
+        await page.keyboard.press("q")
+        await page.get_by_role("dialog").get_by_role("button", name="Pause").click()
+        await expect(page.locator("#standstill")).to_be_visible()
+        paused.set()
+    assert await late.result().response()
+    await page.evaluate("fetch('/healthz').then((answer) => answer.text())")  # a later one
+    assert await page.locator("#standstill").is_visible()
 
 
 async def test_a_pause_by_somebody_else_is_seen_and_its_end_too(visit: Visit):

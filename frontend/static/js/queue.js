@@ -16,6 +16,7 @@ export class Queue {
   #timer = 0;
   #waits = false;
   #wait = null; // seconds until all that waits has begun
+  #turn = 0; // of the newest question or command: what answers an older one is no news
 
   constructor({ groups, changed }) {
     Object.assign(this, { groups, changed });
@@ -52,8 +53,10 @@ export class Queue {
   async #ask() {
     clearTimeout(this.#timer);
     if (document.hidden) return;
+    const turn = (this.#turn += 1);
     try {
-      this.#show(await ask("GET", "/api/queue/", { parameters: { files: this.groups.queued(PLACES).join(",") } }));
+      const answer = await ask("GET", "/api/queue/", { parameters: { files: this.groups.queued(PLACES).join(",") } });
+      if (turn === this.#turn) this.#show(answer);
     } catch {
       // the line tells that the server is away
     }
@@ -61,6 +64,7 @@ export class Queue {
   }
 
   async #tell(action, body = null) {
+    this.#turn += 1;
     try {
       this.#show(await ask("POST", `/api/queue/${action}/`, { body }));
       say(action === "pause" ? gettext("Processing is paused") : gettext("Processing goes on."));
