@@ -21,7 +21,8 @@ from typing import IO
 import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 40
+START_SECONDS = 120  # only against hanging
+STOP_SECONDS = 60  # likewise
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/sign-in/\S+")
 
 
@@ -82,7 +83,7 @@ class _Tokens:
 
     def end(self) -> None:
         """It ends when nothing more can come."""
-        self._process.communicate(timeout=20)
+        self._process.communicate(timeout=STOP_SECONDS)
 
 
 class Server:
@@ -165,7 +166,7 @@ class Server:
         raise AssertionError(f"the server did not start:\n{tail}")
 
     def stop(self) -> int:
-        """SIGTERM; the exit code. Fails when it takes longer than 20 s."""
+        """SIGTERM; the exit code. Fails when it takes far too long."""
         return self._end(signal.SIGTERM)
 
     def kill9(self) -> None:
@@ -180,7 +181,7 @@ class Server:
         if process is None:
             return 0
         process.send_signal(number)
-        code = process.wait(timeout=20)
+        code = process.wait(timeout=STOP_SECONDS)
         if process.stdout is not None:
             process.stdout.close()
         if self._log is not None:
@@ -195,7 +196,7 @@ class Server:
             env=self.env(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=START_SECONDS,
             check=False,
         )
         assert done.returncode == 0, done.stderr
