@@ -184,3 +184,23 @@ async def test_the_time_left_of_a_step_is_told_from_what_it_and_runs_before_it_m
     unsubscribe()
     assert 0.15 <= own <= 1.0  # 20 pages in 0.2 s, and as many to go
     assert 0.3 <= before <= 2.0  # nothing done yet: 40 pages at that pace
+
+
+async def test_of_measures_in_quick_succession_the_last_one_is_told_even_if_nothing_follows(
+    claimed: jobs.Claimed,
+) -> None:
+    told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    unsubscribe = doorbell.subscribe("progress", told.put_nowait)
+    async with doorbell.service():
+        one = Pipeline(claimed, SANDBOX)
+        await one._take(StepStarted("pdf", 1))
+        for page in range(1, 8):
+            await one._take(Progress("pdf", page, 12, "pages"))
+        shown = []
+        async with asyncio.timeout(5):
+            while 7 not in shown:
+                shown.append((await told.get())["measure"]["done"])
+        one._current.end()  # type: ignore[union-attr]
+    unsubscribe()
+    assert shown == sorted(shown)
+    assert shown[0] == 1

@@ -156,7 +156,7 @@ def test_a_mail_that_is_attached_to_a_mail_is_an_attachment(take):
     inner = take(taken.artifact("mail", "attachment-1.eml"), "attachment-1.eml")["mail"]
     assert inner["subject"] == "Grüße aus London"
     assert inner["head"] == "Hello,\nthis is the text."
-    assert [one["name"] for one in inner["attachments"]][0] == "Tabelle für dich.csv"
+    assert inner["attachments"][0]["name"] == "Tabelle für dich.csv"
     assert b"the inner words" in taken.artifact("mail", "attachment-2.eml")
 
 

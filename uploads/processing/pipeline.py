@@ -273,21 +273,27 @@ class Pipeline:
             return
         if current.give_sign(self._look):
             self._write()
-        step, now = current.step, time.monotonic()
+        step = current.step
         if step.done is not None and message.done < step.done:
             return  # never backwards within an attempt
         step.done, step.total, step.unit = message.done, message.total, message.unit
-        complete = message.total is not None and message.done >= message.total
-        if complete or now - current.measured_at < PROGRESS_SECONDS:
+        current.tell_in_time(self._tell)
+
+    def _tell(self) -> None:
+        """Let those who watch know how far the step is by now."""
+        current = self._current
+        if current is None:
+            return
+        step = current.step
+        if step.total is not None and (step.done or 0.0) >= step.total:
             return  # all of it means committed, which the event of the end says
-        current.measured_at = now
         measure = {
             "id": str(self.claimed.file_id),
             "attempt": self.claimed.attempt,
             "step": step.name,
-            "done": message.done,
-            "total": message.total,
-            "unit": message.unit,
+            "done": step.done,
+            "total": step.total,
+            "unit": step.unit,
             "eta_s": self._eta(current),
         }
         doorbell.progress(self.claimed.space_id, self.claimed.batch, measure)
@@ -395,10 +401,29 @@ class _Current:
     def __init__(self, step: jobs.StepRecord, timer: asyncio.TimerHandle) -> None:
         self.step = step
         self.began = self.heard_at = time.monotonic()
-        self.measured_at = 0.0
+        self._told_at = 0.0
+        self._telling: asyncio.TimerHandle | None = None
         self.long = False
         self.stalled_since: datetime | None = None
         self._timer = timer  # of whatever comes next: that it runs long, or that it is silent
+
+    def tell_in_time(self, tell: Callable[[], None]) -> None:
+        """Call `tell` now or, where it was called a moment ago, as soon as it may be again: what is
+        newest then is told, even if nothing follows.
+        """
+        now = time.monotonic()
+        if self._telling is not None:
+            return
+        if now - self._told_at >= PROGRESS_SECONDS:
+            self._told_at = now
+            tell()
+            return
+        due = self._told_at + PROGRESS_SECONDS - now
+        self._telling = asyncio.get_running_loop().call_later(due, self._tell_late, tell)
+
+    def _tell_late(self, tell: Callable[[], None]) -> None:
+        self._telling, self._told_at = None, time.monotonic()
+        tell()
 
     def await_sign(self, look: Callable[[], None]) -> None:
         """Call `look` when there was none for too long."""
@@ -429,3 +454,5 @@ class _Current:
     def end(self) -> None:
         """It runs no more."""
         self._timer.cancel()
+        if self._telling is not None:
+            self._telling.cancel()

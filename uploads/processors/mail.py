@@ -223,7 +223,7 @@ def _message_name(part: Message, name: str | None) -> str:
 
 
 def _message_content(part: Message) -> bytes:
-    """An attached message as a file; some senders encode it, though none should (RFC 2046, 5.2.1)."""
+    """An attached message as a file. Some senders encode it, though none may (RFC 2046, 5.2.1)."""
     inner = part.get_payload(0) if part.is_multipart() else part
     if not isinstance(inner, Message):
         return b""

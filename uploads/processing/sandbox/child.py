@@ -10,15 +10,17 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
-from uploads.processing.sandbox import confinement, linux, order, steps
+from uploads.processing.sandbox import confinement, held, linux, order, steps
 from uploads.processing.sandbox.confinement import Confinement, Layers
 from uploads.processing.sandbox.order import Order
 
 _FIRST_OWN_DESCRIPTOR = 3
 
 
-def become(layers: Layers, descriptors: list[int], parent: int) -> NoReturn:
-    """The fork's other side. `descriptors`: the order, the pipes for messages and for output."""
+def become(layers: Layers, descriptors: list[int], parent: int, page: held.Page) -> NoReturn:
+    """The fork's other side. `descriptors`: the order, the pipes for messages and for output.
+    `page` is shared with the parent.
+    """
     status = 1
     try:
         told, messages, output = descriptors
@@ -27,7 +29,7 @@ def become(layers: Layers, descriptors: list[int], parent: int) -> NoReturn:
         _keep_only(messages, output)
         _settle(Path(mine.folder))
         confinement.confine(layers, _confinement(mine))
-        steps.obey(mine, steps.Sender(messages))
+        steps.obey(mine, steps.Sender(messages, page))
         status = 0
     except BaseException:  # noqa: BLE001 - nothing may return into the fork server's code
         traceback.print_exc()

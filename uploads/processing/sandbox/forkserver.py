@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from uploads.processing.sandbox import child, confinement, linux, steps, watch
+from uploads.processing.sandbox import child, confinement, held, linux, steps, watch
 from uploads.processing.sandbox import folder as folders
 from uploads.processing.sandbox.contract import Caps, Reason
 from uploads.processing.sandbox.order import Order
@@ -35,6 +35,7 @@ DESCRIPTORS = 3  # of an order: itself, the pipe for messages, the pipe for outp
 class Child:
     number: int
     watched: watch.Watched
+    page: held.Page
     excess: Reason | None = None
 
 
@@ -88,16 +89,18 @@ class ForkServer:
 
     def _fork(self, order: dict[str, Any], descriptors: list[int]) -> None:
         try:
+            page = held.Page()
             pid = os.fork()
         except OSError as error:
             self._close(descriptors)
             self.say(now="refused", number=order["number"], why=str(error))
             return
         if pid == 0:
-            child.become(self._layers, descriptors, self._pid)
+            child.become(self._layers, descriptors, self._pid, page)
+        page.own()
         self._close(descriptors)
         watched = watch.Watched(pid, Path(order["folder"]), Caps(**order["caps"]), self._base)
-        self._children[pid] = Child(order["number"], watched)
+        self._children[pid] = Child(order["number"], watched, page)
         self.say(now="forked", number=order["number"], pid=pid)
 
     @staticmethod
@@ -119,6 +122,12 @@ class ForkServer:
             if one.excess is None and (excess := one.watched.excess()):
                 one.excess = excess
                 _kill_group(pid)
+            self._tell(one.number, one.page.left_standing())
+
+    def _tell(self, number: int, line: bytes) -> None:
+        """A measure that a child holds back, as it stands there."""
+        if line:
+            self.say(now="held", number=number, line=line.decode("latin-1"))
 
     def _reap(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -135,6 +144,8 @@ class ForkServer:
             self._sweep()
 
     def _report(self, one: Child, status: int, usage: Any) -> None:
+        self._tell(one.number, one.page.read())  # how far it came before it crashed
+        one.page.close()
         self.say(
             now="ended",
             number=one.number,

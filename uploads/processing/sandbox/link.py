@@ -47,6 +47,8 @@ class Listener(Protocol):
 
     def forked(self, pid: int) -> None: ...
 
+    def held(self, line: bytes) -> None: ...
+
     def ended(self, ending: Ending) -> None: ...
 
     def lost(self, why: str) -> None: ...
@@ -240,6 +242,9 @@ class Link:
             return
         if now == "forked":
             listener.forked(said["pid"])
+            return
+        if now == "held":
+            listener.held(said["line"].encode("latin-1"))
             return
         del self._listeners[number]
         if now == "ended":

@@ -153,6 +153,8 @@ class Run:
                 return self._hear_started(said)
             case wire.Measured():
                 return self._hear_measured(said)
+            case wire.Held():
+                return self._hear_measured(said.measured) if said.step == self._step else []
             case wire.Sent() if self._step is not None:
                 return self._hear_sent(said)
             case wire.Done() if said.step == self._step:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from uploads.processing.sandbox import confinement, wire
+from uploads.processing.sandbox import confinement, held, wire
 from uploads.processing.sandbox.contract import Caps, LeftOut, sentence
 from uploads.processing.sandbox.order import UNKNOWN_KIND, UNKNOWN_MEDIA_TYPE, Order
 from uploads.processors import (
@@ -39,6 +39,8 @@ class Speaker(Protocol):
 
     def send(self, line: bytes) -> None: ...
 
+    def hold(self, line: bytes) -> None: ...
+
 
 class Nobody:
     """For a rehearsal."""
@@ -46,13 +48,26 @@ class Nobody:
     def send(self, line: bytes) -> None:
         pass
 
+    def hold(self, line: bytes) -> None:
+        pass
+
 
 class Sender:
-    """The pipe to the server. Threads may report progress, so lines go one at a time."""
+    """The pipe to the server, and the page for what isn't sent yet. Threads may report progress, so
+    lines go one at a time.
+    """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, page: held.Page) -> None:
         self._descriptor = descriptor
+        self._page = page
         self._lock = threading.Lock()
+
+    def hold(self, line: bytes) -> None:
+        """Leave it for others to tell, should nothing be sent for a while; b"" for nothing."""
+        if line:
+            self._page.write(line)
+        else:
+            self._page.clear()
 
     def send(self, line: bytes) -> None:
         with self._lock:
@@ -62,9 +77,12 @@ class Sender:
 
 
 class Reporter:
-    """Sends a step's progress no more often than can be seen; what was held back, at the end."""
+    """Sends a step's progress no more often than can be seen. What it holds back is told when the
+    step falls silent, and at the end.
+    """
 
-    def __init__(self, sender: Speaker) -> None:
+    def __init__(self, step: str, sender: Speaker) -> None:
+        self._step = step
         self._sender = sender
         self._sent_at = time.monotonic()  # a short step says only how far it came
         self._held: tuple[float, float | None, str] | None = None
@@ -75,11 +93,14 @@ class Reporter:
         if now - self._sent_at >= PROGRESS_SECONDS:
             self._sent_at = now
             self.flush()
+        else:
+            self._sender.hold(wire.held(self._step, *self._held))
 
     def flush(self) -> None:
-        held, self._held = self._held, None
-        if held is not None:
-            self._sender.send(wire.measured(*held))
+        measured, self._held = self._held, None
+        if measured is not None:
+            self._sender.hold(b"")
+            self._sender.send(wire.measured(*measured))
 
 
 def obey(order: Order, sender: Speaker) -> None:
@@ -159,7 +180,7 @@ def _take_step(name: str, file: _File, sender: Speaker, problems: dict[str, str]
         raise LookupError(f"there is no processor {name}. {said}".rstrip())
     folder = Path(name).absolute()  # the child's work folder is where it is
     folder.mkdir()
-    report = Reporter(sender)
+    report = Reporter(name, sender)
     ctx = Context(
         path=Path(file.order.path),
         name=file.order.name,
@@ -171,9 +192,11 @@ def _take_step(name: str, file: _File, sender: Speaker, problems: dict[str, str]
         report=report,
         children=Children(**vars(file.order.send_on)),
     )
-    with confinement.with_less_memory(file.order.caps.memory - _memory(name, file.order)):
-        result = REGISTRY[name].run(ctx)
-    report.flush()
+    try:
+        with confinement.with_less_memory(file.order.caps.memory - _memory(name, file.order)):
+            result = REGISTRY[name].run(ctx)
+    finally:
+        report.flush()
     for child in ctx.children.sent:
         sender.send(wire.sent(*child))
     file.learn(name, result)

@@ -11,6 +11,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,6 +133,12 @@ class Ward:
 
     def forked(self, pid: int) -> None:
         self.pid = pid
+
+    def held(self, line: bytes) -> None:
+        """A measure that the child has not sent: too old, torn or forged, it is passed over."""
+        if self._why is None:
+            with suppress(wire.Garbled, Refused):
+                self._pass_on(self._hear(wire.read_held(line)))
 
     def ended(self, ending: Ending) -> None:
         self._read_what_is_left()

@@ -50,6 +50,14 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Held:
+    """A measure that was not sent, found where it stood: its step may be over by now."""
+
+    step: str
+    measured: Measured
+
+
+@dataclass(frozen=True)
 class Sent:
     """A file of the step's folder that is sent on: an artifact, or one of its own."""
 
@@ -86,7 +94,7 @@ class Answer:
     value: dict[str, Any]
 
 
-Said = Started | Measured | Sent | Done | Failed | Answer
+Said = Started | Measured | Held | Sent | Done | Failed | Answer
 
 
 def started(step: str, version: int) -> bytes:
@@ -95,6 +103,11 @@ def started(step: str, version: int) -> bytes:
 
 def measured(done: float, total: float | None, unit: str) -> bytes:
     return _line({"is": "progress", "done": done, "total": total, "unit": unit})
+
+
+def held(step: str, done: float, total: float | None, unit: str) -> bytes:
+    """For a page of memory, not for the pipe: `read_held` reads it."""
+    return orjson.dumps({"step": step, "done": done, "total": total, "unit": unit})
 
 
 def sent(name: str, path: str) -> bytes:
@@ -183,6 +196,15 @@ def read(line: bytes) -> Said:
         raise Garbled("not an object")
     try:
         return _READERS[value["is"]](value)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Garbled(f"{type(error).__name__}: {error}") from None
+
+
+def read_held(line: bytes) -> Held:
+    """Raises Garbled for whatever `held` wouldn't write."""
+    try:
+        value = orjson.loads(line)
+        return Held(_text(value["step"], 40), _read_measured(value))
     except (KeyError, TypeError, ValueError) as error:
         raise Garbled(f"{type(error).__name__}: {error}") from None
 
