@@ -16,7 +16,7 @@ import polars as pl
 import zstandard
 from PIL import Image
 
-from tests.processors.books import ods, xlsx, zipped
+from tests.processors.books import ods, xlsb, xlsx, zipped
 from tests.processors.compounds import outlook_message
 from tests.processors.films import encoded, film, wav
 from tests.processors.papers import pdf
@@ -85,6 +85,7 @@ def _tables() -> dict[str, bytes]:
         "a.tsv": b"a\tb\n1\t2024-01-01\n" * 40,
         "a.ndjson": b'{"a": 1, "b": [2]}\n' * 40,
         "a.xlsx": xlsx({"A": [["a", "b"], [1, "x"], [2, "y"]]}),
+        "a.xlsb": xlsb({"A": [["a", "b"], [1, "x"], [2, "y"]]}),
         "a.ods": ods("A", [["a", "b"], [1, "x"]]),
         "a.xls": (SAMPLES / "old.xls").read_bytes(),
         "a.parquet": parquet.getvalue(),

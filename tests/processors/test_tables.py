@@ -8,13 +8,15 @@ import datetime
 import io
 import json
 import sqlite3
+import struct
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from tests.processors.books import ods, xlsx, zipped
+from tests.processors.books import ods, record, row_header, xlsb, xlsx, zipped
+from uploads.processors import biff12
 
 SAMPLES = Path(__file__).parent / "samples"
 CITIES: list[list[Any]] = [
@@ -50,6 +52,41 @@ def test_an_xlsx_shows_its_sheets_as_tables(take):
     assert (secret["hidden"], secret["header"], secret["rows"]) == (True, False, 2)
     assert columns(secret)["column 2"]["mean"] == 3
     assert taken.reports["workbook"][-1] == (2, 2, "sheets")
+
+
+def test_a_binary_workbook_shows_its_sheets_as_tables(take):
+    merged = record(0xB0, bytes(16))
+    data = xlsb(
+        {"Cities": CITIES, "Secret": [["=A1+1", 2], [3, 4]]}, hidden=("Secret",), more=merged
+    )
+    taken = take(data, "x.xlsb")
+    assert taken.media_type == "application/vnd.ms-excel.sheet.binary.macroenabled.12"
+    found = taken["workbook"]
+    assert (found["format"], found["sheets"], found["hidden"]) == ("xlsb", 2, ["Secret"])
+    assert (found["macros"], found["formulas"], found["merged"], found["outside_links"]) == (
+        *(False, 1, 1, 0),
+    )
+    cities, secret = found["tables"]
+    assert (cities["name"], cities["rows"], cities["header"]) == ("Cities", 3, True)
+    assert cities["head"][0] == ["Berlin", 3.5, True]
+    assert (columns(cities)["people"]["max"], columns(cities)["people"]["nulls"]) == (3.5, 1)
+    assert (secret["hidden"], columns(secret)["column 1"]["mean"]) == (True, 5)
+
+
+def test_a_broken_binary_workbook_is_a_bad_file(take):
+    whole = xlsb({"A": CITIES})
+    assert "workbook" in take(whole[: len(whole) // 2] + whole[-400:], "x.xlsb").broken
+    parts = dict.fromkeys(("xl/workbook.bin", "xl/worksheets/sheet1.bin"), b"\xff" * 500)
+    assert take(zipped(parts), "x.xlsb").broken["workbook"].endswith(".")
+
+
+def test_binary_records_are_the_same_however_the_blocks_are_cut():
+    data = record(0x00, b"12345678901234567") + record(0x9C, b"x" * 300) + record(0x02)
+    expected = [(0x00, b"12345678"), (0x9C, b"x" * 8), (0x02, b"")]
+    for size in (1, 2, 3, 7, 100, 1000):
+        blocks = [data[place : place + size] for place in range(0, len(data), size)]
+        assert list(biff12.records(blocks)) == expected
+    assert list(biff12.records([data[:-1], b"\x80\x80"])) == expected[:2]
 
 
 def test_macros_and_outside_links_are_flagged(take):
@@ -101,9 +138,12 @@ def test_a_sheet_that_spans_the_world_is_not_laid_out(take):
             f'openxmlformats.org/spreadsheetml/2006/main"><sheetData>{parts}</sheetData></worksheet>'
         },
     )
-    wide, good = take(data)["workbook"]["tables"]
-    assert "17,179,869,184" in wide["errors"][0]["problem"]
-    assert good["rows"] == 3
+    cell = record(0x05, struct.pack("<IId", 16383, 0, 1.0))
+    far = row_header(1048575) + cell
+    for content in (data, xlsb({"Wide": [["a"]], "Good": CITIES}, more=far)):
+        wide, good = take(content)["workbook"]["tables"]
+        assert "17,179,869,184" in wide["errors"][0]["problem"]
+        assert good["rows"] == 3
 
 
 def test_broken_workbooks_are_bad_files(take):

@@ -5,13 +5,12 @@ hides in them.
 from __future__ import annotations
 
 import re
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from uploads.processors import dialect, zips
+from uploads.processors import biff12, dialect, zips
 from uploads.processors.bounds import clip
 from uploads.processors.context import Context
 from uploads.processors.failures import BadFile
@@ -154,9 +153,12 @@ def _inside(ctx: Context) -> _Inside:
     with zips.opened(ctx.path) as archive:
         names = archive.namelist()
         found.macros = any("vbaProject" in name or name.startswith("Basic/") for name in names)
-        if ctx.media_type == _XLSX:
+        if ctx.media_type in (_XLSX, _XLSB):
             found.links = sum(name.startswith("xl/externalLinks/external") for name in names)
-            _survey_sheets(archive, names, found)
+            found.formulas = found.merged = 0
+            survey = _survey_sheet if ctx.media_type == _XLSX else _survey_binary_sheet
+            for name in _sheets(names):
+                survey(zips.blocks(archive, name, UNPACKED), found)
         for name in names:
             if name.endswith((".xml", ".bin")) and not name.startswith("xl/worksheets/"):
                 for _ in zips.blocks(archive, name, UNPACKED):
@@ -164,20 +166,37 @@ def _inside(ctx: Context) -> _Inside:
     return found
 
 
-def _survey_sheets(archive: zipfile.ZipFile, names: list[str], found: _Inside) -> None:
-    """Formulas, merged cells, and the rectangle of each sheet, in the order of their numbers."""
-    found.formulas = found.merged = 0
-    parts = [name for name in names if re.fullmatch(r"xl/worksheets/sheet\d+\.xml", name)]
-    parts.sort(key=lambda name: int(re.sub(r"\D", "", name.rpartition("/")[2])))
-    for name in parts:
-        columns: set[bytes] = set()
-        row = 0
-        for block in zips.blocks(archive, name, UNPACKED):
-            columns.update(re.findall(rb'<c r="([A-Z]{1,3})', block))
-            row = max([row, *map(int, re.findall(rb'<row r="(\d{1,7})"', block))])
-            found.formulas += block.count(b"<f>") + block.count(b"<f ")
-            found.merged += block.count(b"<mergeCell ")
-        found.boxes.append(row * max(map(_column, columns), default=0))
+def _sheets(names: list[str]) -> list[str]:
+    """The parts of the sheets, in the order of their numbers."""
+    parts = [name for name in names if re.fullmatch(r"xl/worksheets/sheet\d+\.(xml|bin)", name)]
+    return sorted(parts, key=lambda name: int(re.sub(r"\D", "", name.rpartition("/")[2])))
+
+
+def _survey_sheet(blocks: Iterable[bytes], found: _Inside) -> None:
+    """Formulas, merged cells, and the rectangle of a sheet."""
+    columns: set[bytes] = set()
+    row = 0
+    for block in blocks:
+        columns.update(re.findall(rb'<c r="([A-Z]{1,3})', block))
+        row = max([row, *map(int, re.findall(rb'<row r="(\d{1,7})"', block))])
+        found.formulas = (found.formulas or 0) + block.count(b"<f>") + block.count(b"<f ")
+        found.merged = (found.merged or 0) + block.count(b"<mergeCell ")
+    found.boxes.append(row * max(map(_column, columns), default=0))
+
+
+def _survey_binary_sheet(blocks: Iterable[bytes], found: _Inside) -> None:
+    """The same of a binary one. Cells have their column where rows have their number."""
+    row = column = formulas = merged = 0
+    for kind, content in biff12.records(blocks):
+        if kind == biff12.ROW:
+            row = max(row, int.from_bytes(content[:4], "little") + 1)
+        elif kind in biff12.CELLS:
+            column = max(column, int.from_bytes(content[:4], "little") + 1)
+            formulas += kind in biff12.FORMULAS
+        merged += kind == biff12.MERGED
+    found.formulas = (found.formulas or 0) + formulas
+    found.merged = (found.merged or 0) + merged
+    found.boxes.append(row * column)
 
 
 def _column(letters: bytes) -> int:
