@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 
 from tests.pages.conftest import SAMPLES, Visit, Visitor, send, text_file, until
 from tests.pages.test_dashboard import large_file
-from tests.pages.test_file import OTHER_KINDS, owner
+from tests.pages.test_file import OTHER_KINDS, Owner, owner
 from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
@@ -60,7 +60,7 @@ async def test_pages_before_anybody_signed_in_or_sent_anything(visit: Visit):
     await check(await newcomer.open("/nothing/here/"))
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 async def test_pages_with_files_of_every_kind(server: Server, visit: Visit):
     visitor, ids = await filled(server, visit)
     dashboard = await visitor.live("/")
@@ -77,6 +77,18 @@ async def test_pages_with_files_of_every_kind(server: Server, visit: Visit):
         await page.close()
 
 
+async def test_pages_in_a_narrow_window(visit: Visit):
+    visitor = await visit(width=390)
+    ada = Owner(visitor)
+    pdf = ada.ended("handbook.pdf", (SAMPLES / "handbook.pdf").read_bytes())
+    for path in ("/", "/files/", "/files/?view=gallery", f"/files/{pdf}/", "/settings/"):
+        page = await visitor.open(path)
+        await page.wait_for_load_state("networkidle")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 390, path
+        await check(page)
+        await page.close()
+
+
 @pytest.mark.parametrize("name", OTHER_KINDS)
 async def test_the_views_of_other_kinds(visit: Visit, name: str):
     ada = await owner(visit)
@@ -88,7 +100,7 @@ async def test_the_views_of_other_kinds(visit: Visit, name: str):
 async def test_the_pace_and_a_question_in_the_queue(visit: Visit):
     page = await (await visit()).live("/")
     await send(page, large_file("first.bin"))
-    await expect(page.locator(".mark-word")).to_have_text("Processed", timeout=30_000)
+    await expect(page.locator(".mark-word")).to_have_text("Processed")
     await expect(page.locator("#plot-bytes canvas")).to_be_visible()
     await send(page, large_file("second.bin"))
     await expect(page.get_by_role("button", name="Keep both").first).to_be_visible()
@@ -98,7 +110,7 @@ async def test_the_pace_and_a_question_in_the_queue(visit: Visit):
 async def test_dialogs_and_messages(visit: Visit):
     page = await (await visit()).live("/")
     await send(page, text_file("a.txt"))
-    await expect(page.locator(".mark-word")).to_have_text("Processed", timeout=30_000)
+    await expect(page.locator(".mark-word")).to_have_text("Processed")
     await page.keyboard.press("?")
     await check(page)
     await page.keyboard.press("Escape")
@@ -116,7 +128,7 @@ async def test_progress_is_told_politely_and_seldom(visit: Visit):
         }"""
     )
     await send(page, *[text_file(f"{number}.txt") for number in range(20)])
-    await expect(page.locator(".batch-about")).to_contain_text("all processed", timeout=30_000)
+    await expect(page.locator(".batch-about")).to_contain_text("all processed")
     await until(page, "told.some((text) => text.includes('20 files processed'))")
     told = await page.evaluate("told")
     assert len(told) <= 4, told

@@ -63,9 +63,7 @@ async def test_new_files_and_endings_appear_in_place(visit: Visit):
     dashboard = await visitor.live("/")
     await send(dashboard, text_file("first.txt"), text_file("second.txt"))
     await expect(names(page)).to_have_count(2)
-    await expect(page.locator(".line .mark-word", has_text="Processed")).to_have_count(
-        2, timeout=30_000
-    )
+    await expect(page.locator(".line .mark-word", has_text="Processed")).to_have_count(2)
     await expect(page.locator("#total")).to_have_text("2")
 
 
@@ -83,6 +81,26 @@ async def test_many_are_chosen_and_deleted(server: Server, visit: Visit):
     )
     await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     await expect(names(page)).to_have_text(["a.txt"])
+
+
+@pytest.mark.parametrize("view", ["table", "gallery"])
+async def test_on_a_phone_files_are_chosen_by_a_thumb(server: Server, visit: Visit, view: str):
+    visitor = await visit(width=390, has_touch=True, is_mobile=True)
+    for name in ("a.txt", "b.txt"):
+        visitor.client.put(f"/upload/{name}", content=name.encode())
+    page = await visitor.live(f"/files/?view={view}")
+    check = page.get_by_label("Select b.txt")
+    await expect(check).to_be_visible()
+    assert await check.evaluate("(box) => getComputedStyle(box.parentElement).opacity") == "1"
+    box = await check.bounding_box()
+    assert box
+    await page.touchscreen.tap(box["x"] - 6, box["y"] + box["height"] + 6)  # a thumb is not exact
+    await expect(page.get_by_text("1 selected")).to_be_visible()
+    tools = page.get_by_role("region", name="Selected files")
+    await tools.get_by_role("button", name="Delete").tap()
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").tap()
+    await expect(names(page)).to_have_text(["a.txt"])
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 async def test_everything_can_be_done_by_keyboard(server: Server, visit: Visit):

@@ -30,8 +30,11 @@ def test_pages_text_metadata_and_pictures(take):
     assert shown["scanned"] is False
     assert shown["strip"] == ["page-1-small.webp", "page-2-small.webp"]
     assert b"--- 2 ---\nSecond page here" in found.artifact("pdf", "text.txt")
-    page = Image.open(io.BytesIO(found.artifact("pdf", "page-1.webp")))
-    assert (page.format, page.height, page.width) == ("WEBP", 1600, 1131)
+    for number in (1, 2):
+        page = Image.open(io.BytesIO(found.artifact("pdf", f"page-{number}.webp")))
+        assert (page.format, page.height, page.width) == ("WEBP", 1600, 1131)
+        few = Image.open(io.BytesIO(found.artifact("pdf", f"page-{number}-small.webp")))
+        assert (few.height, few.width) == (320, 226)
     small = Image.open(io.BytesIO(found.artifact("pdf", "thumbnail.webp"))).convert("L")
     assert small.height == 320
     shades = small.tobytes()
@@ -117,5 +120,6 @@ def test_a_page_of_absurd_size_is_shown_small_or_not_at_all(take):
 def test_many_pages_have_a_strip_of_the_first_twelve(take):
     found = take(pdf(*(f"Page {number}" for number in range(1, 21))))
     assert len(found["pdf"]["strip"]) == 12
+    assert found.artifact("pdf", "page-12.webp")
     assert found["pdf"]["words"] == 40
     assert found.reports["pdf"][-1] == (20, 20, "pages")

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 PAGES = 10_000  # pages whose text is read
-STRIP = 12  # pages shown in small
-PREVIEW = 1600  # pixels, the longer side of the first page
+STRIP = 12  # pages shown, in small and to be read
+PREVIEW = 1600  # pixels, the longer side of a page to be read: 137 to the inch on A4
 THUMBNAIL = 320
 TEXT_BYTES = 32 * 1024 * 1024  # of the artifact
 HEAD = 4000  # characters of text in the result
@@ -39,12 +39,12 @@ _PAPER = {
 _FORMS = {0: None, 1: "acroform", 2: "xfa", 3: "xfa"}
 
 
-@processor(name="pdf", accepts=["application/pdf"], version=1, after=["identify", "checksum"])
+@processor(name="pdf", accepts=["application/pdf"], version=2, after=["identify", "checksum"])
 def pdf(ctx: Context) -> dict[str, Any]:
     """{pages, version, encrypted, locked, page {width_mm, height_mm, paper}, sizes, metadata {…},
     tagged, form, javascript, attachments, signatures, outline [{level, title, page}], words,
-    characters, head, scanned, broken_pages, strip [artifact names]}, text.txt, page-1.webp,
-    thumbnail.webp and page-N- small.webp
+    characters, head, scanned, broken_pages, strip [artifact names]}, text.txt,
+    thumbnail.webp and of the first pages page-N.webp and page-N-small.webp
 
     `locked`: it can't be opened without its password; then little else is known. Raises BadFile.
     """
@@ -214,24 +214,18 @@ class Pages:
             self.sizes[width, height] = self.sizes.get((width, height), 0) + 1
 
     def _show(self, page: pypdfium2.PdfPage, number: int) -> None:
-        image = rendered(page, PREVIEW if number == 1 else THUMBNAIL)
+        image = rendered(page, PREVIEW)
         if image is None:
             return
-        if number > 1:
-            self._save(f"page-{number}-small.webp", image)
-            return
-        preview = self._save("page-1.webp", image)
-        thumbnail = pixels.smaller(preview.webp, THUMBNAIL)
-        for name in ("thumbnail.webp", "page-1-small.webp"):
-            self.ctx.save(name, "image/webp").write_bytes(thumbnail.webp)
-        self.strip.append("page-1-small.webp")
+        self._save(f"page-{number}.webp", pixels.encode(image))
+        small = pixels.encode(_small(image))
+        if number == 1:
+            self._save("thumbnail.webp", small)
+        self._save(f"page-{number}-small.webp", small)
+        self.strip.append(f"page-{number}-small.webp")
 
-    def _save(self, name: str, image: Image.Image) -> pixels.Small:
-        coded = pixels.encode(image)
-        self.ctx.save(name, "image/webp").write_bytes(coded.webp)
-        if name.endswith("-small.webp"):
-            self.strip.append(name)
-        return coded
+    def _save(self, name: str, picture: pixels.Small) -> None:
+        self.ctx.save(name, "image/webp").write_bytes(picture.webp)
 
     def _result(self) -> dict[str, Any]:
         sizes = [
@@ -262,6 +256,12 @@ def rendered(page: pypdfium2.PdfPage, side: int) -> Image.Image | None:
         return None
     image: Image.Image = page.render(scale=scale).to_pil()
     return image.convert("RGB")
+
+
+def _small(image: Image.Image) -> Image.Image:
+    scale = THUMBNAIL / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width, height), reducing_gap=2.0)
 
 
 def _paper(width: int, height: int) -> str | None:

@@ -30,10 +30,11 @@ function fill(text, values) {
   return text.replace(/%\((\w+)\)s/g, (all, name) => (name in values ? values[name] : all));
 }
 
-const plain = new Intl.NumberFormat(language);
-const oneDecimal = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const few = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
-const significant = new Intl.NumberFormat(language, { maximumSignificantDigits: 6 });
+const SIGN = { signDisplay: "negative" }; // what rounds to nothing is neither more nor less than that
+const plain = new Intl.NumberFormat(language, SIGN);
+const oneDecimal = new Intl.NumberFormat(language, { ...SIGN, minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const few = new Intl.NumberFormat(language, { ...SIGN, maximumFractionDigits: 2 });
+const significant = new Intl.NumberFormat(language, { ...SIGN, maximumSignificantDigits: 6 });
 
 export const number = (value) => plain.format(Math.round(value));
 export const decimal = (value) => few.format(value);

@@ -1,10 +1,10 @@
 // Pictures: the preview with zoom; what the camera wrote, colours, and whether it tells a place.
 
 import { h, icon } from "millrace/dom";
-import { detail, facts, iconButton, message, styled, tools } from "millrace/viewers/parts";
+import { detail, facts, message, styled, tools } from "millrace/viewers/parts";
+import { zoomable } from "millrace/viewers/zoom";
 import { decimal, gettext, number, when } from "millrace/words";
 
-const ZOOMS = [0.25, 0.5, 1, 2, 4];
 const SHOWN_BY_BROWSERS = new Set(["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"]);
 
 export function imagePreview(file, result, { artifact, content }) {
@@ -14,30 +14,15 @@ export function imagePreview(file, result, { artifact, content }) {
   const picture = h("img", { src: preview.url, alt: gettext("Preview of %(name)s", { name: file.name }), width: sized.width, height: sized.height });
   const box = h("div", { class: "view-image", tabindex: "0", role: "group", "aria-label": gettext("Picture; press + and − to zoom") }, picture);
   const width = result.width ?? sized.width;
-  const word = h("span", { class: "numbers" }, gettext("Fit"));
-  let zoom = 0; // 0 fits the box
-
-  function set(next) {
-    zoom = next;
-    box.classList.toggle("zoomed", zoom > 0);
-    styled(box, { "--natural": String(width), "--zoom": String(zoom) });
-    word.textContent = zoom ? `${number(zoom * 100)} %` : gettext("Fit");
+  const { buttons } = zoomable(box, picture, {
+    natural: () => width,
     // the original is fetched only when somebody looks closer than the preview is sharp
-    if (zoom && SHOWN_BY_BROWSERS.has(file.media_type) && picture.src !== content && width > (sized.width ?? 0)) picture.src = content;
-  }
-  const fitting = () => picture.clientWidth / width;
-  const closer = () => set(ZOOMS.find((step) => step > (zoom || fitting()) * 1.01) ?? ZOOMS.at(-1));
-  const further = () => set(ZOOMS.findLast((step) => step < (zoom || fitting()) * 0.99) ?? 0);
-  box.addEventListener("click", () => set(zoom ? 0 : 1));
-  box.addEventListener("keydown", (event) => {
-    const run = { "+": closer, "=": closer, "-": further, 0: () => set(0) }[event.key];
-    if (!run) return;
-    event.preventDefault();
-    run();
+    larger: (zoom) => {
+      if (zoom && SHOWN_BY_BROWSERS.has(file.media_type) && picture.src !== content && width > (sized.width ?? 0)) picture.src = content;
+    },
   });
   const size = gettext("%(width)s × %(height)s pixels", { width: number(result.width), height: number(result.height) });
-  return h("div", {},
-    tools(size, iconButton("minus", gettext("Smaller"), further), word, iconButton("plus", gettext("Larger"), closer), iconButton("fit", gettext("Fit"), () => set(0))), box);
+  return h("div", {}, tools(size, ...buttons), box);
 }
 
 export function imageDetails(result) {

@@ -2,7 +2,10 @@
 
 import { h, icon } from "millrace/dom";
 import { detail, message, tools } from "millrace/viewers/parts";
+import { zoomable } from "millrace/viewers/zoom";
 import { dotted, gettext, ngettext, number, when } from "millrace/words";
+
+const READABLE = 1000; // px; the least width at 100 %, for pages of which there is a small picture only
 
 export function pdfPreview(file, result, { artifact }) {
   if (result.locked) return message("pdf", gettext("A locked document"), gettext("It opens with its password only."));
@@ -11,9 +14,12 @@ export function pdfPreview(file, result, { artifact }) {
   const pages = small.map((page) => ({ small: page, large: artifact("pdf", page.name.replace("-small", "")) ?? page, n: Number(/\d+/.exec(page.name)?.[0] ?? 1) }));
   if (!pages.length) return null;
   const large = h("img", {});
+  const box = h("div", { class: "page-large", tabindex: "0", role: "group", "aria-label": gettext("Page; press + and − to zoom") }, large);
+  const { buttons, fit } = zoomable(box, large, { natural: () => Math.max(large.naturalWidth, READABLE) });
   const strip = pages.length > 1 ? h("div", { class: "page-strip", role: "group", tabindex: "0", "aria-label": gettext("Pages") }) : null;
   const choose = (index) => {
     const page = pages[index];
+    fit();
     large.src = page.large.url;
     large.alt = gettext("Page %(n)s", { n: page.n });
     large.classList.toggle("rough", page.large === page.small);
@@ -23,7 +29,7 @@ export function pdfPreview(file, result, { artifact }) {
     h("img", { src: page.small.url, alt: "", loading: "lazy", width: 84 }), h("span", {}, h("span", { class: "unseen" }, gettext("Page")), ` ${number(page.n)}`))));
   choose(0);
   const said = dotted(ngettext("%(count)s page", "%(count)s pages", result.pages), paper(result.page), pages.length < result.pages ? ngettext("the first one is shown", "the first %(count)s are shown", pages.length) : "");
-  return h("div", {}, tools(said), h("div", { class: strip ? "view-pages" : "view-pages lone" }, strip, h("div", { class: "page-large", tabindex: "0", role: "region", "aria-label": gettext("Page") }, large)));
+  return h("div", {}, tools(said, ...buttons), h("div", { class: strip ? "view-pages" : "view-pages lone" }, strip, box));
 }
 
 const paper = (page) => (page ? page.paper ?? gettext("%(width)s × %(height)s mm", { width: number(page.width_mm), height: number(page.height_mm) }) : "");
