@@ -76,7 +76,9 @@ def test_a_binary_workbook_shows_its_sheets_as_tables(take):
 def test_a_broken_binary_workbook_is_a_bad_file(take):
     whole = xlsb({"A": CITIES})
     assert "workbook" in take(whole[: len(whole) // 2] + whole[-400:], "x.xlsb").broken
-    parts = dict.fromkeys(("xl/workbook.bin", "xl/worksheets/sheet1.bin"), b"\xff" * 500)
+    parts: dict[str, str | bytes] = dict.fromkeys(
+        ("xl/workbook.bin", "xl/worksheets/sheet1.bin"), b"\xff" * 500
+    )
     assert take(zipped(parts), "x.xlsb").broken["workbook"].endswith(".")
 
 
