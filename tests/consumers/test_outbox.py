@@ -67,9 +67,15 @@ class Socket:
         return self.sent[-1].get("code") if self.sent else None
 
 
+async def settled() -> None:
+    """Whatever can go on without waiting for a time has gone on."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
 @pytest.fixture
 async def tasks() -> AsyncIterator[asyncio.TaskGroup]:
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         yield group
 
 
@@ -99,7 +105,7 @@ async def test_what_waits_leaves_in_order_once_the_socket_takes_it(
     assert socket.cursors == []
     assert box.bytes > 0
     socket.open.set()
-    await asyncio.sleep(0.01)
+    await settled()
     assert socket.cursors == [1, 2, 3, 4, 5]
     assert box.bytes == 0
     box.offer(frame(6))
@@ -129,7 +135,7 @@ async def test_who_falls_too_far_behind_is_closed_as_too_slow(
     assert box.ending
     assert box.bytes == 0  # what it will not get is not kept
     socket.open.set()
-    await asyncio.sleep(0.01)
+    await settled()
     assert socket.cursors == [1]  # on its way when it stalled
     assert socket.code == Close.TOO_SLOW
     box.offer(frame(99))
@@ -147,7 +153,7 @@ async def test_progress_waits_behind_events_and_is_the_newest_when_it_leaves(
         box.offer_progress(progress(box.measures.texts(1, ["f"])), ["f"])
     box.offer(frame(2))
     socket.open.set()
-    await asyncio.sleep(0.01)
+    await settled()
     assert socket.cursors == [1, 2]
     assert socket.progress == [[("f", 3)]]
 
@@ -156,16 +162,14 @@ async def test_between_two_progress_frames_lie_100_ms_and_none_is_lost(
     box: Outbox, socket: Socket
 ) -> None:
     assert box.measures is not None
-    times: list[float] = []
     loop = asyncio.get_running_loop()
+    began = loop.time()
     for done in range(1, 31):
         box.measures.take(1, None, measure("f", done))
-        before = len(socket.sent)
         box.offer_progress(progress(box.measures.texts(1, ["f"])), ["f"])
         await asyncio.sleep(0.01)
-        times += [loop.time()] * (len(socket.sent) - before)
     await asyncio.sleep(0.15)
-    assert len(socket.progress) <= 6
+    assert len(socket.progress) <= (loop.time() - began) / 0.1 + 1
     assert socket.progress[-1] == [("f", 30)]
 
 
@@ -200,7 +204,7 @@ async def test_a_client_that_leaves_while_something_waits_is_closed_quietly(
     box.offer(frame(2))
     socket.gone = True
     socket.open.set()
-    await asyncio.sleep(0.01)
+    await settled()
     assert box.closed
 
 
@@ -229,7 +233,7 @@ async def test_a_put_waits_for_the_socket_and_ends_when_the_subscriber_is_closed
 ) -> None:
     socket.open.clear()
     putting = tasks.create_task(box.put(frame(1)))
-    await asyncio.sleep(0.01)
+    await settled()
     assert not putting.done()
     socket.open.set()
     await putting
@@ -251,5 +255,5 @@ async def test_a_server_whose_send_is_no_coroutine_is_served_too(tasks: asyncio.
     box = Outbox("websocket", send, tasks.create_task)
     for number in (1, 2, 3):
         box.offer(frame(number))
-    await asyncio.sleep(0.01)
+    await settled()
     assert len(sent) == 3

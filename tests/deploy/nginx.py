@@ -52,7 +52,7 @@ class Nginx:
     def __enter__(self) -> Self:
         self.log = (self.folder / "error.log").open("wb")
         self.process = subprocess.Popen(self.command(), stderr=self.log)
-        answer(f"{self.url}/static/none", seconds=10).close()
+        answer(f"{self.url}/static/none", seconds=60).close()
         return self
 
     def __exit__(

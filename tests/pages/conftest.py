@@ -33,7 +33,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 SAMPLES = BASE_DIR / "frontend" / "static" / "samples"
 VISITORS = 80  # made in one go, since each command takes a process
 MAKE_VISITORS = f"""
@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         if inspect.iscoroutinefunction(item.function):
             if item.get_closest_marker("timeout") is None:
-                item.add_marker(pytest.mark.timeout(150))
+                item.add_marker(pytest.mark.timeout(300))
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
@@ -126,7 +126,7 @@ async def visit(
         context = await browser.new_context(
             base_url=server.url, viewport={"width": width, "height": 860}, **options
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         _, link, token = next(newcomers) if signed_in else ("", "", "")
         visitor = Visitor(server, context, token)
         made.append(visitor)
@@ -142,7 +142,7 @@ async def visit(
         assert visitor.unexpected() == []
 
 
-async def until(page: Page, expression: str, arg: Any = None, *, seconds: float = 20) -> None:
+async def until(page: Page, expression: str, arg: Any = None, *, seconds: float = 60) -> None:
     """Wait until it is true in the page. Playwright's own way of waiting needs `eval` there, which
     the pages' policy forbids.
     """

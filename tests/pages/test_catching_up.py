@@ -10,14 +10,14 @@ from playwright.async_api import Browser, Page, expect
 from tests.pages.conftest import Visitor, send, text_file
 from tests.support.server import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visitor(browser: Browser, fresh_server: Server) -> AsyncIterator[Visitor]:
     """Somebody at a server of their own."""
     context = await browser.new_context(base_url=fresh_server.url)
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(60_000)
     await context.request.get(fresh_server.manage("link", "ada").strip())
     somebody = Visitor(fresh_server, context, fresh_server.token("ada"))
     yield somebody
@@ -48,7 +48,7 @@ async def test_a_restart_of_the_server_is_told_and_made_up_for(visitor: Visitor,
     page = await visitor.live()
     await page.evaluate("globalThis.neverReloaded = true")
     await send(page, text_file("before.txt"))
-    await expect(page.locator("[data-count=processed]")).to_have_text("1", timeout=30_000)
+    await expect(page.locator("[data-count=processed]")).to_have_text("1")
     (visitor.server.stop if how == "stopped" else visitor.server.kill9)()
     light = page.locator("#live")
     await expect(light).to_have_attribute("data-state", "offline")
@@ -59,8 +59,8 @@ async def test_a_restart_of_the_server_is_told_and_made_up_for(visitor: Visitor,
     )
     visitor.server.start()
     put(visitor, "from-elsewhere.txt")
-    await expect(light).to_have_attribute("data-state", "live", timeout=40_000)
-    await expect(page.locator("[data-count=processed]")).to_have_text("3", timeout=60_000)
+    await expect(light).to_have_attribute("data-state", "live")
+    await expect(page.locator("[data-count=processed]")).to_have_text("3")
     await shows_what_is_there(page, visitor)
     assert await page.evaluate("globalThis.neverReloaded")
     assert visitor.unexpected() == []
@@ -80,9 +80,7 @@ async def test_what_happened_while_the_network_was_away_is_made_up_for(visitor: 
     put(visitor, "new.txt")
     await visitor.context.set_offline(False)
     await expect(page.locator("#live")).to_have_attribute("data-state", "live")
-    await expect(page.locator(".row", has_text="new.txt")).to_contain_text(
-        "Processed", timeout=30_000
-    )
+    await expect(page.locator(".row", has_text="new.txt")).to_contain_text("Processed")
     await expect(page.locator(".row", has_text="deleted.txt")).to_have_count(0)
     await shows_what_is_there(page, visitor)
     assert visitor.unexpected() == []

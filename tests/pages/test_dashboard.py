@@ -52,7 +52,7 @@ async def test_the_first_run_explains_itself_and_offers_samples(visit: Visit):
     page = await (await visit()).live()
     await expect(page.get_by_text("Each file is opened in its own sandbox")).to_be_visible()
     await page.get_by_role("link", name="letter.txt").click()
-    await expect(word(page, "letter.txt")).to_have_text("Processed", timeout=30_000)
+    await expect(word(page, "letter.txt")).to_have_text("Processed")
     await expect(page.locator("#first-run")).to_have_count(0)
 
 
@@ -66,7 +66,7 @@ async def test_a_folder_comes_with_its_paths_as_one_thing(visit: Visit, tmp_path
         await page.get_by_role("button", name="Choose a folder").click()
     await (await chooser.value).set_files(tmp_path / "letters")
     await expect(page.locator(".batch-title")).to_have_text("letters · 3 files")
-    await expect(page.locator(".batch-about")).to_contain_text("all processed", timeout=30_000)
+    await expect(page.locator(".batch-about")).to_contain_text("all processed")
     await expect(row(page, "b.txt").locator(".row-about")).to_contain_text("letters/deep/er")
 
 
@@ -83,7 +83,7 @@ async def test_folders_are_dropped_with_all_that_is_in_them(visit: Visit, tmp_pa
         event = {"type": kind, "x": 300, "y": 300, "data": data}
         await devtools.send("Input.dispatchDragEvent", event)
     await expect(page.locator(".batch-title")).to_have_text("3 files")
-    await expect(page.locator(".batch-about")).to_contain_text("all processed", timeout=30_000)
+    await expect(page.locator(".batch-about")).to_contain_text("all processed")
     await expect(row(page, "b.txt").locator(".row-about")).to_contain_text("survey/deep/er")
 
 
@@ -101,7 +101,7 @@ async def test_what_is_dropped_or_pasted_is_sent(visit: Visit):
             }""",
             [kind, name],
         )
-        await expect(word(page, name)).to_have_text("Processed", timeout=30_000)
+        await expect(word(page, name)).to_have_text("Processed")
 
 
 async def test_a_drag_over_the_page_says_where_it_would_go(visit: Visit):
@@ -129,7 +129,7 @@ async def test_a_large_file_is_paused_resumed_and_ends(visit: Visit):
     await expect(page.locator("#sending-title")).to_contain_text("Paused")
     await full_speed(page)
     await row(page, "large.bin").get_by_role("button", name="Resume").click()
-    await expect(word(page, "large.bin")).to_have_text("Processed", timeout=30_000)
+    await expect(word(page, "large.bin")).to_have_text("Processed")
     await expect(page.locator("#sending-title")).to_contain_text("safe to close")
 
 
@@ -159,7 +159,7 @@ async def test_leaving_while_sending_is_warned_of_and_later_is_safe(visit: Visit
     await expect(word(page, "large.bin")).to_have_text("Sending")
     assert warned == ["beforeunload"]
     await full_speed(page)
-    await expect(page.locator("#sending-title")).to_contain_text("safe to close", timeout=30_000)
+    await expect(page.locator("#sending-title")).to_contain_text("safe to close")
 
 
 async def test_a_file_too_large_to_be_kept_goes_on_when_it_is_handed_again(visit: Visit, tmp_path):
@@ -186,7 +186,7 @@ async def test_a_file_too_large_to_be_kept_goes_on_when_it_is_handed_again(visit
     page.on("request", note_offset)
     await full_speed(page)
     await send(page, path)
-    await expect(page.locator("[data-count=processed]")).to_have_text("1", timeout=30_000)
+    await expect(page.locator("[data-count=processed]")).to_have_text("1")
     await expect(word(page, "resumed.bin")).to_have_text("Processed")
     await expect(row(page, "resumed.bin")).to_have_count(1)
     assert offsets[0] > 0
@@ -200,13 +200,13 @@ async def test_sending_goes_on_by_itself_when_the_network_returns(visit: Visit):
     await send(page, text_file("patient.txt"))
     await expect(row(page, "patient.txt").locator(".measure")).to_contain_text("goes on by itself")
     await visitor.context.set_offline(False)
-    await expect(word(page, "patient.txt")).to_have_text("Processed", timeout=30_000)
+    await expect(word(page, "patient.txt")).to_have_text("Processed")
 
 
 async def test_a_row_that_ended_can_be_retried_and_deleted(visit: Visit):
     page = await (await visit()).live()
     await send(page, text_file("gone.txt"))
-    await expect(word(page, "gone.txt")).to_have_text("Processed", timeout=30_000)
+    await expect(word(page, "gone.txt")).to_have_text("Processed")
     await row(page, "gone.txt").get_by_role("button", name="Delete").click()
     await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     await expect(row(page, "gone.txt")).to_have_count(0)
@@ -223,14 +223,14 @@ async def test_a_broken_file_says_why_and_is_retried_by_keyboard_alone(visit: Vi
     async with page.expect_file_chooser() as chooser:
         await page.keyboard.press("u")
     await (await chooser.value).set_files([broken])
-    await expect(word(page, "broken.png")).to_have_text("Failed", timeout=30_000)
+    await expect(word(page, "broken.png")).to_have_text("Failed")
     await expect(row(page, "broken.png").locator(".measure")).not_to_be_empty()
     await page.keyboard.press("j")
     await expect(page.locator(".row-name", has_text="broken.png")).to_be_focused()
     async with page.expect_response("**/retry/") as answer:
         await page.keyboard.press("r")
     assert (await answer.value).status == 200
-    await expect(word(page, "broken.png")).to_have_text("Failed", timeout=30_000)
+    await expect(word(page, "broken.png")).to_have_text("Failed")
 
 
 async def test_shortcuts_are_listed_and_the_theme_is_kept(visit: Visit):
@@ -250,7 +250,7 @@ async def test_a_drop_of_many_stays_a_few_rows(visit: Visit):
     await expect(page.locator(".batch-title")).to_have_text("300 files")
     await page.locator(".batch-fold").click()
     assert await page.locator(".row").count() < 40
-    await expect(page.locator(".batch-about")).to_contain_text("all processed", timeout=50_000)
+    await expect(page.locator(".batch-about")).to_contain_text("all processed")
     assert await page.locator(".row").count() < 40
     await page.locator(".batch-body").evaluate("(body) => { body.scrollTop = body.scrollHeight; }")
     assert await page.locator(".row").count() < 40
@@ -273,7 +273,7 @@ async def test_the_pace_is_drawn_from_the_stream_and_said_in_words(visit: Visit)
     page = await visitor.live()
     await expect(page.locator("#plot-ended canvas")).to_have_count(0)  # nothing to draw yet
     await send(page, *[text_file(f"{number}.txt", f"{number}") for number in range(30)])
-    await expect(page.locator("[data-count=processed]")).to_have_text("30", timeout=30_000)
+    await expect(page.locator("[data-count=processed]")).to_have_text("30")
     plot = page.locator("#plot-ended")
     await expect(plot.locator("canvas")).to_be_visible()
     await expect(plot).to_have_attribute("aria-label", re.compile("at most|failed in all"))

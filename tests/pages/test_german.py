@@ -81,5 +81,5 @@ async def test_a_german_reader_meets_german_in_page_and_script(visit: Visit):
         await page.get_by_role("button", name="Dateien wählen").click()
     await (await chooser.value).set_files([text_file("a.txt"), text_file("b.txt")])
     await expect(page.locator("#sending-title")).to_contain_text("2 Dateien empfangen")
-    await expect(page.locator(".batch-about")).to_contain_text("alle fertig", timeout=30_000)
+    await expect(page.locator(".batch-about")).to_contain_text("alle fertig")
     await expect(page.locator(".mark-word").first).to_have_text("Fertig")

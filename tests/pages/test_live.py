@@ -21,7 +21,7 @@ from tests.pages.conftest import Visit, Visitor, send, text_file
 from tests.production.stack import Stack
 from tests.support.server import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 # what a browser says by itself of a line that is cut
 CUT = ["ERR_", "WebSocket connection to", "Failed to load resource", "Failed to fetch"]
@@ -81,7 +81,7 @@ async def come(browser: Browser, gated: tuple[Server, Gate]) -> AsyncIterator[Co
         token = await asyncio.to_thread(server.token, name)
         link = await asyncio.to_thread(server.manage, "link", name)
         context = await browser.new_context(base_url=gate.url)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         await sign_in(context, link)
         visitor = Visitor(server, context, token)
         visitor.expected = list(CUT)
@@ -140,7 +140,7 @@ async def test_after_a_restart_the_page_catches_up_by_itself(come: Come) -> None
     await asyncio.to_thread(here.server.start)
     await asyncio.to_thread(put, here.visitor.client, "meanwhile.txt")
     here.gate.shut = False
-    await light(page, "live").wait_for(timeout=40_000)
+    await light(page, "live").wait_for()
     await expect(word(page, "meanwhile.txt")).to_have_text("Processed")
     await expect(page.locator("[data-count=processed]")).to_have_text("2")
     assert await page.evaluate("globalThis.neverReloaded")
@@ -152,11 +152,11 @@ async def test_in_flight_mode_the_page_says_so_at_once_and_catches_up_after_land
     here = await come("flying")
     page = await here.visitor.live()
     await here.visitor.context.set_offline(True)
-    await light(page, "offline").wait_for(timeout=3_000)
+    await light(page, "offline").wait_for(timeout=15_000)
     await asyncio.to_thread(put, here.visitor.client, "aloft.txt")
     await expect(page.locator(".row")).to_have_count(0)
     await here.visitor.context.set_offline(False)
-    await light(page, "live").wait_for(timeout=5_000)  # without waiting for the next try
+    await light(page, "live").wait_for(timeout=15_000)  # without waiting for the next try
     await expect(word(page, "aloft.txt")).to_have_text("Processed")
 
 
@@ -323,9 +323,7 @@ GATHER = """async () => {
 async def shows_what_is_stored(dashboard: Page, listing: Page, told: dict[str, Any]) -> None:
     """Both pages are as the database is, without having been loaded anew."""
     number = len(told)
-    await expect(dashboard.locator("[data-count=processed]")).to_have_text(
-        str(number), timeout=60_000
-    )
+    await expect(dashboard.locator("[data-count=processed]")).to_have_text(str(number))
     await expect(dashboard.locator(".batch-title")).to_have_text(f"{number} files")
     await expect(dashboard.locator(".batch-about")).to_contain_text("all processed")
     await expect(dashboard.locator(".batch")).to_have_count(1)
@@ -403,7 +401,7 @@ async def test_a_page_is_as_the_database_though_redis_was_away_and_said_so(
             told = await asyncio.to_thread(stored, visitor.client)
             assert world.files == told
             await shows_what_is_stored(dashboard, listing, told)
-            await light(dashboard, "live").wait_for(timeout=40_000)
+            await light(dashboard, "live").wait_for()
             assert overheard == []
         visitor.client.close()
         assert visitor.unexpected() == []

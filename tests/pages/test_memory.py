@@ -10,7 +10,7 @@ from playwright.async_api import CDPSession, Page, WebSocketRoute
 
 from tests.pages.conftest import Visit
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 FRAMES = 40  # in each half
 FILES = 200  # in each frame
 GROWTH = 1_000_000  # bytes; a tenth of what is told in each half

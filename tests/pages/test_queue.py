@@ -41,7 +41,7 @@ async def test_a_manager_pauses_with_a_reason_sees_places_and_resumes(visit: Vis
     await other.close()
     await page.keyboard.press("q")
     await expect(note).to_be_hidden()
-    await expect(page.locator(".batch-about")).to_contain_text("all processed", timeout=30_000)
+    await expect(page.locator(".batch-about")).to_contain_text("all processed")
     await expect(page.locator("#queue-words")).to_have_text("Nothing waits.")
 
 

@@ -57,7 +57,7 @@ async def test_a_large_file_goes_on_by_itself_after_a_reload_where_it_stopped(vi
     await page.reload()
     await expect(page.get_by_text("Going on with 1 file from before.")).to_be_visible()
     await full_speed(page)
-    await expect(word(page, "resumed.bin")).to_have_text("Processed", timeout=30_000)
+    await expect(word(page, "resumed.bin")).to_have_text("Processed")
     await expect(row(page, "resumed.bin")).to_have_count(1)
     assert offsets[0] > 0
     await kept(page, 0)
@@ -74,8 +74,8 @@ async def test_a_drop_that_was_half_sent_is_sent_whole_and_nothing_twice(visit: 
     await page.close(run_before_unload=False)
     page = await visitor.live()
     await expect(page.get_by_text(re.compile(r"Going on with \d+ files"))).to_be_visible()
-    await expect(page.locator("#sending-title")).to_contain_text("safe to close", timeout=60_000)
-    await expect(page.locator("[data-count=processed]")).to_have_text("60", timeout=60_000)
+    await expect(page.locator("#sending-title")).to_contain_text("safe to close")
+    await expect(page.locator("[data-count=processed]")).to_have_text("60")
     items = visitor.client.get("/api/files/?limit=1000").json()["items"]
     assert sorted(item["name"] for item in items) == [f"{number:03}.txt" for number in range(60)]
     await kept(page, 0)
@@ -91,8 +91,8 @@ async def test_another_page_leaves_alone_what_a_living_page_sends(visit: Visit):
     await other.wait_for_timeout(4000)  # longer than it waits for a page that closes
     await expect(other.get_by_text("Going on with")).to_have_count(0)
     await full_speed(page)
-    await expect(page.locator("#sending-title")).to_contain_text("safe to close", timeout=60_000)
-    await expect(page.locator("[data-count=processed]")).to_have_text("20", timeout=60_000)
+    await expect(page.locator("#sending-title")).to_contain_text("safe to close")
+    await expect(page.locator("[data-count=processed]")).to_have_text("20")
 
 
 async def test_somebody_else_at_the_same_browser_neither_sends_nor_keeps_it(visit: Visit):
@@ -133,8 +133,8 @@ async def test_a_session_that_ends_stops_sending_and_the_next_one_goes_on(visit:
             [{"name": cookie["name"], "value": cookie["value"], "url": visitor.server.url}]
         )
     page = await visitor.live()
-    await expect(page.locator("#sending-title")).to_contain_text("safe to close", timeout=60_000)
-    await expect(page.locator("[data-count=processed]")).to_have_text("30", timeout=60_000)
+    await expect(page.locator("#sending-title")).to_contain_text("safe to close")
+    await expect(page.locator("[data-count=processed]")).to_have_text("30")
 
 
 async def test_a_file_that_is_here_already_is_offered_before_a_byte_is_sent(visit: Visit):
@@ -142,7 +142,7 @@ async def test_a_file_that_is_here_already_is_offered_before_a_byte_is_sent(visi
     page = await visitor.live()
     content = large_file("first.bin")
     await send(page, content)
-    await expect(word(page, "first.bin")).to_have_text("Processed", timeout=30_000)
+    await expect(word(page, "first.bin")).to_have_text("Processed")
     posts: list[str] = []
     page.on("request", lambda request: posts.append(request.url))
     await send(page, large_file("second.bin"), large_file("third.bin"))
@@ -157,7 +157,7 @@ async def test_a_file_that_is_here_already_is_offered_before_a_byte_is_sent(visi
     await row(page, "second.bin").get_by_role("button", name="Leave it out").click()
     await expect(row(page, "second.bin")).to_have_count(0)
     await row(page, "third.bin").get_by_role("button", name="Keep both").click()
-    await expect(word(page, "third.bin")).to_have_text("Processed", timeout=30_000)
+    await expect(word(page, "third.bin")).to_have_text("Processed")
     names = {item["name"] for item in visitor.client.get("/api/files/").json()["items"]}
     assert names == {"first.bin", "third.bin"}
 
@@ -176,7 +176,7 @@ async def test_a_lost_answer_does_not_double_a_file(visit: Visit):
 
     await page.route("**/uploads/**", lose, times=1)
     await send(page, text_file("once.txt"))
-    await expect(page.locator("#sending-title")).to_contain_text("safe to close", timeout=20_000)
+    await expect(page.locator("#sending-title")).to_contain_text("safe to close")
     assert lost == 1
     items = visitor.client.get("/api/files/").json()["items"]
     assert [item["name"] for item in items] == ["once.txt"]

@@ -21,7 +21,7 @@ def test_the_pure_modules_keep_their_word(path: Path):
         [NODE, "--import", TESTS / "resolve.mjs", "--test", path],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=200,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import uuid
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -45,7 +46,7 @@ async def stored(claimed: jobs.Claimed) -> UploadedFile:
 
 async def settled(one: Pipeline) -> None:
     """What the pipeline writes is written."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await asyncio.gather(*one._writes)
 
 
@@ -76,10 +77,11 @@ async def test_a_running_step_without_a_sign_of_life_is_shown_as_stalled_until_i
     began = timezone.now()
     await one._take(StepStarted("pdf", 1))
     await one._take(Progress("pdf", 3, 12, "pages"))
+    heard = timezone.now()
     assert await silences(claimed, 1) == [None]  # it is told of because it runs long
     shown = (await silences(claimed, 2))[-1]
     assert shown is not None
-    assert abs(datetime.fromisoformat(shown) - began) < timedelta(seconds=0.2)
+    assert began - timedelta(seconds=0.01) <= datetime.fromisoformat(shown) <= heard
     await one._take(Progress("pdf", 4, 12, "pages"))
     assert (await silences(claimed, 3))[-1] is None
     assert (await silences(claimed, 4))[-1] is not None  # and silent once more
@@ -93,11 +95,11 @@ async def test_a_running_step_without_a_sign_of_life_is_shown_as_stalled_until_i
 async def test_a_step_that_gives_signs_of_life_is_not_shown_as_stalled(
     claimed: jobs.Claimed, settings: Settings
 ) -> None:
-    settings.STALL_SECONDS = 0.4
+    settings.STALL_SECONDS = 1.5
     one = Pipeline(claimed, SANDBOX)
     await one._take(StepStarted("pdf", 1))
-    for page in range(8):
-        await asyncio.sleep(0.1)
+    for page in range(10):
+        await asyncio.sleep(0.2)
         await one._take(Progress("pdf", page, 12, "pages"))
     await settled(one)
     assert await silences(claimed, 1) == [None]
@@ -153,14 +155,14 @@ def payloads(claimed: jobs.Claimed) -> list[str]:
 
 async def silences(claimed: jobs.Claimed, number: int) -> list[str | None]:
     """What the events said of the running step's silence, once there are so many."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             steps = [
                 json.loads(one)["file"]["step"] for one in await database.read(payloads, claimed)
             ]
             found = [step.get("stalled_since") for step in steps if step]
             if len(found) >= number:
-                return found
+                return found[:number]
             await asyncio.sleep(0.02)
 
 
@@ -172,18 +174,20 @@ async def test_the_time_left_of_a_step_is_told_from_what_it_and_runs_before_it_m
     async with doorbell.service():
         first = Pipeline(claimed, SANDBOX)
         await first._take(StepStarted("timed", 1))
+        began = time.monotonic()
         await asyncio.sleep(0.2)
         await first._take(Progress("timed", 20, 40, "pages"))
+        took = time.monotonic() - began
         await first._take(StepDone("timed", {}, (), 200))
         second = Pipeline(claimed, SANDBOX)
         await second._take(StepStarted("timed", 1))
         await second._take(Progress("timed", 0, 40, "pages"))
         second._current.end()  # type: ignore[union-attr]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             own, before = [(await told.get())["measure"]["eta_s"] for _ in range(2)]
     unsubscribe()
-    assert 0.15 <= own <= 1.0  # 20 pages in 0.2 s, and as many to go
-    assert 0.3 <= before <= 2.0  # nothing done yet: 40 pages at that pace
+    assert 0.15 <= own <= took + 0.5  # 20 pages in 0.2 s, and as many to go
+    assert 0.3 <= before <= 2 * took + 1.5  # nothing done yet: 40 pages at that pace
 
 
 async def test_of_measures_in_quick_succession_the_last_one_is_told_even_if_nothing_follows(
@@ -197,7 +201,7 @@ async def test_of_measures_in_quick_succession_the_last_one_is_told_even_if_noth
         for page in range(1, 8):
             await one._take(Progress("pdf", page, 12, "pages"))
         shown = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while 7 not in shown:
                 shown.append((await told.get())["measure"]["done"])
         one._current.end()  # type: ignore[union-attr]

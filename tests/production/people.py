@@ -23,7 +23,7 @@ from tests.support import tus
 
 ENDED = {"processed", "failed", "cancelled"}
 AGAIN_SECONDS = 0.2  # before whatever went wrong is tried again
-PATIENCE_SECONDS = 120  # with one upload
+PATIENCE_SECONDS = 240  # with one upload
 
 
 @dataclass
@@ -183,7 +183,7 @@ async def watching(people: Iterable[Person]) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     tasks = [loop.create_task(person.watch()) for person in people]
     for person in people:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             await person.changed.wait()
     yield
     for task in tasks:

@@ -85,7 +85,7 @@ class Program:
     def log(self) -> str:
         return self.log_path.read_text(errors="replace")
 
-    def says(self, words: str, seconds: float = 60) -> None:
+    def says(self, words: str, seconds: float = 120) -> None:
         """Return when it has said these words since its last start."""
         said = lambda: words.encode() in self.log_path.read_bytes()[self._began :]  # noqa: E731
         eventually(said, f"{self.name} says {words!r}", seconds)
@@ -129,7 +129,7 @@ class Stack:
                 program.says(WORKING)
             ports = [int(program.environment["PORT"]) for program in self.web]
             for program in self.web:
-                eventually(partial(ready, program), f"ready:\n{program.log[-3000:]}", 60)
+                eventually(partial(ready, program), f"ready:\n{program.log[-3000:]}")
             if ports:
                 place = self.folder / "nginx"
                 nginx = Nginx(place, port=self.port, upstreams=ports, data=self.data_dir)

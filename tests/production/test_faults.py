@@ -162,4 +162,4 @@ async def test_a_rolling_restart_under_load_fails_no_upload_and_aborts_no_job(
 
 
 def serves(web: Program) -> None:
-    eventually(partial(ready, web), f"{web.name} serves again", 60)
+    eventually(partial(ready, web), f"{web.name} serves again")

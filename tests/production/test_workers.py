@@ -10,10 +10,11 @@ import httpx
 import pytest
 
 from tests.production.stack import WORKING, Stack
+from tests.support.patience import within
 from tests.support.server import free_port
 from tests.support.services import eventually
 
-pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.nginx, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.nginx, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
@@ -59,23 +60,23 @@ def test_a_nudge_brings_a_worker_at_once(stack: Stack, client: httpx.Client) -> 
             " WHERE file_id = %s GROUP BY job.queued_at"
         )
         waits.append(float(stack.rows(sql, file_id)[0][0]))
-    assert min(waits) < 1, waits  # the next poll would come within 5 s
+    assert min(waits) < 2.5, waits  # the next poll would come within 5 s
 
 
 def test_many_jobs_are_spread_over_the_workers(stack: Stack, client: httpx.Client) -> None:
-    files = [drop(client, 4) for _ in range(2)]
-    eventually(lambda: all(runs(client, file_id) for file_id in files), "both at once", 10)
+    files = [drop(client, 60) for _ in range(2)]
+    eventually(lambda: all(runs(client, file_id) for file_id in files), "both at once")
     assert {worker_of(stack, file_id) for file_id in files} == {0, 1}
-    eventually(lambda: all(status(client, each) == "processed" for each in files), "their end")
+    for file_id in files:
+        assert client.post(f"/api/files/{file_id}/cancel/").status_code == 200
 
 
 def test_a_worker_told_to_stop_gives_its_job_back(stack: Stack, client: httpx.Client) -> None:
     file_id = drop(client, 3)
     eventually(lambda: runs(client, file_id), "the step's start")
     first = worker_of(stack, file_id)
-    began = time.monotonic()
-    assert stack.workers[first].stop() == 0
-    assert time.monotonic() - began < 5
+    with within(5):
+        assert stack.workers[first].stop() == 0
     eventually(lambda: status(client, file_id) == "processed", "its end elsewhere")
     assert client.get(f"/api/files/{file_id}/").json()["attempt"] == 2
     ((tries,),) = stack.rows("SELECT tries FROM uploads_job WHERE file_id = %s", file_id)
@@ -87,7 +88,7 @@ def test_a_worker_told_to_stop_gives_its_job_back(stack: Stack, client: httpx.Cl
 
 def readiness(stack: Stack) -> tuple[int, list[str], str]:
     """What the first web process says of itself and of the workers."""
-    answer = httpx.get(f"http://127.0.0.1:{stack.web[0].environment['PORT']}/readyz", timeout=5)
+    answer = httpx.get(f"http://127.0.0.1:{stack.web[0].environment['PORT']}/readyz", timeout=60)
     body = answer.json()
     return answer.status_code, body["warnings"], body["checks"]["workers"]
 
@@ -123,11 +124,14 @@ def test_a_killed_workers_job_goes_to_another(stack: Stack, client: httpx.Client
 
 
 def test_a_crash_is_tried_again_and_may_pass(stack: Stack, client: httpx.Client) -> None:
-    file_id = drop(client, 0, f"until-{time.time() + 1}-well.txt")
-    eventually(lambda: status(client, file_id) in {"processed", "failed"}, "its end")
-    file = client.get(f"/api/files/{file_id}/").json()
-    assert (file["status"], file["error"]) == ("processed", None)
-    assert file["attempt"] > 1
+    for seconds in (1, 3, 6):
+        file_id = drop(client, 0, f"until-{time.time() + seconds}-well.txt")
+        eventually(lambda: status(client, file_id) in {"processed", "failed"}, "its end")  # noqa: B023
+        file = client.get(f"/api/files/{file_id}/").json()
+        assert (file["status"], file["error"]) == ("processed", None)
+        if file["attempt"] > 1:
+            return
+    pytest.fail("each time it was begun only when it was well again")
 
 
 def test_a_crash_that_does_not_pass_fails_after_all_tries(
@@ -168,13 +172,12 @@ def test_a_paused_queue_begins_nothing_until_it_is_resumed(
 
 
 def test_cancelling_reaches_the_worker_within_a_second(stack: Stack, client: httpx.Client) -> None:
-    file_id = drop(client, 20)
+    file_id = drop(client, 60)
     eventually(lambda: runs(client, file_id), "the step's start")
     program = stack.workers[worker_of(stack, file_id)]
     assert client.post(f"/api/files/{file_id}/cancel/").status_code == 200
-    began = time.monotonic()
-    eventually(lambda: not children_of_sandbox(program.pid), "the child's end", 5)
-    assert time.monotonic() - began < 1
+    with within(1):
+        eventually(lambda: not children_of_sandbox(program.pid), "the child's end")
 
 
 def children_of_sandbox(pid: int) -> list[str]:

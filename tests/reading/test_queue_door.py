@@ -1,14 +1,15 @@
 """`/api/queue/` and priorities: managers command, members see who, why, until when and how long."""
 
-import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.reading.conftest import People
+from tests.support.patience import within
 from tests.support.server import Server
 
 
@@ -79,19 +80,26 @@ def test_a_higher_priority_goes_first_and_only_managers_give_it(
     server.wait_for(people.bob, first)
 
 
+def hold_for(people: People, seconds: float) -> dict[str, Any]:
+    """The answer to a pause of the team's queue, instead of the one that there is."""
+    until = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+    answer = people.alice.post(
+        "/api/queue/pause/", params={"space": people.team}, json={"until": until}
+    )
+    found: dict[str, Any] = answer.json()
+    return found
+
+
 def test_a_pause_with_an_end_resumes_by_itself_and_tells_how_long(
     server: Server, people: People
 ) -> None:
     server.wait_for(people.bob, put(people.bob, people.team, "measured.txt"))
-    until = (datetime.now(UTC) + timedelta(seconds=4)).isoformat()
-    held = people.alice.post(
-        "/api/queue/pause/", params={"space": people.team}, json={"until": until}
-    ).json()
-    assert held["pauses"][0]["until"] is not None
+    assert hold_for(people, 600)["pauses"][0]["until"] is not None
     file = put(people.bob, people.team, "patient.txt")
     told = people.bob.get(f"/api/files/{file}/").json()["queue"]
     assert told["place"] == 1
-    assert 0 < told["wait_s"] < 10
+    assert 500 < told["wait_s"] < 610
+    hold_for(people, 1)
     assert server.wait_for(people.bob, file)["status"] == "processed"
     assert queue_of(people.bob, people.team)["pauses"] == []
 
@@ -155,8 +163,7 @@ def test_places_among_thousands_are_told_fast(server: Server, people: People) ->
         "print(people.make_token(user)[1])",
     )
     with server.client(made.strip()) as crowd:
-        started = time.perf_counter()
-        seen = queue_of(crowd, "crowd")
-        assert time.perf_counter() - started < 2
+        with within(1):
+            seen = queue_of(crowd, "crowd")
         assert seen["waiting"] == 3000
         assert [file["place"] for file in seen["files"]] == list(range(1, 101))

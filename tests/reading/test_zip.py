@@ -156,11 +156,11 @@ def test_a_client_that_leaves_half_way_leaves_nothing_behind(
             f"Authorization: {token}\r\n\r\n".encode()
         )
         assert line.recv(4096).startswith(b"HTTP/1.1 200")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not open_files(server):
             assert time.monotonic() < deadline
             time.sleep(0.02)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while open_files(server):
         assert time.monotonic() < deadline, open_files(server)
         time.sleep(0.05)
@@ -172,7 +172,7 @@ def resident(server: Server) -> int:
     return int(status.split("VmRSS:")[1].split()[0]) * 1024
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(300)
 def test_memory_stays_flat_while_much_is_packed(server: Server, ada: httpx.Client) -> None:
     for number in range(5):
         put(ada, f"{number}.bin", uuid.uuid4().bytes * (BIG // 16))

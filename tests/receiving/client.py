@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 import httpx
 
+from tests.support.patience import LOADED
 from tests.support.server import Server
 
 VERSION = {"Tus-Resumable": "1.0.0"}
-SOON = 2  # seconds: one, and as much again for a machine that does other things
+SOON = 1 * LOADED  # seconds
 BYTES = {"Content-Type": "application/offset+octet-stream"}
 
 
@@ -132,7 +133,7 @@ def answer_of(connection: socket.socket) -> tuple[int, bytes]:
     return status, head + end + body
 
 
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
+def until(condition: Callable[[], object], seconds: float = 100) -> None:
     """Wait for a condition; fail when it does not come."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -142,7 +142,7 @@ def test_a_client_gets_through_a_kill_of_the_server(
     tus = user(fresh_server)
 
     def kill_and_start() -> None:
-        until(lambda: any((fresh_server.data_dir / "content").glob("*/*")), seconds=20)
+        until(lambda: any((fresh_server.data_dir / "content").glob("*/*")))
         fresh_server.kill9()
         fresh_server.start()
 

@@ -90,7 +90,7 @@ def test_what_was_whole_but_not_finished_is_finished_at_the_next_start(
     with (fresh_server.data_dir / "content" / name[:2] / name).open("ab") as content:
         content.write(data[500:])
     fresh_server.start()
-    until(lambda: tus.file(url)["status"] != "receiving", seconds=30)
+    until(lambda: tus.file(url)["status"] != "receiving")
     assert tus.file(url)["sha256"]
 
 

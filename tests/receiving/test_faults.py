@@ -13,6 +13,7 @@ from functools import partial
 import pytest
 
 from tests.receiving.client import BYTES, SOON, VERSION, Tus, answer_of, metadata, until
+from tests.support.patience import LOADED
 from tests.support.server import Server
 
 MakeServer = Callable[..., Server]
@@ -44,7 +45,7 @@ def test_a_slow_senders_bytes_are_on_disk_before_its_request_ends(tus: Tus) -> N
     url = tus.create(100)
     with tus.begin_patch(url, 0, 100) as connection:
         connection.sendall(b"12345")
-        until(lambda: tus.content(url) == b"12345", seconds=2)
+        until(lambda: tus.content(url) == b"12345")
 
 
 def test_what_came_whole_is_received_even_when_its_sender_left_at_once(tus: Tus) -> None:
@@ -62,10 +63,10 @@ def test_a_silent_body_is_ended_and_kept(strict: Tus) -> None:
         connection.sendall(b"12345")
         before = time.monotonic()
         status, answer = answer_of(connection)
-        assert 0.9 < time.monotonic() - before < 5
+        assert 0.9 < time.monotonic() - before < 1 * LOADED + 1
         assert status == 408
         assert b"connection: close" in answer.lower()
-        connection.settimeout(10)
+        connection.settimeout(60)
         while connection.recv(65536):
             pass  # the connection is closed from the other side
     assert strict.offset(url) == 5
@@ -159,7 +160,7 @@ def test_stopping_answers_running_requests_within_five_seconds_with_their_bytes_
         assert status == 503
         assert b"retry-after" in answer.lower()
         connection.close()
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < 5 * LOADED
     stopper.join()
     fresh_server.start()
     assert [tus.offset(url) for url in urls] == [123_456] * 3

@@ -15,7 +15,7 @@ MakeUser = Callable[..., Tus]
 def refused_before_the_body(tus: Tus, headers: dict[str, str], length: int) -> tuple[int, str]:
     """Status and code of a creation whose body is announced and never sent."""
     with tus.begin("POST", "/uploads/", length, headers | {"Expect": "100-continue"}) as connection:
-        connection.settimeout(5)
+        connection.settimeout(60)
         status, answer = answer_of(connection)
         while b"}}" not in answer:
             answer += connection.recv(65536)

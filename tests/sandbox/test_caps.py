@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.sandbox.conftest import CAPS, MIB, Attack, take
+from tests.support.patience import LOADED
 from uploads.processing.sandbox import Run, Sandbox, StepDone, Task
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -76,7 +77,7 @@ value = [len(pages), sum(pages[at] for at in range(0, len(pages), 4096))]
 async def test_time_without_end(attack: Attack) -> None:
     began = time.monotonic()
     outcome = await attack("while True: pass", caps=replace(CAPS, seconds=0.3))
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 2 * LOADED
     assert (outcome.failed.code, outcome.exit.reason) == ("time_cap", "time_cap")
     assert "0.3 s" in outcome.failed.message
     assert outcome.failed.duration_ms >= 300
@@ -204,9 +205,7 @@ async def test_the_rest_of_the_steps_go_on_in_a_new_child(
 ) -> None:
     steps = ("checksum", "run-python", "text")
     for program in ("while True: pass", "import os; os.abort()", "bytearray(2 ** 40)"):
-        outcome = await take(
-            sandbox.run(task(program, steps=steps, caps=replace(CAPS, seconds=0.5)))
-        )
+        outcome = await take(sandbox.run(task(program, steps=steps, caps=replace(CAPS, seconds=2))))
         done = [message.step for message in outcome.messages if isinstance(message, StepDone)]
         assert done == ["checksum", "text"]
         assert outcome.failed.step == "run-python"

@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from tests.sandbox.conftest import OWN, descriptors_of, take
+from tests.support.patience import LOADED, within
 from uploads.processing.sandbox import Run, Sandbox, StepFailed, StepStarted, Task
 from uploads.processing.sandbox.ward import HUNG_SECONDS
 
@@ -47,7 +48,7 @@ def alive(pid: int) -> bool:
 
 
 def gone_within(seconds: float, pids: list[int]) -> bool:
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * LOADED
     while any(alive(pid) for pid in pids):
         if time.monotonic() > end:
             return False
@@ -81,10 +82,9 @@ async def test_a_cancelled_run_has_ended_within_a_second(
         began = time.monotonic()
         run.cancel()
         rest = [message async for message in messages]
-        assert time.monotonic() - began < 1
         assert rest == []
         assert (run.exit.reason, run.exit.step) == ("cancelled", "run-python")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 1 * LOADED
     assert not alive(pid)
     assert not run.folder.exists()
 
@@ -188,10 +188,9 @@ async def test_a_run_that_waits_for_a_new_fork_server_can_be_cancelled(
     async with own_sandbox.run(task(STUBBORN)) as run:
         messages = asyncio.ensure_future(anext(aiter(run), None))
         await asyncio.sleep(0)
-        began = time.monotonic()
-        run.cancel()
-        assert await messages is None
-        assert time.monotonic() - began < 1
+        with within(1):
+            run.cancel()
+            assert await messages is None
         assert run.exit.reason == "cancelled"
 
 
@@ -200,7 +199,7 @@ async def test_a_signal_to_the_whole_group_leaves_the_ending_to_the_server(
 ) -> None:
     """As a service manager sends it to all processes of a service."""
     assert sandbox.pid is not None
-    async with sandbox.run(task("import time; time.sleep(0.3); value = 'in peace'")) as run:
+    async with sandbox.run(task("import time; time.sleep(1); value = 'in peace'")) as run:
         async for message in run:
             if isinstance(message, StepStarted):
                 for pid in (sandbox.pid, run.pid or 0):
@@ -324,7 +323,7 @@ async def test_a_fork_server_that_hangs_is_replaced(
         os.kill(hung, signal.SIGSTOP)
         began = time.monotonic()
         run.cancel()
-    assert time.monotonic() - began < 2 * HUNG_SECONDS
+    assert time.monotonic() - began < LOADED * HUNG_SECONDS
     assert run.exit.reason == "cancelled"
     assert gone_within(1, [pid, hung])
     assert (await take(own_sandbox.run(task("value = 1")))).value == 1

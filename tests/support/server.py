@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -26,12 +27,33 @@ STOP_SECONDS = 60  # likewise
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/sign-in/\S+")
 
 
+LOWEST_PORT = 10_000
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A loopback port that nobody has, and that the kernel gives to no connection either: whoever
+    gets it may leave it and take it again. None is given twice.
+    """
+    while True:
+        port = LOWEST_PORT + secrets.randbelow(_kernels_ports() - LOWEST_PORT)
+        if port in _given:
+            continue
+        _given.add(port)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
         return port
+
+
+@functools.cache
+def _kernels_ports() -> int:
+    """The first of those that the kernel chooses from."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    return first if first > 2 * LOWEST_PORT else 2**15
 
 
 @functools.cache
@@ -218,7 +240,7 @@ class Server:
         return httpx.Client(base_url=self.url, headers=headers, timeout=30)
 
     def wait_for(
-        self, client: httpx.Client, file_id: str, *statuses: str, seconds: float = 30
+        self, client: httpx.Client, file_id: str, *statuses: str, seconds: float = 100
     ) -> dict:
         """The file's JSON, once its status is one of these (default: it has ended)."""
         wanted = statuses or ("processed", "failed", "cancelled")

@@ -29,8 +29,8 @@ from urllib.parse import quote
 import psycopg
 import redis
 
-START_SECONDS = 30
-STOP_SECONDS = 20
+START_SECONDS = 120  # these two guard against hanging alone
+STOP_SECONDS = 60
 PR_SET_PDEATHSIG = 1
 ORDINARY_USER = "nobody"
 
@@ -293,7 +293,7 @@ def _gone_already() -> Iterator[None]:
         pass
 
 
-def eventually(true: Callable[[], object], what: str, seconds: float = 30) -> None:
+def eventually(true: Callable[[], object], what: str, seconds: float = 100) -> None:
     """Wait until `true()` holds; fail with `what` did not happen."""
     deadline = time.monotonic() + seconds
     while not true():

@@ -29,7 +29,7 @@ class Follower:
 
     async def __aenter__(self) -> Follower:
         self._task = asyncio.get_running_loop().create_task(self._follow())
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             await self.ready.wait()
         return self
 
@@ -68,7 +68,7 @@ class Follower:
         elif event["type"].startswith("file."):
             self.files[event["file"]["id"]] = event["file"]
 
-    async def until(self, test: Any, seconds: float = 30) -> None:
+    async def until(self, test: Any, seconds: float = 100) -> None:
         """Return once `test()` holds; it is asked again after every frame."""
         async with asyncio.timeout(seconds):
             while not test():

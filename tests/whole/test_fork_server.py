@@ -43,7 +43,7 @@ def kill_fork_server_during(server: Server, client: httpx.Client, file_id: str, 
         running = [step["name"] for step in file["steps"] if step["status"] == "running"]
         return file["attempt"] == attempt and running == ["patient"]
 
-    eventually(runs, f"the long step of attempt {attempt}", 20)
+    eventually(runs, f"the long step of attempt {attempt}")
     busy = [pid for pid in children(server.pid) if children(pid)]
     for pid in busy:
         os.kill(pid, signal.SIGKILL)
@@ -60,7 +60,7 @@ def test_a_file_whose_sandbox_was_killed_is_tried_again_even_if_another_step_fai
         assert {step["attempt"] for step in file["steps"]} == {2}
         assert file["results"]["patient"] == {"patient": True}
         assert (file["error"]["code"], file["error"]["step"]) == ("bad_file", "image")
-    eventually(lambda: not left_behind(server.pid, server.data_dir), "an idle server", 10)
+    eventually(lambda: not left_behind(server.pid, server.data_dir), "an idle server")
 
 
 def test_a_file_whose_sandbox_is_killed_each_time_fails_and_says_why(server: Server) -> None:

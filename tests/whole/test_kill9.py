@@ -2,16 +2,16 @@
 
 import hashlib
 import os
-import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from tests.support import tus
+from tests.support.patience import within
 from tests.support.server import Server
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(300)]
 
 SLOW = """
 import time
@@ -57,10 +57,10 @@ def test_a_killed_server_resumes_the_upload_and_ends_the_job(make_server, tmp_pa
         assert 60 << 20 <= stands <= 120 << 20
         assert tus.patch(client, location, stands, content[stands:]).status_code == 204
 
-        done = server.wait_for(client, tus.file_id(location), seconds=60)
+        done = server.wait_for(client, tus.file_id(location))
         assert (done["status"], done["size"]) == ("processed", 200 << 20)
         assert done["sha256"] == hashlib.sha256(content).hexdigest()
-        ended = server.wait_for(client, working, seconds=60)
+        ended = server.wait_for(client, working)
         assert (ended["status"], ended["attempt"]) == ("processed", 2)
         assert [step["name"] for step in ended["steps"]].count("slow") == 1
         assert ended["results"]["slow"] == {"seconds": 3}
@@ -76,8 +76,7 @@ def test_a_second_start_is_quick_and_a_stop_is_clean(make_server) -> None:
     server.empty = True
     server.start()
     assert server.stop() == 0
-    begun = time.monotonic()
-    server.start()
-    assert httpx.get(server.url + "/healthz").status_code == 200
-    assert time.monotonic() - begun < 10  # a loaded machine; alone it takes two
+    with within(5):
+        server.start()
+        assert httpx.get(server.url + "/healthz").status_code == 200
     assert server.stop() == 0

@@ -73,7 +73,7 @@ async def test_whoever_is_killed_every_file_ends_once_and_every_event_arrives(
     print(f"{files} files all ended within {took:.1f} s; killed {dict(killer.deaths)}")
     assert killer.deaths["child"]
     nothing_is_doubled(server, person)
-    eventually(lambda: not left_behind(server.pid, server.data_dir), "an idle server", 30)
+    eventually(lambda: not left_behind(server.pid, server.data_dir), "an idle server")
     assert server.stop() == 0
 
 

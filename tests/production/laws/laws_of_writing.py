@@ -202,7 +202,7 @@ async def test_writes_and_reads_under_way_when_postgres_is_killed_are_done_once_
             seen = await database.read(look)
         return seen
 
-    async with asyncio.timeout(50), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(200), asyncio.TaskGroup() as tasks:
         writes = [tasks.create_task(database.write(receive, one)) for one in coming]
         reads = [tasks.create_task(look_often()) for _ in range(3)]
         await asyncio.sleep(0.1)
