@@ -76,6 +76,17 @@ def submit(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "asyn
     return work.future
 
 
+def submit_from(
+    loop: asyncio.AbstractEventLoop,
+    function: Callable[[], T],
+    done: Callable[["asyncio.Future[T]"], None],
+) -> None:
+    """As `submit`, from any thread; `done` is called with the future on `loop`."""
+    work = Write(function, loop)
+    work.future.add_done_callback(done)  # before anybody can resolve it
+    _the_writer().put(work)
+
+
 def _the_writer() -> Writer:
     global _writer
     with _lock:

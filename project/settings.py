@@ -134,7 +134,9 @@ UPLOAD_EXPIRES_SECONDS = env.number(
     "An unfinished upload without a new byte for this long is removed.",
 )
 UPLOAD_FSYNC = env.boolean(
-    "UPLOAD_FSYNC", default=True, meaning="Wait for the disk before a file counts as received."
+    "UPLOAD_FSYNC",
+    default=True,
+    meaning="Wait for the disk before a file counts as received: its bytes and SQLite's rows.",
 )
 FREE_DISK_BYTES = env.size(
     "FREE_DISK_BYTES", "256Mi", "Uploads are refused when the disk has less than this left."
@@ -371,7 +373,9 @@ else:
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
-                "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
+                # a row needs to last no better than the bytes that it tells of
+                "init_command": "PRAGMA journal_mode=WAL;"
+                f"PRAGMA synchronous={'FULL' if UPLOAD_FSYNC else 'NORMAL'};"
                 "PRAGMA cache_size=-16000;PRAGMA temp_store=MEMORY;PRAGMA mmap_size=268435456;"
                 "PRAGMA journal_size_limit=67108864;",
             },

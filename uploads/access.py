@@ -26,7 +26,6 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.signing import BadSignature, TimestampSigner
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.http.request import HttpHeaders
 from django.middleware import csrf
 from django.urls import Resolver404, resolve
 from django.utils import timezone
@@ -230,7 +229,8 @@ def here(request: HttpRequest, need: Role = Role.VIEWER) -> Access:
     who: Who | None = getattr(request, "who", None)
     if who is None:
         raise NotSignedIn
-    return enter(who, request.GET.get("space"), need)
+    slug = request.GET.get("space") if request.META["QUERY_STRING"] else None
+    return enter(who, slug, need)
 
 
 def inside(request: HttpRequest, space_id: int, need: Role = Role.VIEWER) -> Access:
@@ -435,8 +435,7 @@ class Identify:
         self.respond = respond
 
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        headers: HttpHeaders = request.headers
-        who = await identify({name: headers.get(name, "") for name in ("authorization", "cookie")})
+        who = await identify(request.headers)
         request.who = who  # type: ignore[attr-defined]
         if who is None and request.method != "OPTIONS" and not _public(request):
             raise NotSignedIn

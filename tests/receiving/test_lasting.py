@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -66,6 +68,13 @@ def test_it_is_so_unless_somebody_says_otherwise() -> None:
     assert configured.UPLOAD_FSYNC
     if "sqlite" in configured.DATABASES["default"]["ENGINE"]:
         assert "synchronous=FULL" in configured.DATABASES["default"]["OPTIONS"]["init_command"]
+
+
+def test_where_bytes_may_be_lost_rows_do_not_wait_for_the_disk_either() -> None:
+    says = "from project.settings import DATABASES; print(DATABASES['default']['OPTIONS'])"
+    environment = {"PATH": os.environ["PATH"], "SECRET_KEY": "s" * 50, "UPLOAD_FSYNC": "0"}
+    said = subprocess.check_output([sys.executable, "-c", says], env=environment, text=True)
+    assert "synchronous=NORMAL" in said
 
 
 async def test_bytes_and_name_are_on_the_disk_before_the_file_counts_as_received(

@@ -34,6 +34,8 @@ Callback = Callable[[dict[str, Any]], None]
 ANY_SESSION = "*"
 GROUP = "millrace"
 GATHER_SECONDS = 0.002  # rung within this time goes out together
+CROWD = 3  # rings in one message from which on a message costs more than waiting for others
+GATHER_CROWD_SECONDS = 0.01
 PULSE_SECONDS = 3
 SILENT_SECONDS = 10  # without its own pulse a process leaves the layer and joins anew
 SETTLE_SECONDS = 6  # after a loss, so that whoever looks at the stream meanwhile looks once more
@@ -146,7 +148,8 @@ class _Line:
                 away = True
             else:
                 away = False
-            await asyncio.sleep(GATHER_SECONDS)
+            crowd = len(rings) >= CROWD
+            await asyncio.sleep(GATHER_CROWD_SECONDS if crowd else GATHER_SECONDS)
 
     async def listen(self) -> None:
         while True:

@@ -75,7 +75,9 @@ async def take_small(
 ) -> UploadedFile:
     """A file whose bytes are all in memory: stored, and queued. Raises as `together.take`."""
     data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
-    file = await together.take(replace(coming, size=len(data), expires_at=None), data, checksum)
+    if coming.size is None:
+        coming = replace(coming, size=len(data))
+    file = await together.take(coming, data, checksum)
     metrics.RECEIVED_BYTES.labels(door).inc(len(data))
     metrics.UPLOADS.labels(door).inc()
     return file

@@ -7,10 +7,10 @@ a crowd of small files is taken by a handful of each, and one that comes alone w
 
 import asyncio
 import hashlib
-from collections import defaultdict
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 from django.conf import settings
 
@@ -81,7 +81,8 @@ class _Disk:
             return
         places, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         self._trips += 1
-        storage.submit(_store, places).add_done_callback(partial(self._stored, places))
+        storing = storage.submit(_store, places, asyncio.get_running_loop())
+        storing.add_done_callback(partial(self._stored, places))
 
     def _stored(
         self,
@@ -91,17 +92,16 @@ class _Disk:
         self._trips -= 1
         budget.give(sum(len(place.data) for place in places))
         broken = storing.exception()
-        for place in places:
-            error = broken or storing.result().get(place)
-            if error is None:
-                _lines[place.arrival.space_id].put(place)
-            else:
-                place.settle(None, error)
+        refused = dict.fromkeys(places, broken) if broken is not None else storing.result()
+        for place, error in refused.items():
+            place.settle(None, error)
         self._begin()
 
 
-def _store(places: Sequence[_Place]) -> dict[_Place, Exception]:
-    """In a thread: those that can't be taken, and why."""
+def _store(places: Sequence[_Place], loop: asyncio.AbstractEventLoop) -> dict[_Place, Exception]:
+    """In a thread: those that can't be taken, and why. The others go on to the database from here,
+    since the loop has other requests to read first.
+    """
     refused: dict[_Place, Exception] = {}
     for place in places:
         if (refusal := _check(place)) is not None:
@@ -110,6 +110,7 @@ def _store(places: Sequence[_Place]) -> dict[_Place, Exception]:
     whole = [(file_id, place.data) for file_id, place in good.items()]
     for file_id, error in store_whole(whole, lasting=settings.UPLOAD_FSYNC).items():
         refused[good[file_id]] = storage.as_answer(error)
+    _lines.put([place for place in good.values() if place not in refused], loop)
     return refused
 
 
@@ -129,47 +130,63 @@ def _check(place: _Place) -> ApiError | None:
 # -- to the database -------------------------------------------------------------------------------
 
 
-class _Line:
-    """The small files of one space on their way to the database."""
+class _Lines:
+    """The small files that are stored and wait for the writing thread, by space."""
 
     def __init__(self) -> None:
-        self._waiting: list[_Place] = []
-        self._busy = False
+        self._lock = threading.Lock()
+        self._waiting: dict[int, list[_Place]] = {}
 
-    def put(self, place: _Place) -> None:
-        self._waiting.append(place)
-        if not self._busy:
-            # with those that the same trip brings
-            self._busy = True
-            asyncio.get_running_loop().call_soon(self._begin, place.arrival.space_id)
+    def put(self, places: Sequence[_Place], loop: asyncio.AbstractEventLoop) -> None:
+        """From any thread. Those of a space that already has some waiting go with them."""
+        with self._lock:
+            new = {place.arrival.space_id for place in places} - self._waiting.keys()
+            for place in places:
+                self._waiting.setdefault(place.arrival.space_id, []).append(place)
+        for space_id in new:
+            self._begin(space_id, loop)
 
-    def _begin(self, space_id: int) -> None:
-        places, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-        if not places:
-            self._busy = False
-            _lines.pop(space_id, None)
-            return
-        whole = [(place.arrival, place.sha256) for place in places]
-        writing = database.submit(jobs.receive_together, whole)
-        writing.add_done_callback(partial(self._written, space_id, places))
+    def _begin(self, space_id: int, loop: asyncio.AbstractEventLoop) -> None:
+        group = _Group(partial(self._take, space_id, loop))
+        database.submit_from(loop, group.receive, group.written)
 
-    def _written(
-        self,
-        space_id: int,
-        places: Sequence[_Place],
-        writing: "asyncio.Future[list[UploadedFile]]",
-    ) -> None:
-        self._begin(space_id)
+    def _take(self, space_id: int, loop: asyncio.AbstractEventLoop) -> list[_Place]:
+        with self._lock:
+            places = self._waiting.pop(space_id)
+            if rest := places[MOST:]:
+                self._waiting[space_id] = rest
+        if rest:
+            self._begin(space_id, loop)
+        return places[:MOST]
+
+
+class _Group:
+    """Those of one space that are written down together: all that wait when it is their turn."""
+
+    def __init__(self, take: Callable[[], list[_Place]]) -> None:
+        self._take = take
+
+    @cached_property
+    def places(self) -> list[_Place]:
+        """Taken once, however often the transaction is tried."""
+        return self._take()
+
+    def receive(self) -> list[UploadedFile]:
+        """On the writing thread, in a transaction."""
+        return jobs.receive_together([(place.arrival, place.sha256) for place in self.places])
+
+    def written(self, writing: "asyncio.Future[list[UploadedFile]]") -> None:
+        """On the loop, after the commit."""
         error = writing.exception()
         if error is None:
-            for place, file in zip(places, writing.result(), strict=True):
+            for place, file in zip(self.places, writing.result(), strict=True):
                 place.settle(file, None)
-        elif isinstance(error, ApiError) and len(places) > 1:
-            for place in places:  # one of them is refused, and none is taken: each by itself
+        elif isinstance(error, ApiError) and len(self.places) > 1:
+            for place in self.places:  # one is refused, and none is taken: each by itself
                 alone = database.submit(jobs.receive, place.arrival, sha256=place.sha256)
                 alone.add_done_callback(partial(_alone, place))
         else:
-            for place in places:
+            for place in self.places:
                 _fail(place, error)
 
 
@@ -188,4 +205,4 @@ def _fail(place: _Place, error: BaseException) -> None:
 
 
 _disk = _Disk()
-_lines: defaultdict[int, _Line] = defaultdict(_Line)  # by space
+_lines = _Lines()
