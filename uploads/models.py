@@ -410,6 +410,8 @@ class Step(models.Model):
         SKIPPED = "skipped"
 
     file = models.ForeignKey(UploadedFile, models.CASCADE, related_name="steps")
+    # the file's, until a newer attempt of the file has ended
+    space = models.ForeignKey(Space, models.CASCADE, null=True, db_index=False)
     attempt = models.IntegerField()
     position = models.IntegerField()
     name = models.CharField(max_length=60)
@@ -429,6 +431,14 @@ class Step(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["file", "attempt", "name"], name="one_step_per_attempt")
+        ]
+        indexes = [
+            # for files with a result of an older version
+            models.Index(
+                fields=["space", "name", "version", "file"],
+                name="steps_by_version",
+                condition=models.Q(space__isnull=False),
+            )
         ]
 
     def __str__(self) -> str:

@@ -512,6 +512,7 @@ def _keep(claimed: Claimed, steps: Sequence[StepRecord]) -> None:
     rows = [
         Step(
             file_id=claimed.file_id,
+            space_id=claimed.space_id,
             attempt=claimed.attempt,
             position=step.position,
             name=step.name,
@@ -574,6 +575,7 @@ def _enqueue(files: Sequence[UploadedFile], now: datetime) -> None:
 
 def _forget_old_attempts(file_id: uuid.UUID, attempt: int) -> None:
     """Keep this attempt and the one before that has results, for comparison."""
+    Step.objects.filter(file=file_id, attempt__lt=attempt).update(space=None)
     earlier = Step.objects.filter(file=file_id, attempt__lt=attempt, status=Step.State.DONE)
     keep_from = earlier.aggregate(newest=Max("attempt"))["newest"]
     if keep_from is None:

@@ -4,20 +4,16 @@ Workers know it, from children of their sandbox; pages and other machines read i
 started last is believed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
-from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Min
 
 from uploads.models import ENDED, KnownProcessor, Step
 from uploads.processors import Processor
 from uploads.statements import insert
 
-Ids = QuerySet[Any, UUID]
 PLACE = 500  # characters of where a mistake is
 
 
@@ -65,24 +61,35 @@ def outdated(steps: Iterable[Step]) -> list[tuple[Step, int]]:
     return [(step, newest[step.name]) for step in steps if step.version < newest.get(step.name, 0)]
 
 
-def old_files(space_id: int, processor: str | None = None, after: UUID | None = None) -> Ids:
-    """Files of a space that have ended, and whose result is of an older version: of one processor,
-    or of any; by their ids, behind `after`.
+def old_files(
+    space_id: int, processor: str | None = None, after: UUID | None = None, *, limit: int
+) -> list[UUID]:
+    """The first files of a space that have ended, and whose result is of an older version: of one
+    processor, or of any; by their ids, behind `after`.
     """
     newest = _raised()
     if processor is not None:
         newest = {name: version for name, version in newest.items() if name == processor}
     # alone the raised ones are looked for, so that a server without any looks at no step
-    old = [Q(name=name, version__lt=version) for name, version in newest.items()]
-    steps = Step.objects.filter(
-        reduce(or_, old, Q(pk__in=())),
-        file__space=space_id,
-        file__status__in=ENDED,
-        attempt=F("file__attempt"),
-    )
-    if after is not None:
-        steps = steps.filter(file__gt=after)
-    return steps.order_by("file").values_list("file", flat=True).distinct()
+    found: set[UUID] = set()
+    for name, version in newest.items():
+        for older in _older(space_id, name, version):
+            # one version at a time: so the index has them in the order of the files
+            steps = Step.objects.filter(space=space_id, name=name, version=older)
+            steps = steps.filter(file__status__in=ENDED, attempt=F("file__attempt"))
+            if after is not None:
+                steps = steps.filter(file__gt=after)
+            found.update(steps.order_by("file").values_list("file", flat=True)[:limit])
+    return sorted(found)[:limit]
+
+
+def _older(space_id: int, name: str, newest: int) -> Iterator[int]:
+    """The older versions that there are results of, each found by one look into the index."""
+    steps = Step.objects.filter(space=space_id, name=name, version__lt=newest)
+    last = 0
+    while found := steps.filter(version__gt=last).aggregate(next=Min("version"))["next"]:
+        yield found
+        last = found
 
 
 def _raised() -> dict[str, int]:

@@ -13,13 +13,14 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from uploads.errors import NotFound
 from uploads.models import Job, Pause
 from uploads.processing import nudges
+from uploads.publishing import doorbell, standing
 
 # Spaces with something due: from one to the next by the index of what waits, however many files
 # and spaces there are.
@@ -128,12 +129,14 @@ def pause(
     """
     said = {"by_id": by, "reason": reason[:500], "until": until, "since": timezone.now()}
     one: dict[str, Any] = {"space_id": space_id}
+    transaction.on_commit(doorbell.queue)
     return Pause.objects.update_or_create(**one, defaults=said)[0]
 
 
 def resume(space_id: int | None) -> bool:
     """End the pause of a space, or of everything; False when there was none."""
     gone, _ = Pause.objects.filter(_of(space_id)).delete()
+    transaction.on_commit(doorbell.queue)
     _wake(space_id)
     return bool(gone)
 
@@ -144,11 +147,7 @@ def _of(space_id: int | None) -> Q:
 
 def pauses(space_id: int | None = None) -> list[Pause]:
     """The pauses that hold now: of one space, that of everything included, or all there are."""
-    now = timezone.now()
-    found = Pause.objects.filter(Q(until=None) | Q(until__gt=now)).select_related("space", "by")
-    if space_id is not None:
-        found = found.filter(Q(space=None) | Q(space=space_id))
-    return list(found.order_by("since"))
+    return standing.pauses(space_id)
 
 
 def end_pauses() -> int:
@@ -157,6 +156,8 @@ def end_pauses() -> int:
     for pk, space_id in over:
         Pause.objects.filter(pk=pk).delete()
         _wake(space_id)
+    if over:
+        transaction.on_commit(doorbell.queue)
     return len(over)
 
 

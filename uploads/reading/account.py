@@ -41,7 +41,7 @@ class Settings(Page):
         """How many files of this space have a result of an older version; "" for none."""
         if not self.place.may(Role.UPLOADER) or (entry.version or 1) < 2:
             return ""
-        found = known.old_files(self.place.space_id, entry.name)[: COUNTED + 1].count()
+        found = len(known.old_files(self.place.space_id, entry.name, limit=COUNTED + 1))
         return f"{COUNTED}+" if found > COUNTED else str(found or "")
 
     def post(self, request: HttpRequest) -> HttpResponseBase:

@@ -117,4 +117,4 @@ async def replay_files(request: HttpRequest, wanted: Replay) -> HttpResponseBase
 
 
 def _old(space_id: int, wanted: Replay) -> list[UUID]:
-    return list(known.old_files(space_id, wanted.processor, wanted.cursor)[: wanted.limit])
+    return known.old_files(space_id, wanted.processor, wanted.cursor, limit=wanted.limit)
