@@ -64,6 +64,7 @@ def test_a_zip_is_listed_weighed_and_checked(take):
     )
     assert (found["entries"], found["files"], found["directories"]) == (3, 2, 1)
     assert (found["total_size"], found["verified"], found["encrypted"]) == (1050, True, 0)
+    assert (found["packed_size"], found["ratio"]) == (len(data), round(1050 / len(data), 1))
     assert found["tree"][1]["path"] == "a/one.txt"
     assert found["tree"][1]["size"] == 1000
     assert {"extension": "jpg", "count": 1, "size": 50} in found["types"]

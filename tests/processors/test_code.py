@@ -79,6 +79,13 @@ def test_a_log_has_levels_and_a_time_range(take):
     assert found["levels"] == {"info": 50, "error": 1}
     assert (found["first"], found["last"]) == ("2024-05-01T12:00:00", "2024-05-01T12:59:30")
     assert sum(part["count"] for part in found["histogram"]) == 51
+    assert found["histogram"][0] == {
+        "from": "2024-05-01T12:00:00",
+        "to": "2024-05-01T12:01:00",
+        "count": 1,
+        "levels": {"info": 1},
+    }
+    assert found["histogram"][-1]["levels"] == {"error": 1}
     assert found["errors"] == [{"line": 51, "text": "2024-05-01T12:59:30 ERROR it broke"}]
 
 

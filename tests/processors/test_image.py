@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import zlib
@@ -79,6 +80,7 @@ def test_each_format_gives_size_colours_and_pictures(take, name, media_type, opt
     assert [round(colour["share"], 1) for colour in shown["palette"]][:2] == [0.5, 0.5]
     thumbnail = opened(found.artifact("image", "thumbnail.webp"))
     assert (thumbnail.format, thumbnail.size) == ("WEBP", (320, 240))
+    assert len(base64.b64decode(shown["thumbhash"])) in range(10, 26)
     red, green, blue = pixel(thumbnail.convert("RGB"), 20, 20)
     assert red > 200
     assert max(green, blue) < 60
@@ -124,6 +126,18 @@ def test_a_photograph_says_where_and_when_it_was_taken(take):
         "iso": 200,
     }
     assert found["dpi"] == [300.0, 300.0]
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP", "PNG", "AVIF", "TIFF", "NEF"])
+def test_the_place_is_flagged_in_every_format_that_can_hold_it(take, form):
+    """In a raw photograph it may stand in the preview alone."""
+    written = "JPEG" if form == "NEF" else form
+    data = saved(drawn(), written, exif=photographed().tobytes())
+    found = take(raw_photograph(data) if form == "NEF" else data, f"a.{form.lower()}")["image"]
+    assert found["contains_location"] is True
+    assert found["location"]["latitude"] == 48.133333
+    assert found["exif"]["taken_at"] == "2024-05-01T12:30:00+02:00"
+    assert found["exif"]["make"] == ("NIKON" if form == "NEF" else "Camera & Co")
 
 
 def test_pictures_are_shown_upright_and_without_their_location(take):
@@ -174,6 +188,17 @@ def test_a_header_with_nothing_behind_it_is_a_bad_file(take, name):
     found = take(data[:30].ljust(60, b"\xee"))
     assert "image" in found.broken
     assert found.broken["image"].endswith(".")
+
+
+@pytest.mark.parametrize("form", ["ICO", "QOI", "DDS", "HEIC"])
+@pytest.mark.parametrize("kept", [100, 0.5], ids=["start", "half"])
+def test_what_is_left_of_a_picture_that_was_cut_says_what_it_lacks(take, form, kept):
+    whole = (
+        (SAMPLES / "halves.heic").read_bytes() if form == "HEIC" else saved(drawn(256, 256), form)
+    )
+    found = take(whole[: kept if isinstance(kept, int) else round(len(whole) * kept)], "a")
+    assert found["identify"]["kind"] == "image"
+    assert found.broken["image"].startswith("The picture can't be ")
 
 
 def bomb(width: int, height: int) -> bytes:

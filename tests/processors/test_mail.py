@@ -206,6 +206,14 @@ def test_a_mailbox_lists_its_messages(take):
     assert (found["first"], found["shown"][3]["subject"]) == ("2024-05-01T12:00:00+02:00", "last")
 
 
+def test_a_broken_mailbox_lists_what_it_has(take):
+    found = take(b"From x Mon\n\xff\xfe=?\n\nFrom y\nSubject: =?x?q?\nDate: 99\n\n", "x.mbox")[
+        "mail"
+    ]
+    assert (found["format"], found["messages"], found["first"]) == ("mbox", 2, None)
+    assert [one["subject"] for one in found["shown"]] == [None, "=?x?q?"]
+
+
 def test_an_outlook_message_is_read(take):
     data = outlook_message("Plans", "Hello Bob", "ada@example.org", ("a.txt", b"attached"))
     taken = take(data, "x.msg")

@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 
-from tests.processors.films import encoded, film, subtitled, tagged_mp3, wav
+from tests.processors.films import chaptered, encoded, film, subtitled, tagged_mp3, wav
 from uploads.processors import sound, video
 
 
@@ -163,6 +163,22 @@ def test_a_film_of_an_unknown_codec_tells_its_streams_and_says_so(take):
     found = take(unknown, "a.mp4")["video"]
     assert (found["poster"], found["strip"]) == (False, None)
     assert "decodes" in found["note"]
+
+
+@pytest.mark.parametrize(
+    ("make", "form", "step"),
+    [
+        (lambda: film("matroska"), "matroska", "video"),
+        (film, "mp4", "video"),
+        (lambda: encoded("ipod", "aac"), "ipod", "audio"),
+    ],
+    ids=["mkv", "mp4", "m4a"],
+)
+def test_chapters_have_their_titles_and_times(take, make, form, step):
+    assert take(chaptered(make(), form))[step]["chapters"] == [
+        {"at_s": 0.0, "title": "Red"},
+        {"at_s": 1.0, "title": "Blue"},
+    ]
 
 
 def test_subtitles_become_text(take):

@@ -255,9 +255,18 @@ def test_a_compound_file_tells_its_properties_and_streams(take):
         opendocument("text", "<text:p>"),
         zipped({"mimetype": "application/epub+zip", "META-INF/container.xml": "<container/>"}),
         zipped({"[Content_Types].xml": "<T/>", "word/document.bin": "x"}),
+        zipped(
+            {
+                "[Content_Types].xml": "<T/>",
+                "ppt/presentation.xml": "<p/>",
+                "ppt/slides/slide1.xml": "<p:sld",
+            }
+        ),
+        opendocument("presentation", "<draw:page>"),
+        rb"{\rtf1 \u-99999999999999 }}}}}",
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\xee" * 2000,
     ],
-    ids=["docx", "odt", "epub", "empty", "ole"],
+    ids=["docx", "odt", "epub", "empty", "pptx", "odp", "rtf", "ole"],
 )
 def test_broken_documents_are_bad_files(take, content):
     assert take(content).broken["office"].endswith(".")

@@ -107,6 +107,19 @@ def test_broken_rows_are_named_by_their_line(take):
     assert columns["b"]["nulls"] == 1
 
 
+def test_a_tsv_with_broken_rows_names_them(take):
+    taken = take("n\tword\n1\ta, b\n2\n3\tc\td\n4\te\n", "x.tsv")
+    assert taken.media_type == "text/tab-separated-values"
+    table = taken["table"]["tables"][0]
+    assert (taken["table"]["format"], taken["table"]["delimiter"], table["rows"]) == (
+        "tsv",
+        "\t",
+        4,
+    )
+    assert table["head"][0] == ["1", "a, b"]
+    assert [(row["line"], row["problem"][:1]) for row in table["errors"]] == [(3, "1"), (4, "3")]
+
+
 def test_values_of_another_type_are_counted_and_named(take):
     content = "n\n" + "".join(f"{n}\n" for n in range(99)) + "many\nNA\n"
     _, _, columns = shown(take, content)

@@ -63,7 +63,7 @@ def _raw(ctx: Context) -> dict[str, Any]:
             pixels.check_size(opened.width, opened.height)
             result = _described(opened)
             if found.exif is not None:
-                result |= _photographed(found.exif, opened)
+                result |= _added(result, found.exif)
     except pixels.READ_ERRORS as error:
         raise BadFile(f"The preview inside can't be read: {pixels.reason(error)}.") from error
     path = ctx.folder / ".preview.jpg"
@@ -126,6 +126,19 @@ def _photographed(found: Image.Exif | None, opened: Image.Image) -> dict[str, An
     return {
         "orientation": _orientation(opened),
         "exif": fields,
+        "location": place,
+        "contains_location": place is not None,
+    }
+
+
+def _added(preview: dict[str, Any], found: Image.Exif) -> dict[str, Any]:
+    """What the fields of the raw photograph add to those of the preview inside: a camera may write
+    the place into either.
+    """
+    fields, place = exif.read(found)
+    place = place or preview["location"]
+    return {
+        "exif": preview["exif"] | fields,
         "location": place,
         "contains_location": place is not None,
     }

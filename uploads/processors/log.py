@@ -58,7 +58,8 @@ _STATUS = re.compile(rb'" ([1-5])\d\d ')
 )
 def log(ctx: Context) -> dict[str, Any]:
     """{lines, levels {level: lines}, statuses {2xx: lines} of web logs, first, last, timed (lines
-    with a time), histogram [{from, to, count}], errors [{line, text}]}; times as the log has them.
+    with a time), histogram [{from, to, count, levels {level: lines}}], errors [{line, text}]};
+    times as the log has them.
     """
     gathered = Gathered()
     coding = encoding.detect(ctx.path)
@@ -98,15 +99,15 @@ class Gathered:
         self.errors: list[dict[str, Any]] = []
         self._first: datetime | None = None
         self._last: datetime | None = None
-        self._minutes: Counter[datetime] = Counter()
+        self._minutes: Counter[tuple[datetime, str]] = Counter()  # by level, "" for none
         self._form: tuple[re.Pattern[bytes], str] | None = None
         self._known: dict[bytes, datetime | None] = {}
 
     def add(self, line: bytes) -> None:
         self.lines += 1
         found = _LEVEL.search(line, 0, 200)
-        if found:
-            level = LEVELS[found.group(1).decode().lower()]
+        level = LEVELS[found.group(1).decode().lower()] if found else ""
+        if level:
             self.levels[level] += 1
             if level in ("error", "critical") and len(self.errors) < ERRORS_SHOWN:
                 text = clip(line.decode("utf-8", "replace").strip(), 300)
@@ -114,7 +115,7 @@ class Gathered:
         status = _STATUS.search(line)
         if status:
             self.statuses[f"{status.group(1).decode()}xx"] += 1
-        self._time(line)
+        self._time(line, level)
 
     def result(self) -> dict[str, Any]:
         return {
@@ -128,7 +129,7 @@ class Gathered:
             "errors": self.errors,
         }
 
-    def _time(self, line: bytes) -> None:
+    def _time(self, line: bytes, level: str) -> None:
         moment = self._moment(line)
         if moment is None:
             return
@@ -136,7 +137,7 @@ class Gathered:
         self._first = min(self._first or moment, moment)
         self._last = max(self._last or moment, moment)
         if len(self._minutes) < HOURS:
-            self._minutes[moment.replace(second=0)] += 1
+            self._minutes[moment.replace(second=0), level] += 1
 
     def _moment(self, line: bytes) -> datetime | None:
         for pattern, form in (self._form,) if self._form else _FORMS:
@@ -168,15 +169,16 @@ class Gathered:
             return []
         start = self._first.replace(second=0)
         width = max((self._last - start) / BINS, timedelta(minutes=1))
-        counts: Counter[int] = Counter()
-        for minute, count in self._minutes.items():
-            counts[min(int((minute - start) / width), BINS - 1)] += count
+        counts: list[Counter[str]] = [Counter() for _ in range(BINS)]
+        for (minute, level), count in self._minutes.items():
+            counts[min(int((minute - start) / width), BINS - 1)][level] += count
         bins = min(BINS, int((self._last - start) / width) + 1)
         return [
             {
                 "from": (start + place * width).isoformat(timespec="seconds"),
                 "to": (start + (place + 1) * width).isoformat(timespec="seconds"),
-                "count": counts[place],
+                "count": counts[place].total(),
+                "levels": {level: count for level, count in counts[place].most_common() if level},
             }
             for place in range(bins)
         ]

@@ -119,8 +119,10 @@ def _tags(general: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _chapters(tracks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A menu's fields are named after the times of its chapters: 00_01_30500."""
-    found = []
+    """A menu's fields are named after the times of its chapters: 00_01_30500. An MP4 may have the
+    same ones twice, for players of two makes.
+    """
+    found: list[dict[str, Any]] = []
     for track in tracks:
         if track["track_type"] != "Menu":
             continue
@@ -129,9 +131,9 @@ def _chapters(tracks: list[dict[str, Any]]) -> list[dict[str, Any]]:
             if time:
                 hours, minutes, seconds, milli = map(int, time.groups())
                 at = hours * 3600 + minutes * 60 + seconds + milli / 1000
-                found.append(
-                    {"at_s": at, "title": clip(str(title).partition(":")[2] or str(title), WORDS)}
-                )
+                words = clip(str(title).partition(":")[2] or str(title), WORDS)
+                if (chapter := {"at_s": at, "title": words}) not in found[:CHAPTERS]:
+                    found.append(chapter)
     return found[:CHAPTERS]
 
 

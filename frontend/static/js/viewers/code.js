@@ -35,12 +35,22 @@ export function codeFacts(result) {
   ];
 }
 
+/** One row of bars for each level, under its name. */
+function levelsOverTime({ histogram, levels }) {
+  return Object.keys(levels).flatMap((level) => {
+    const counts = histogram.map((bin) => bin.levels?.[level] ?? 0);
+    const most = Math.max(...counts) || 1;
+    const bars = histogram.map(({ from }, place) => styled(h("i", { title: `${from}: ${number(counts[place])}` }), { "--part": String(counts[place] / most) }));
+    return [h("p", { class: "quiet" }, level), h("div", { class: "bars", role: "img", "aria-label": level }, bars)];
+  });
+}
+
 export function logDetails(result) {
   const list = [];
   if (result.histogram?.length > 1) {
     const most = Math.max(...result.histogram.map(({ count }) => count)) || 1;
     const label = gettext("Histogram from %(from)s to %(to)s", { from: result.first, to: result.last });
-    list.push(detail(gettext("Lines over time"), h("div", { class: "bars", role: "img", "aria-label": label }, result.histogram.map(({ from, count }) => styled(h("i", { title: `${from}: ${number(count)}` }), { "--part": String(count / most) }))), h("p", { class: "quiet numbers" }, `${result.first} – ${result.last}`)));
+    list.push(detail(gettext("Lines over time"), h("div", { class: "bars", role: "img", "aria-label": label }, result.histogram.map(({ from, count }) => styled(h("i", { title: `${from}: ${number(count)}` }), { "--part": String(count / most) }))), ...levelsOverTime(result), h("p", { class: "quiet numbers" }, `${result.first} – ${result.last}`)));
   }
   const groups = { ...result.levels, ...result.statuses };
   if (Object.keys(groups).length) list.push(detail(gettext("Levels"), facts(Object.entries(groups).map(([name, count]) => [name, number(count)]))));
