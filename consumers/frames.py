@@ -78,6 +78,7 @@ class Frame:
 
 
 READY = Frame("ready", '{"type":"ready"}')
+GOES_ON = Frame("queue", '{"type":"queue","pauses":[]}')
 DELIVERY = {
     degraded: Frame("delivery", f'{{"type":"delivery","degraded":{word}}}')
     for degraded, word in ((False, "false"), (True, "true"))
@@ -142,6 +143,11 @@ def snapshot(cursor: str, files: Iterable[str], counts: str, reason: str) -> lis
 def progress(measures: list[str]) -> Frame:
     """A frame of measures that are JSON already."""
     return Frame("progress", f'{{"type":"progress","files":[{",".join(measures)}]}}')
+
+
+def queue(pauses: list[dict[str, Any]]) -> Frame:
+    """What holds the queue up (`events.QueuePause`)."""
+    return Frame("queue", f'{{"type":"queue","pauses":{dumps(pauses)}}}')
 
 
 def position(epoch: str, seq: int) -> Frame:

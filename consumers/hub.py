@@ -7,7 +7,7 @@ longer listen.
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import orjson
@@ -21,7 +21,7 @@ from consumers.stream import Stream
 from project import database, health, stopping
 from uploads import access
 from uploads.access import Access, Who
-from uploads.publishing import doorbell
+from uploads.publishing import doorbell, standing
 from uploads.publishing import log as record
 from uploads.publishing.closing import Close
 
@@ -52,6 +52,7 @@ class Hub:
             int, dict[Outbox, Who | Access | None]
         ] = {}  # by user; 0 for strangers
         self._unchecked: list[tuple[Outbox, Access]] = []
+        self._queues = asyncio.Event()  # somebody has paused or resumed one
 
     @property
     def subscribers(self) -> int:
@@ -151,6 +152,10 @@ class Hub:
                 if session is None or any_session or who.session_key == session:
                     box.close(Close.FORBIDDEN)
 
+    def look_at_queues(self, _ring: dict[str, Any]) -> None:
+        """Somebody has paused or resumed a queue."""
+        self._queues.set()
+
     def farewell(self) -> None:
         """The server is about to stop: everybody goes, and comes again elsewhere."""
         self.leaving = True
@@ -177,6 +182,24 @@ class Hub:
                     await self._ask_who_still_may()
             except (OperationalError, InterfaceError) as error:
                 log.warning("database unreachable", error=str(error))
+
+    async def watch_queues(self) -> None:
+        """Tell what holds queues up: when that rings, and now and then, as rings may be lost."""
+        while True:
+            with suppress(TimeoutError):
+                patience = TICK_SECONDS * (TICKS if doorbell.healthy() else 1)
+                async with asyncio.timeout(patience):
+                    await self._queues.wait()
+            self._queues.clear()
+            if not self.streams:
+                continue
+            try:
+                held = await database.read(standing.held)
+            except (OperationalError, InterfaceError) as error:
+                log.warning("database unreachable", error=str(error))
+                continue
+            for stream in self.streams.values():
+                stream.held_up(standing.of(held, stream.space_id))
 
     async def _ask_where_streams_stand(self) -> None:
         before = {space_id: stream.ring.seq for space_id, stream in self.streams.items()}
@@ -233,10 +256,12 @@ async def service() -> AsyncIterator[Hub]:
     async with asyncio.TaskGroup() as tasks:
         hub = _hub = Hub(tasks)
         hub.spawn(hub.watch())
+        hub.spawn(hub.watch_queues())
         taken_back = [
             doorbell.subscribe("event", hub.hear),
             doorbell.subscribe("progress", hub.hear_progress),
             doorbell.subscribe("revoke", hub.revoke),
+            doorbell.subscribe("queue", hub.look_at_queues),
             stopping.subscribe(hub.farewell),
             health.watch("hub", hub.ailing),
             health.tell("hub", hub.facts),

@@ -98,7 +98,8 @@ class _Joiner:
         if not rest and (tail or not self.answered):
             rest = [frames.standing(epoch, sent, counts)]
         late = [frames.DELIVERY[True]] if self.stream.degraded else []
-        for frame in [*rest, frames.READY, *late]:
+        held = [self.stream.queue] if self.stream.queue.text != frames.GOES_ON.text else []
+        for frame in [*rest, frames.READY, *late, *held]:
             self.box.offer(frame)
         self.stream.attach(self.box, self.audience)
 

@@ -27,7 +27,7 @@ from uploads import metrics
 from uploads.errors import CursorGone
 from uploads.models import Space
 from uploads.publishing import log as record
-from uploads.publishing import snapshot
+from uploads.publishing import snapshot, standing
 from uploads.publishing.closing import Close
 
 log = structlog.get_logger(__name__)
@@ -61,6 +61,7 @@ class Stream:
         self.space_id = space_id
         self.measures = measures
         self.task: asyncio.Task[None] | None = None
+        self.queue = frames.GOES_ON  # what holds the space's queue up
         self.degraded = False  # what happens elsewhere is found in the log, some seconds late
         self.users = 0  # subscribers, joining ones included
         self.opened = asyncio.Event()
@@ -68,6 +69,7 @@ class Stream:
         self.sent = 0  # what every live subscriber has been offered
         self.counts = "{}"  # there, as JSON
         self.repairs = 0
+        self._standing_told = False
         self._early: list[dict[str, Any]] = []
         self._broken = False
         self._live: dict[Audience, set[Outbox]] = {}
@@ -118,6 +120,14 @@ class Stream:
         if degraded != self.degraded:
             self.degraded = degraded
             self._later("delivery", 0)
+
+    def held_up(self, pauses: list[dict[str, Any]]) -> None:
+        """What holds the queue up (`events.QueuePause`), as far as anybody knows."""
+        self._standing_told = True
+        frame = frames.queue(pauses)
+        if frame.text != self.queue.text:
+            self.queue = frame
+            self._later("queue", 0)
 
     # -- joining -----------------------------------------------------------------------------------
 
@@ -199,6 +209,9 @@ class Stream:
         self.counts = frames.dumps(head.counts)
         self.ring = Ring(head.epoch, head.seq, self.counts)
         self.sent = head.seq
+        held = await database.read(standing.held)
+        if not self._standing_told:  # what was told meanwhile is newer
+            self.held_up(standing.of(held, self.space_id))
         self._broken = False
         self.opened.set()
         early, self._early = self._early, []
@@ -249,6 +262,8 @@ class Stream:
         elif work == "delivery":
             frame = frames.DELIVERY[self.degraded]
             await self._offer([(frame, boxes) for boxes in self._live.values()])
+        elif work == "queue":
+            await self._offer([(self.queue, boxes) for boxes in self._live.values()])
         elif work == "position":
             self._later("position", POSITION_SECONDS)
             frame = frames.position(self.ring.epoch, self.sent)

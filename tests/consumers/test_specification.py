@@ -29,7 +29,7 @@ from tests.consumers.test_sockets import bearer, follow, hello, send, socket_of
 from tests.support.node import packages
 from tests.support.server import Server
 from uploads.models import Event, Space
-from uploads.processing import jobs
+from uploads.processing import jobs, queue
 from uploads.publishing import doorbell, log
 from uploads.publishing.closing import Close
 from uploads.publishing.events import Frame
@@ -214,6 +214,9 @@ async def all_that_can_happen(alice: Person, peer: Peer, monkeypatch: pytest.Mon
     await database.write(jobs.delete, claimed.file_id)
     await peer.until(lambda: "file.deleted" in events_of(peer.held.frames))
     await peer.until(lambda: "position" in peer.held.types)
+    await database.write(queue.pause, alice.space.pk, by=alice.user.pk, reason="a new wheel")
+    await peer.until(lambda: "queue" in peer.held.types)
+    await database.write(queue.resume, alice.space.pk)
 
     async def away(*_: Any) -> None:
         raise ConnectionError("refused")

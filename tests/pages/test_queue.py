@@ -4,7 +4,7 @@ import asyncio
 import re
 
 import pytest
-from playwright.async_api import FilePayload, Request, Route, expect
+from playwright.async_api import FilePayload, Request, Route, WebSocketRoute, expect
 
 from tests.pages.conftest import Visit, send, text_file
 from tests.pages.test_accessible import check
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 
 def asks_for_the_queue(request: Request) -> bool:
-    """Whether it is the page's own question, which it asks again and again."""
+    """Whether it is the page's own question for places."""
     return "/api/queue/" in request.url and request.method == "GET"
 
 
@@ -45,36 +45,94 @@ async def test_a_manager_pauses_with_a_reason_sees_places_and_resumes(visit: Vis
     await expect(page.locator("#queue-words")).to_have_text("Nothing waits.")
 
 
-async def test_an_answer_that_comes_late_does_not_hide_a_pause_made_since(visit: Visit):
+async def test_an_answer_that_comes_late_does_not_bring_back_a_pause_that_has_ended(visit: Visit):
     visitor = await visit()
-    paused = asyncio.Event()
+    visitor.client.post("/api/queue/pause/", json={})
+    visitor.client.put("/upload/waits.txt", content=b"waits")
+    resumed = asyncio.Event()
 
     async def hold(route: Route) -> None:
         answer = await route.fetch()
-        await paused.wait()
+        await resumed.wait()
         await route.fulfill(response=answer)
 
     await visitor.context.route("**/api/queue/*", hold, times=1)
     async with asyncio.timeout(60), asyncio.TaskGroup() as held:
         page = await visitor.live()
-        late = held.create_task(page.wait_for_event("requestfinished", asks_for_the_queue))
-        await page.keyboard.press("q")
-        await page.get_by_role("dialog").get_by_role("button", name="Pause").click()
+        async with page.expect_request(asks_for_the_queue):
+            late = held.create_task(page.wait_for_event("requestfinished", asks_for_the_queue))
         await expect(page.locator("#standstill")).to_be_visible()
-        paused.set()
+        visitor.client.post("/api/queue/resume/")
+        await expect(page.locator("#standstill")).to_be_hidden()
+        resumed.set()
     assert await late.result().response()
     await page.evaluate("fetch('/healthz').then((answer) => answer.text())")  # a later one
-    assert await page.locator("#standstill").is_visible()
+    assert await page.locator("#standstill").is_hidden()
 
 
 async def test_a_pause_by_somebody_else_is_seen_and_its_end_too(visit: Visit):
     visitor = await visit()
     page = await visitor.live()
     visitor.client.post("/api/queue/pause/", json={"reason": "from a program", "minutes": 5})
-    await send(page, text_file("waits.txt"))  # what waits makes the page look
     await expect(page.locator("#standstill")).to_contain_text("from a program")
+    again = await visitor.live()
+    await expect(again.locator("#standstill")).to_contain_text("from a program")
     visitor.client.post("/api/queue/resume/")
     await expect(page.locator("#standstill")).to_be_hidden()
+    await expect(again.locator("#standstill")).to_be_hidden()
+
+
+async def test_a_page_that_comes_back_forgets_a_pause_that_has_ended_meanwhile(visit: Visit):
+    visitor = await visit()
+    visitor.client.post("/api/queue/pause/", json={"reason": "over soon"})
+    page = await visitor.context.new_page()
+    lines: list[WebSocketRoute] = []
+
+    def open_line(route: WebSocketRoute) -> None:
+        lines.append(route)
+        route.connect_to_server()
+
+    await page.route_web_socket("**/ws/events/*", open_line)
+    await page.goto("/")
+    await expect(page.locator("#live[data-state=live]")).to_be_visible()
+    await expect(page.locator("#standstill")).to_contain_text("over soon")
+    await lines[0].close(code=1012)
+    visitor.client.post("/api/queue/resume/")
+    await expect(page.locator("#standstill")).to_be_hidden()
+
+
+async def test_a_pause_ends_on_the_page_when_its_time_is_over(visit: Visit):
+    visitor = await visit()
+    hour = {"minutes": 60}
+    assert visitor.client.post("/api/queue/pause/", json=hour).status_code == 200
+    page = await visitor.context.new_page()
+    await page.clock.install()
+    await page.goto("/")
+    await expect(page.locator("#live[data-state=live]")).to_be_visible()
+    await expect(page.locator("#standstill")).to_be_visible()
+    await page.route_web_socket("**/ws/events/*", lambda _route: None)  # nobody tells it
+    await page.clock.fast_forward("01:01:00")
+    await expect(page.locator("#standstill")).to_be_hidden()
+
+
+async def test_a_queue_that_stands_still_is_not_asked_about(visit: Visit):
+    visitor = await visit()
+    visitor.client.post("/api/queue/pause/", json={})
+    for name in ("a.txt", "b.txt"):
+        visitor.client.put(f"/upload/{name}", content=name.encode())
+    page = await visitor.context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.clock.install()
+    await page.goto("/")
+    await expect(page.locator(".row .measure", has_text="place 2")).to_be_visible()
+    await page.clock.run_for(6_000)
+    asked.clear()
+    for _ in range(4):
+        await page.clock.run_for(6_000)
+    assert [url for url in asked if "/queue/" in url] == []
+    visitor.client.post("/api/queue/resume/")
+    await expect(page.locator("[data-count=processed]")).to_have_text("2")
 
 
 async def test_one_queued_file_tells_its_place(visit: Visit):

@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 # it logs a traceback in every second of an outage, which is told here once
 logging.getLogger("channels_redis").setLevel(logging.CRITICAL)
 
-Kind = Literal["event", "progress", "stop", "wake", "revoke"]
+Kind = Literal["event", "progress", "stop", "wake", "revoke", "queue"]
 Callback = Callable[[dict[str, Any]], None]
 
 ANY_SESSION = "*"
@@ -71,6 +71,11 @@ def stop(file_id: str) -> None:
 def wake() -> None:
     """There is a job to claim."""
     _put("wake", {})
+
+
+def queue() -> None:
+    """Somebody has paused or resumed a queue."""
+    _put("queue", {})
 
 
 def revoke(

@@ -13,8 +13,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from uploads.models import Batch as BatchRow
+from uploads.models import Pause, UploadedFile
 from uploads.models import Status as FileStatus
-from uploads.models import UploadedFile
 
 StatusWord = Literal["receiving", "queued", "processing", "processed", "failed", "cancelled"]
 Counts = dict[StatusWord, Annotated[int, Field(ge=0)]]
@@ -246,6 +246,27 @@ class DeliveryFrame(Frozen):
     degraded: bool
 
 
+class QueuePause(Frozen):
+    """Why nothing new is begun, in this space or on the whole server; `until` null: until somebody
+    resumes it.
+    """
+
+    scope: Literal["space", "server"]
+    by: str | None
+    reason: str
+    since: datetime
+    until: datetime | None
+
+
+class QueueFrame(Frozen):
+    """What holds the space's queue up, nothing where `pauses` is empty; sent when that changes, and
+    after `ready` where something does.
+    """
+
+    type: Literal["queue"]
+    pauses: list[QueuePause]
+
+
 class FileProgress(Frozen):
     """The newest measure of one file; while receiving, step is `receive` in bytes."""
 
@@ -266,7 +287,13 @@ class ProgressFrame(Frozen):
 
 
 Frame = Annotated[
-    EventsFrame | SnapshotFrame | ReadyFrame | PositionFrame | ProgressFrame | DeliveryFrame,
+    EventsFrame
+    | SnapshotFrame
+    | ReadyFrame
+    | PositionFrame
+    | ProgressFrame
+    | DeliveryFrame
+    | QueueFrame,
     Field(discriminator="type"),
 ]
 
@@ -321,6 +348,17 @@ def describe_batch(batch: BatchRow) -> dict[str, Any]:
         "total": batch.total,
         "counts": batch.counts,
         "ended": has_ended(batch),
+    }
+
+
+def describe_pause(pause: Pause) -> dict[str, Any]:
+    """The JSON of a pause (`QueuePause`)."""
+    return {
+        "scope": "server" if pause.space_id is None else "space",
+        "by": None if pause.by is None else pause.by.get_username(),
+        "reason": pause.reason,
+        "since": moment(pause.since),
+        "until": moment(pause.until),
     }
 
 

@@ -19,6 +19,7 @@ from uploads.publishing.events import (
     Hello,
     PositionFrame,
     ProgressFrame,
+    QueueFrame,
     ReadyFrame,
     SnapshotFrame,
 )
@@ -31,6 +32,7 @@ FRAMES: tuple[type[BaseModel], ...] = (
     ProgressFrame,
     PositionFrame,
     DeliveryFrame,
+    QueueFrame,
 )
 MODELS: tuple[type[BaseModel], ...] = (Hello, *FRAMES)
 ABOUT = """\

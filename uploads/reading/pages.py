@@ -43,13 +43,15 @@ class Dashboard(Page):
         flight, ended = rows.groups(self._files(space), may_change=page["may_upload"])
         page["boot"]["reasons"] = {code: str(words) for code, words in rows.REASON_WORDS.items()}
         page["boot"]["storage"] = {"used": space.used_bytes, "quota": _quota(space)}
+        pauses = queue.pauses(space.pk)
         page |= _storage(space) | {
             "max_size": rows.size_words(settings.UPLOAD_MAX_BYTES),
             "max_files": number_format(settings.BATCH_MAX_FILES, force_grouping=True),
             "batch": str(uuid.uuid4()),
             "first_run": not sum(space.counts.values()),
             "mistakes": len(known.mistakes()) if cast("User", request.user).is_staff else 0,
-            "pauses": [rows.pause_words(pause) for pause in queue.pauses(space.pk)],
+            "pauses": [rows.pause_words(pause) for pause in pauses],
+            "own_pause": any(pause.space_id is not None for pause in pauses),
             "in_flight": sum(space.counts[status] for status in IN_FLIGHT),
             "samples": [
                 {"kind": kind, "name": name, "url": scripts.sample(name)} for kind, name in SAMPLES

@@ -13,9 +13,9 @@ from project import database
 from uploads import access
 from uploads.access import Access
 from uploads.errors import BadRequest, WrongState
-from uploads.models import Pause, Role, Space, Status
+from uploads.models import Role, Space, Status
 from uploads.processing import queue, waiting
-from uploads.publishing.events import FileDetail, moment
+from uploads.publishing.events import FileDetail, describe_pause, moment
 from uploads.reading import doors, whose
 from uploads.reading.files import described_wait, detail
 from uploads.reading.shapes import PLACES, NewPause, NewPriority, Queue, QueueQuery
@@ -49,18 +49,8 @@ def standing(space: Space) -> dict[str, Any]:
         "waiting": space.queued,
         "running": space.processing,
         "wait_s": waiting.pace(space).until(space.queued) if space.queued else 0,
-        "pauses": [_pause(pause) for pause in queue.pauses(space.pk)],
+        "pauses": [describe_pause(pause) for pause in queue.pauses(space.pk)],
         "files": [],
-    }
-
-
-def _pause(pause: Pause) -> dict[str, Any]:
-    return {
-        "scope": "server" if pause.space_id is None else "space",
-        "by": None if pause.by is None else pause.by.get_username(),
-        "reason": pause.reason,
-        "since": moment(pause.since),
-        "until": moment(pause.until),
     }
 
 

@@ -20,7 +20,15 @@ from pydantic import (
 )
 
 from uploads.processors.media_types import KINDS
-from uploads.publishing.events import Counts, Cursor, File, Frozen, Queued, StatusWord
+from uploads.publishing.events import (
+    Counts,
+    Cursor,
+    File,
+    Frozen,
+    Queued,
+    QueuePause,
+    StatusWord,
+)
 from uploads.reading.filters import ORDERS, Filters
 
 PAGE_FILES = 1000  # files on one page, at the most
@@ -251,18 +259,6 @@ class QueueQuery(Asked):
     files: Annotated[list[UUID], Several] = Field(
         [], max_length=PLACES, description="Without: those that you sent and whose turn is next"
     )
-
-
-class QueuePause(Frozen):
-    """Why nothing new is begun, in this space or on the whole server; `until` null: until somebody
-    resumes it.
-    """
-
-    scope: Literal["space", "server"]
-    by: str | None
-    reason: str
-    since: datetime
-    until: datetime | None
 
 
 class QueuedFile(Queued):

@@ -57,7 +57,7 @@ let splitVersion = -1;
 const line = follow(store, (now) => {
   whole ||= now;
   soon();
-});
+}, { ready: () => queue.ready(), queue: ({ pauses }) => queue.told(pauses) });
 
 const soon = calmly(show, CALM);
 
@@ -430,7 +430,6 @@ if (uploader) {
   takeUpAgain();
 }
 line.start();
-queue.start();
 pace.start(() => store.counts);
 setInterval(() => {
   if (document.hidden) return;

@@ -32,7 +32,6 @@ export class Pace {
   /** `counts()` gives the numbers of files by status as they are now. */
   start(counts) {
     if (!$("pace")) return;
-    $("pace").hidden = false;
     setInterval(() => this.#second(counts() ?? {}), 1000);
   }
 

@@ -5,85 +5,118 @@ import { $, h, setHidden, setText } from "millrace/dom";
 import { command, complain, say } from "millrace/frame";
 import { dotted, gettext, left, number, whenSoon } from "millrace/words";
 
-const SOON = 1_000; // ms after something began to wait
-const AGAIN = 5_000; // ms between two questions while something waits or is paused
-const IDLE = 30_000; // ms while nothing does
+const SOON = 400; // ms after something has changed
+const REST = 5_000; // ms between two questions about places, at least
+const UNTOLD = 500; // ms after a line is live; what is not said to be paused by then is not
 const PLACES = 100; // files whose places are asked for at once
 const MINUTES = [15, 60, 240, 1440];
+const LONGEST = 2 ** 31 - 1; // ms that a timer can run
 
-/** Keeps the banner, the card and the rows' places true. `groups` hold the rows, `changed()` shows them anew. */
+/**
+ * Keeps the banner, the card and the rows' places true. `groups` hold the rows, `changed()` shows them anew.
+ *
+ * What holds the queue up is told by the stream. Places and times are asked for, but only after the stream has told that
+ * something moved: a queue that stands still, or is empty, asks nothing.
+ */
 export class Queue {
   #timer = 0;
-  #waits = false;
+  #askedAt = -Infinity;
+  #untold = 0;
+  #end = 0;
+  #counts = { queued: 0, processing: 0 }; // as they were when something moved last
+  #due = false; // something has moved since the last question
+  #turn = 0; // of the newest word of the stream: an answer to what was asked before it is no news
   #wait = null; // seconds until all that waits has begun
-  #turn = 0; // of the newest question or command: what answers an older one is no news
 
   constructor({ groups, changed }) {
     Object.assign(this, { groups, changed });
     this.pauses = [];
-    document.addEventListener("visibilitychange", () => document.hidden || this.#ask());
+    document.addEventListener("visibilitychange", () => this.#due && this.#askIn(0));
     if (!boot.mayManage) return;
     command("pause-queue", { run: () => this.#pause() });
     command("resume-queue", { run: () => this.#tell("resume") });
     command("toggle-queue", { key: "q", help: gettext("Pause or resume processing"), run: () => (this.#own ? this.#tell("resume") : this.#pause()) });
   }
 
-  start() {
-    this.#ask();
+  /** The line is live: what holds the queue up is told at once, or nothing does. */
+  ready() {
+    clearTimeout(this.#untold);
+    this.#untold = setTimeout(() => this.told([]), UNTOLD);
+  }
+
+  /** What holds the queue up. */
+  told(pauses) {
+    clearTimeout(this.#untold);
+    this.#turn += 1;
+    this.#showPauses(pauses);
+    this.#moved();
   }
 
   /** The space's counts, as the stream tells them. */
-  see(counts) {
-    const waits = counts.queued > 0;
-    this.#say(counts.queued, counts.processing);
-    if (waits === this.#waits) return;
-    this.#waits = waits;
-    this.#askIn(SOON);
+  see({ queued, processing }) {
+    this.#say(queued, processing);
+    const before = this.#counts;
+    this.#counts = { queued, processing };
+    if (queued && (queued !== before.queued || processing !== before.processing)) this.#moved();
   }
 
   get #own() {
     return this.pauses.some(({ scope }) => scope === "space");
   }
 
+  #moved() {
+    this.#due = true;
+    this.#askIn(Math.max(SOON, this.#askedAt + REST - performance.now()));
+  }
+
   #askIn(ms) {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#ask(), ms);
+    this.#timer ||= setTimeout(() => {
+      this.#timer = 0;
+      this.#ask();
+    }, ms);
   }
 
   async #ask() {
-    clearTimeout(this.#timer);
-    if (document.hidden) return;
-    const turn = (this.#turn += 1);
+    if (document.hidden || !this.#due || !this.#counts.queued) return;
+    this.#due = false;
+    this.#askedAt = performance.now();
     try {
-      const answer = await ask("GET", "/api/queue/", { parameters: { files: this.groups.queued(PLACES).join(",") } });
-      if (turn === this.#turn) this.#show(answer);
+      this.#show(await ask("GET", "/api/queue/", { parameters: { files: this.groups.queued(PLACES).join(",") } }));
     } catch {
       // the line tells that the server is away
     }
-    this.#askIn(this.#waits || this.pauses.length ? AGAIN : IDLE);
   }
 
   async #tell(action, body = null) {
-    this.#turn += 1;
+    const turn = this.#turn;
     try {
-      this.#show(await ask("POST", `/api/queue/${action}/`, { body }));
+      const answer = await ask("POST", `/api/queue/${action}/`, { body });
+      if (turn === this.#turn) this.#showPauses(answer.pauses);
+      this.#show(answer);
       say(action === "pause" ? gettext("Processing is paused") : gettext("Processing goes on."));
     } catch (error) {
       complain(error);
     }
-    this.#askIn(SOON);
   }
 
-  #show({ waiting, running, wait_s: wait, pauses, files }) {
-    this.pauses = pauses;
+  #show({ waiting, running, wait_s: wait, files }) {
     this.#wait = wait;
     this.#say(waiting, running);
+    for (const { id, place, wait_s } of files) this.groups.placed(id, place, wait_s);
+    this.changed();
+  }
+
+  #showPauses(all) {
+    const now = Date.now();
+    const pauses = all.filter(({ until }) => !until || Date.parse(until) > now);
+    this.pauses = pauses;
     setHidden($("standstill"), pauses.length === 0);
     $("standstill-words").replaceChildren(...pauses.map(pauseLine));
     setHidden($("resume-queue"), !this.#own);
     setHidden($("pause-queue"), this.#own);
-    for (const { id, place, wait_s } of files) this.groups.placed(id, place, wait_s);
-    this.changed();
+    const soonest = Math.min(...pauses.map(({ until }) => (until ? Date.parse(until) : Infinity)));
+    clearTimeout(this.#end);
+    if (soonest < Infinity) this.#end = setTimeout(() => this.#showPauses(this.pauses), Math.min(soonest - now, LONGEST));
   }
 
   #say(waiting, running) {

@@ -164,10 +164,20 @@ class Progress(TypedDict):
     eta_s: float | None
 
 
+class Pause(TypedDict):
+    """Why nothing new is begun; `until` None: until somebody resumes it."""
+
+    scope: Literal["space", "server"]
+    by: str | None
+    reason: str
+    since: str
+    until: str | None
+
+
 class Frame(TypedDict, total=False):
     """What the stream sends; `type` says which of the others there are."""
 
-    type: Literal["snapshot", "events", "ready", "progress", "position", "delivery"]
+    type: Literal["snapshot", "events", "ready", "progress", "position", "delivery", "queue"]
     cursor: str
     counts: Counts
     events: list[Event]
@@ -175,3 +185,4 @@ class Frame(TypedDict, total=False):
     reason: Literal["first", "expired", "epoch", "behind"]
     last: bool
     degraded: bool
+    pauses: list[Pause]  # of queue: what holds it up
