@@ -377,7 +377,7 @@ else:
                 "init_command": "PRAGMA journal_mode=WAL;"
                 f"PRAGMA synchronous={'FULL' if UPLOAD_FSYNC else 'NORMAL'};"
                 "PRAGMA cache_size=-16000;PRAGMA temp_store=MEMORY;PRAGMA mmap_size=268435456;"
-                "PRAGMA journal_size_limit=67108864;",
+                "PRAGMA journal_size_limit=67108864;PRAGMA wal_autocheckpoint=4000;",
             },
             "TEST": {"NAME": DATA_DIR / "test.sqlite3"},  # a file: several threads must see it
         }

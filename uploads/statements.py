@@ -57,10 +57,8 @@ def insert(rows: Sequence[Model], *, replace_by: Iterable[str] = ()) -> None:
     if not rows:
         return
     model = type(rows[0])
-    sql = _insert_sql(
-        connection.vendor, model, len(rows), tuple(replace_by), keys=_makes_key(model)
-    )
-    keys = _inserted(model, [vars(row) for row in rows], sql)
+    values = [vars(row) for row in rows]
+    keys = _inserted(model, values, replace_by=tuple(replace_by), keys=_makes_key(model))
     for row, (key,) in zip(rows, keys, strict=bool(keys)):
         row.pk = key
     for row in rows:
@@ -72,21 +70,29 @@ def insert_values(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None
     them. Each has every column, by its attribute's name, but a key that the database makes.
     """
     if rows:
-        _inserted(model, rows, _insert_sql(connection.vendor, model, len(rows), (), keys=False))
+        _inserted(model, rows)
 
 
-def _inserted(model: type[Model], rows: Sequence[Mapping[str, Any]], sql: str) -> list[Any]:
-    """Run it; the keys, where it returns some."""
-    savers = [
-        (field.attname, _saver(connection.vendor, model, field.attname))
-        for field in _columns(model)
-    ]
-    params: list[Any] = []
-    for row in rows:
-        params += [saver(row[name]) if saver else row[name] for name, saver in savers]
+def _inserted(
+    model: type[Model],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    replace_by: tuple[str, ...] = (),
+    keys: bool = False,
+) -> list[Any]:
+    """Add the rows; the keys that the database made, where they are asked for."""
+    vendor = connection.vendor
+    savers = [(field.attname, _saver(vendor, model, field.attname)) for field in _columns(model)]
+    values = [[saver(row[name]) if saver else row[name] for name, saver in savers] for row in rows]
     with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return cursor.fetchall() if cursor.description else []
+        if vendor == "sqlite" and not keys:
+            # one statement, prepared once: no round trip to save, and one of all rows would be
+            # another for each number of them
+            cursor.executemany(_insert_sql(vendor, model, 1, replace_by, keys=False), values)
+            return []
+        sql = _insert_sql(vendor, model, len(rows), replace_by, keys=keys)
+        cursor.execute(sql, [value for row in values for value in row])
+        return cursor.fetchall() if keys else []
 
 
 def _length(value: Any) -> int | None:

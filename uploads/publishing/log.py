@@ -63,13 +63,12 @@ def created_together(files: Sequence[UploadedFile]) -> Space:
     if space is None:
         raise NotFound("The space is gone.")
     at = timezone.now()
-    noted = []
+    noted, last = [], space.counts
     for still, file in zip(reversed(range(number)), files, strict=True):
         seq = space.seq - still
         told = describe(file, space.slug)
         body = {"seq": seq, "type": "file.created", "at": moment(at), "file": told}
-        counts = space.counts
-        counts[status] -= still  # as they were after this one
+        counts = last | {status: last[status] - still}  # as they were after this one
         noted.append(_Noted(space, seq, counts, at, body, file.pk, file.batch))
     _append_all(noted)
     for key, of_batch in Counter(file.batch for file in files).items():
