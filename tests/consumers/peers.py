@@ -19,7 +19,7 @@ from uploads import people
 from uploads.models import Space, Token, UploadedFile, User
 from uploads.processing import jobs
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 @dataclass(frozen=True)

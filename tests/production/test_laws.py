@@ -26,8 +26,17 @@ def run(*paths: str | Path, on: str = "production") -> None:
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
 
 
-def test_the_stream_keeps_its_laws_on_postgres() -> None:
-    run("tests/publishing")
+HUB = "tests/consumers/test_law.py"
+
+
+def test_the_stream_and_the_hub_keep_their_laws_on_postgres_and_redis() -> None:
+    run("tests/publishing", HUB, "tests/consumers/test_joining.py")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("on", ["postgres", "redis"])
+def test_the_hub_keeps_its_law_with_either_of_them_alone(on: str) -> None:
+    run(HUB, on=on)
 
 
 def test_several_processes_write_to_postgres_and_hear_each_other_through_redis() -> None:

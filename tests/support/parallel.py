@@ -1,6 +1,6 @@
 """Which tests stay together when several processes share them (`make test`), and which begin.
 
-A file's tests stay in one process, since they share servers; so does a folder that shares one whole
+A file's tests stay in one process, since they share servers; so do the files that share one whole
 installation. What takes longest begins, so that no process is left with it at the end.
 """
 
@@ -9,15 +9,24 @@ from __future__ import annotations
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-TOGETHER = ("tests/production/",)
+INSTALLATION = (
+    "tests/production/test_faults.py",
+    "tests/production/test_stream.py",
+    "tests/production/test_workers.py",
+)
 FIRST = (
-    "tests/production/",
+    INSTALLATION,
     "tests/pages/test_accessible.py",
-    "tests/consumers/test_production.py",
+    "tests/production/",
     "tests/sandbox/test_ordinary_user.py",
+    "tests/pages/test_live.py",
     "tests/pages/test_dashboard.py",
+    "tests/pages/test_reload.py",
+    "tests/pages/",
     "tests/whole/",
     "tests/receiving/test_faults.py",
+    "tests/receiving/test_clients.py",
+    "tests/deploy/",
     "tests/sandbox/test_lifetime.py",
 )
 
@@ -26,7 +35,7 @@ class Parts(LoadScopeScheduling):  # type: ignore[misc]
     """Hands out parts of the tests in the order of `sort`."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((part for part in TOGETHER if nodeid.startswith(part)), nodeid.split("::")[0])
+        return "installation" if nodeid.startswith(INSTALLATION) else nodeid.split("::")[0]
 
 
 def sort(items: list[pytest.Item]) -> None:
