@@ -14,7 +14,7 @@ INSTALLATION = (
     "tests/production/test_stream.py",
     "tests/production/test_workers.py",
 )
-FIRST = (
+FIRST: tuple[str | tuple[str, ...], ...] = (
     INSTALLATION,
     "tests/pages/test_accessible.py",
     "tests/production/",
