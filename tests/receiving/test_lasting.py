@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.conf import settings as configured
+from django.db import OperationalError
 from pytest_django import Settings
 
 from project import database
@@ -20,7 +21,7 @@ from tests.consumers.peers import Person, person
 from uploads import storage
 from uploads.models import UploadedFile
 from uploads.processing import jobs
-from uploads.receiving import finishing
+from uploads.receiving import finishing, together
 from uploads.receiving.content import Content, store_whole
 
 DATA = b"words that last\n"
@@ -116,3 +117,30 @@ def test_files_that_come_with_their_creation_are_waited_for_alike(
         assert path.read_bytes() == DATA
         assert disk.holds(path) == lasting
         assert disk.holds(path.parent) == lasting
+
+
+async def test_a_crowd_whose_transaction_is_lost_is_written_down_by_the_next(
+    disk: Disk, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[list[str]] = []
+    receive = jobs.receive_together
+
+    def lost_at_first(whole: Sequence[tuple[jobs.Arrival, str]]) -> list[UploadedFile]:
+        tries.append(sorted(arrival.name for arrival, _ in whole))
+        if len(tries) == 1:
+            raise OperationalError("database is locked")
+        return receive(whole)
+
+    monkeypatch.setattr(jobs, "receive_together", lost_at_first)
+    coming = [
+        jobs.Arrival(
+            space_id=alice.space.pk, uploader_id=None, name=f"{number}.txt", size=len(DATA)
+        )
+        for number in range(20)
+    ]
+    files = await asyncio.gather(*(together.take(arrival, DATA) for arrival in coming))
+    assert [file.pk for file in files] == [arrival.id for arrival in coming]
+    assert tries[0] == tries[1], "the same files are tried again"
+    assert sorted(name for one in tries[1:] for name in one) == sorted(one.name for one in coming)
+    ours = UploadedFile.objects.filter(space=alice.space, complete=True)
+    assert await database.read(ours.count) == len(coming)
