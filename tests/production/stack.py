@@ -18,7 +18,7 @@ import httpx
 import psycopg
 
 from tests.deploy.nginx import Nginx
-from tests.support.server import free_port
+from tests.support.server import Commands, free_port
 from tests.support.services import Postgres, Redis, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,6 +120,8 @@ class Stack:
             ends.enter_context(self.redis)
             self.database_url = self.postgres.database()
             self.manage("migrate", "--verbosity", "0")
+            self._commands = Commands(self.env())
+            ends.callback(self._commands.end)
             self.web = [self._web(number) for number in range(self._web_count)]
             self.workers = [self.worker(number) for number in range(self._worker_count)]
             for program in [*self.web, *self.workers]:
@@ -179,7 +181,7 @@ class Stack:
 
     def token(self, name: str) -> str:
         """A new API token of a user."""
-        return self.manage("token", name).strip()
+        return self._commands.ask("token", name).strip()
 
     def client(self, token: str) -> httpx.Client:
         """An HTTP client that carries a token, through nginx."""

@@ -133,7 +133,7 @@ def test_processes_that_share_a_folder_answer_for_each_other(make_server, tmp_pa
     program = (
         "from uploads import metrics; metrics.SENT_BYTES.inc(1000); metrics.step_ended('x', 'y', 1)"
     )
-    counting.manage("shell", "-v0", "-c", program)  # as a worker beside the server would
+    counting.manage_apart("shell", "-v0", "-c", program)  # as a worker beside the server would
     found = samples(httpx.get(f"{counting.url}/metrics").text)
     assert found["millrace_sent_bytes_total", ""] == 1007
     assert found["millrace_steps_total", "y,x"] == 1

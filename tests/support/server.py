@@ -79,12 +79,12 @@ def _migrated() -> Path:
     return folder / "millrace.sqlite3"
 
 
-class _Tokens:
-    """A process beside a server that makes tokens."""
+class Commands:
+    """A process beside a server that runs management commands, one after the other."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.tokens"],
+            [sys.executable, "-m", "tests.support.commands"],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
@@ -99,7 +99,7 @@ class _Tokens:
         self._process.stdin.write(json.dumps(arguments) + "\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
-        assert answer, "no token was made; what went wrong is above"
+        assert answer, f"{arguments} failed; what went wrong is above"
         printed: str = json.loads(answer)
         return printed
 
@@ -119,7 +119,7 @@ class Server:
         self.link = ""
         self._process: subprocess.Popen[str] | None = None
         self._log: IO[bytes] | None = None
-        self._token_maker: _Tokens | None = None
+        self._commands: Commands | None = None
 
     @property
     def url(self) -> str:
@@ -196,9 +196,9 @@ class Server:
         self._end(signal.SIGKILL)
 
     def _end(self, number: int) -> int:
-        if self._token_maker is not None:
-            self._token_maker.end()
-            self._token_maker = None
+        if self._commands is not None:
+            self._commands.end()
+            self._commands = None
         process, self._process = self._process, None
         if process is None:
             return 0
@@ -212,6 +212,12 @@ class Server:
 
     def manage(self, *arguments: str) -> str:
         """What a management command prints on stdout."""
+        if self._commands is None:
+            self._commands = Commands(self.env())
+        return self._commands.ask(*arguments)
+
+    def manage_apart(self, *arguments: str) -> str:
+        """As `manage`, in a process of its own, that has ended then."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
@@ -227,12 +233,7 @@ class Server:
     def token(self, name: str, space: str | None = None) -> str:
         """A new API token of a user, who is made where missing."""
         extra = [] if space is None else ["--space", space]
-        return self._tokens().ask(name, *extra).strip()
-
-    def _tokens(self) -> _Tokens:
-        if self._token_maker is None:
-            self._token_maker = _Tokens(self.env())
-        return self._token_maker
+        return self.manage("token", name, *extra).strip()
 
     def client(self, token: str) -> httpx.Client:
         """An HTTP client that carries a token."""

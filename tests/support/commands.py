@@ -1,12 +1,13 @@
-"""`manage.py token`, again and again in one process: starting a new one costs a second each time.
+"""`manage.py` again and again in one process: starting a new one costs most of a second each time.
 
-A line of JSON comes in with the command's arguments; what the command prints goes out as another.
+A line of JSON comes in with the command's words; what the command prints goes out as another.
 """
 
 import io
 import json
 import os
 import sys
+from contextlib import redirect_stdout
 
 import django
 from django.core.management import call_command
@@ -19,7 +20,8 @@ def main() -> None:
     django.setup()
     for line in sys.stdin:
         printed = io.StringIO()
-        call_command("token", *json.loads(line), stdout=printed)
+        with redirect_stdout(printed):  # what is run by `shell` prints there
+            call_command(*json.loads(line), stdout=printed)
         connections.close_all()
         print(json.dumps(printed.getvalue()), flush=True)
 
