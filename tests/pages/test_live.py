@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,12 +32,16 @@ from uploads.processors import Context, processor
 
 @processor(name="dawdle", accepts=["text/*"])
 def dawdle(ctx: Context) -> dict:
+    # goes on when the file is as old as the test says
+    age = lambda: ctx.path.stat().st_mtime
     if "dawdle" in ctx.name:
         time.sleep(0.2)
         ctx.progress(1, 3, "rounds")
-        time.sleep(3)
-        ctx.progress(2, 3, "rounds")
-        time.sleep(0.8)
+        while age() > 2:
+            time.sleep(0.02)
+        while age() > 1:
+            ctx.progress(2, 3, "rounds")
+            time.sleep(0.1)
     return {}
 """
 
@@ -116,14 +121,17 @@ def word(page: Page, name: str) -> Any:
 async def test_a_running_step_without_a_sign_of_life_is_shown_as_stalled(come: Come) -> None:
     here = await come("waiting")
     page = await here.visitor.live()
-    await asyncio.to_thread(put, here.visitor.client, "dawdle.txt")
+    file_id = await asyncio.to_thread(put, here.visitor.client, "dawdle.txt")
+    content = here.server.data_dir / "content" / file_id[:2] / file_id.replace("-", "")
     told = page.locator(".row", has_text="dawdle.txt").locator(".measure")
     await expect(told).to_contain_text("stalled since")
     await expect(told).to_contain_text("1 of 3 rounds")
     later = await here.visitor.live()  # also who comes now is told
     await expect(later.locator(".row .measure")).to_contain_text("stalled since")
+    os.utime(content, (2, 2))
     await expect(told).to_contain_text("2 of 3 rounds")
     await expect(told).not_to_contain_text("stalled")
+    os.utime(content, (1, 1))
     await expect(word(page, "dawdle.txt")).to_have_text("Processed")
 
 
@@ -361,7 +369,7 @@ async def test_a_page_whose_every_socket_is_cut_while_files_come_is_as_the_datab
         await light(dashboard, "offline").wait_for()
         await asyncio.sleep(seconds)
         here.gate.shut = False
-        await asyncio.wait_for(whole.wait(), 90)
+        await asyncio.wait_for(whole.wait(), 200)
         told = await asyncio.to_thread(stored, here.visitor.client)
         assert world.files == told
         await shows_what_is_stored(dashboard, listing, told)
@@ -377,7 +385,7 @@ async def test_a_page_is_as_the_database_though_redis_was_away_and_said_so(
 ) -> None:
     # what the worker does comes to the page through Redis, or the log
     stack = Stack(tmp_path, web=1, workers=1)
-    await asyncio.to_thread(Server(stack.data_dir).manage, "collectstatic", "--noinput")
+    await asyncio.to_thread(Server(stack.data_dir).manage_apart, "collectstatic", "--noinput")
     await asyncio.to_thread(stack.__enter__)
     context = await browser.new_context(base_url=stack.url)
     try:
@@ -397,7 +405,7 @@ async def test_a_page_is_as_the_database_though_redis_was_away_and_said_so(
             await expect(dashboard.locator("#live")).to_contain_text("some seconds late")
             await asyncio.sleep(seconds)
             await asyncio.to_thread(stack.redis.start)
-            await asyncio.wait_for(whole.wait(), 90)
+            await asyncio.wait_for(whole.wait(), 200)
             told = await asyncio.to_thread(stored, visitor.client)
             assert world.files == told
             await shows_what_is_stored(dashboard, listing, told)

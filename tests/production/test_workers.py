@@ -72,7 +72,7 @@ def test_many_jobs_are_spread_over_the_workers(stack: Stack, client: httpx.Clien
 
 
 def test_a_worker_told_to_stop_gives_its_job_back(stack: Stack, client: httpx.Client) -> None:
-    file_id = drop(client, 3)
+    file_id = drop(client, 5)
     eventually(lambda: runs(client, file_id), "the step's start")
     first = worker_of(stack, file_id)
     with within(5):
@@ -112,7 +112,7 @@ def test_web_processes_warn_while_no_worker_is_alive_and_take_files_all_the_same
 
 
 def test_a_killed_workers_job_goes_to_another(stack: Stack, client: httpx.Client) -> None:
-    file_id = drop(client, 3)
+    file_id = drop(client, 5)
     eventually(lambda: runs(client, file_id), "the step's start")
     first = worker_of(stack, file_id)
     stack.workers[first].kill9()

@@ -164,7 +164,7 @@ from uploads.processors import Context, processor
 
 @processor(name="slow", accepts=["application/zip"])
 def slow(ctx: Context) -> dict:
-    time.sleep(1.5)
+    time.sleep(4)
     return {}
 """
 

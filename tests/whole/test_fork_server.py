@@ -21,7 +21,7 @@ from uploads.processors import Context, processor
 
 @processor(name="patient", accepts=["image/*"], version=1)
 def patient(ctx: Context) -> dict:
-    time.sleep(1)
+    time.sleep(5)
     return {"patient": True}
 """
 BROKEN = b"\x89PNG\r\n\x1a\nno more"  # a step before fails with the file's own fault

@@ -19,10 +19,10 @@ from uploads.processors import Context, processor
 
 @processor(name="slow", accepts=["text/*"], version=1)
 def slow(ctx: Context) -> dict:
-    for second in range(30):
-        ctx.progress(second, 30, "s")
+    for tenth in range(50):
+        ctx.progress(tenth, 50, "tenths")
         time.sleep(0.1)
-    return {"seconds": 3}
+    return {"seconds": 5}
 """
 
 
@@ -33,11 +33,11 @@ def test_a_killed_server_resumes_the_upload_and_ends_the_job(make_server, tmp_pa
     server: Server = make_server(PROCESSORS_DIR=str(processors)).start()
     content = os.urandom(1 << 20) * 200
     with server.client(server.token("alice")) as client:
-        working = tus.upload(client, "slow.txt", b"take your time\n")
-        server.wait_for(client, working, "processing")
         location = tus.create(client, len(content), "large.bin")
         half = tus.patch(client, location, 0, content[: 60 << 20])
         assert half.status_code == 204
+        working = tus.upload(client, "slow.txt", b"take your time\n")
+        server.wait_for(client, working, "processing")
 
         def broken() -> Iterator[bytes]:
             for at in range(60 << 20, 200 << 20, 1 << 20):
@@ -63,7 +63,7 @@ def test_a_killed_server_resumes_the_upload_and_ends_the_job(make_server, tmp_pa
         ended = server.wait_for(client, working)
         assert (ended["status"], ended["attempt"]) == ("processed", 2)
         assert [step["name"] for step in ended["steps"]].count("slow") == 1
-        assert ended["results"]["slow"] == {"seconds": 3}
+        assert ended["results"]["slow"] == {"seconds": 5}
         listed = client.get("/api/files/").json()["items"]
         assert len(listed) == 2
         counts = client.get("/api/counts/").json()
