@@ -158,7 +158,7 @@ def small_rows(folder: Path) -> None:
             figures = in_turn(targets, partial(_small, number))
             show(f"4 KiB, {number} connections, no fsync", "files/s", figures)
     for name, jobs in (("with fsync", False), ("with fsync and jobs", True)):
-        with ours(folder / "small-lasting", jobs=jobs) as mine:
+        with ours(folder / f"small {name}", jobs=jobs) as mine:
             figures = in_turn([mine], partial(_small, 16))
             show(f"4 KiB, 16 connections, {name}", "files/s", figures)
 
