@@ -256,6 +256,7 @@ async def test_a_drop_of_many_stays_a_few_rows(visit: Visit):
     assert await page.locator(".row").count() < 40
 
 
+PLOT = "document.querySelector('#plot-ended')"
 INK = """(box) => {
     const canvas = box.querySelector("canvas");
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -277,12 +278,10 @@ async def test_the_pace_is_drawn_from_the_stream_and_said_in_words(visit: Visit)
     plot = page.locator("#plot-ended")
     await expect(plot.locator("canvas")).to_be_visible()
     await expect(plot).to_have_attribute("aria-label", re.compile("at most|failed in all"))
-    await page.wait_for_timeout(1500)
+    await until(page, f"() => ({INK})({PLOT})")
     light = await plot.evaluate(INK)
-    assert light
     await page.emulate_media(color_scheme="dark")
-    await page.wait_for_timeout(1500)
-    assert await plot.evaluate(INK) != light
+    await until(page, f"(light) => ![light, ''].includes(({INK})({PLOT}))", light)
     await plot.hover()
     await expect(page.locator("#pace-ended")).to_contain_text("s ago")
     await page.set_viewport_size({"width": 700, "height": 800})

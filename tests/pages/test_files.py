@@ -1,5 +1,6 @@
 """The page of all files: the view in the address, live rows, choosing many."""
 
+import asyncio
 import re
 import zipfile
 
@@ -142,11 +143,10 @@ async def test_a_long_list_is_fetched_as_one_scrolls_and_holds_few_rows(
     page = await visitor.live("/files/?sort=name")
     await expect(names(page).first).to_have_text("000.txt")
     assert await page.locator(".lines .line").count() < 60
-    for _ in range(60):
-        await page.mouse.wheel(0, 600)
-        await page.wait_for_timeout(30)
-        if await page.locator(".line-name", has_text="259.txt").count():
-            break
+    async with asyncio.timeout(100):
+        while not await page.locator(".line-name", has_text="259.txt").count():
+            await page.mouse.wheel(0, 600)
+            await page.wait_for_timeout(30)
     await expect(page.locator(".line-name", has_text="259.txt")).to_be_visible()
     assert await page.locator(".lines .line").count() < 60
 

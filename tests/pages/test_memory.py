@@ -42,6 +42,17 @@ def file(number: int, batch: str | None, status: str) -> dict[str, Any]:
     }
 
 
+AT_REST = """() => new Promise((resolve) => {
+    let times = 0; // with pauses longer than what the page puts off
+    const again = () => {
+        times += 1;
+        if (times > 20) resolve();
+        else setTimeout(() => requestIdleCallback(again), 100);
+    };
+    again();
+})"""
+
+
 class Traffic:
     """Stands in for the socket's other end: more than any server could do in the time of a test."""
 
@@ -80,7 +91,7 @@ class Traffic:
                 self.send({"type": "events", "cursor": cursor, "events": events, "counts": counts})
             if number % 4 == 0:
                 await asyncio.sleep(0.1)
-        await page.wait_for_timeout(2500)
+        await page.evaluate(AT_REST)
 
 
 async def size(devtools: CDPSession) -> tuple[float, float]:
