@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
+from uploads.processors import code
 from uploads.processors.code import LANGUAGES
 from uploads.processors.media_types import MEDIA_TYPES
 
@@ -56,6 +59,16 @@ def test_programs_written_by_programs_are_not_coloured(take):
     found = take("x=1;" * 10_000, "a.min.js")["code"]
     assert found["coloured"] is False
     assert found["lines"] == 1
+
+
+def test_a_text_that_stalls_a_languages_expressions_is_shown_without_colours(take, monkeypatch):
+    monkeypatch.setattr(code, "SECONDS", 0.3)
+    before = signal.getsignal(signal.SIGALRM)
+    found = take("<?php // TODO\n" + "<<<A\n" * 100_000, "a.php")["code"]
+    assert (found["coloured"], found["lines"]) == (False, 100_001)
+    assert found["to_do"][0]["line"] == 1
+    assert found["tokens"][1] == [["", "<<<A"]]
+    assert signal.getsignal(signal.SIGALRM) is before
 
 
 @pytest.mark.parametrize(

@@ -66,3 +66,9 @@ def test_a_collection_counts_its_faces(take):
 def test_broken_fonts_are_bad_files(take, flavor):
     data = built(flavor)
     assert take(data[:120]).broken["font"].startswith("The font can't be read")
+
+
+def test_a_web_font_that_claims_tables_without_end_is_refused(take):
+    data = bytearray(built("woff"))
+    data[12:14] = b"\xff\xff"
+    assert take(bytes(data)).broken["font"] == "The font claims 65,535 tables."

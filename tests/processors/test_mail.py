@@ -8,7 +8,7 @@ from email.message import EmailMessage
 import pytest
 
 from tests.processors.compounds import outlook_message
-from uploads.processors.hypertext import harmless
+from uploads.processors.hypertext import harmless, text_of
 
 
 def message() -> EmailMessage:
@@ -244,3 +244,12 @@ def test_a_broken_outlook_message_is_a_bad_file(take):
     data[1700:] = b"\xee" * (len(data) - 1700)
     broken = take(bytes(data), "x.msg").broken
     assert "damaged" in (broken.get("mail") or broken["office"])
+
+
+def test_html_that_would_take_parsers_for_ever_is_shown_as_words():
+    for tangled in ("<div>" * 300_000 + "two", f"<p {'a ' * 300_000}>two"):
+        safe = harmless(f"<b>one</b>{tangled}")
+        assert safe.html == "<p>one two</p>"
+        assert text_of(tangled) == "two"
+    fine = "<p>x" * 5000 + "<div>" * 500 + "<br>" * 5000
+    assert harmless(fine).html.count("<div>") == 500

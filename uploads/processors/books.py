@@ -15,6 +15,7 @@ from uploads.processors.markdown import Markdown
 
 PART = 4 * 1024 * 1024  # bytes that the list of contents may unpack to
 CHAPTER = 16 * 1024 * 1024
+BOOK = 256 * 1024 * 1024  # bytes of all chapters
 CHAPTERS = 1000
 _BLOCKS = {"p", "div", "li", "blockquote", "pre", "td", "th", "figcaption", "dt", "dd"}
 
@@ -35,7 +36,8 @@ class Book:
             key: posixpath.normpath(posixpath.join(folder, unquote(href)))
             for key, href in package.items.items()
         }
-        self.chapters = [items[key] for key in package.spine if items.get(key) in names][:CHAPTERS]
+        chapters = dict.fromkeys(items[key] for key in package.spine if items.get(key) in names)
+        self.chapters = list(chapters)[:CHAPTERS]
         cover = items.get(package.cover or "")
         self.cover = cover if cover in names else None
         self.pictures = package.pictures
@@ -77,7 +79,7 @@ def write_chapter(archive: zipfile.ZipFile, name: str, out: Markdown) -> None:
     """A chapter's headings and paragraphs; HTML is forgiving, so nothing here is broken."""
     from selectolax.lexbor import LexborHTMLParser
 
-    page = LexborHTMLParser(zips.content(archive, name, CHAPTER))
+    page = LexborHTMLParser(zips.content(archive, name, CHAPTER, BOOK))
     body = page.body
     if body is None:
         return

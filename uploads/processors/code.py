@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from uploads.processors import encoding
+from uploads.processors import deadline, encoding
 from uploads.processors.bounds import clip, within
 from uploads.processors.context import Context
 from uploads.processors.media_types import describe
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pygments.lexer import Lexer
 
 READ = 512 * 1024  # bytes: colouring takes about a second for them
+SECONDS = 10.0  # for colouring it
 LONGEST_LINE = 10_000  # characters; what is longer was written by a program, and isn't coloured
 LINES_SHOWN = 400
 LINES_BUDGET = 128 * 1024  # bytes of JSON
@@ -109,10 +110,7 @@ def code(ctx: Context) -> dict[str, Any]:
         file.seek(coding.mark)
         content = file.read(READ)
     text = content.decode(coding.name, "replace").replace("\r\n", "\n").replace("\r", "\n")
-    source = Source(text)
-    coloured = source.longest <= LONGEST_LINE
-    if coloured:
-        source.colour(_lexer(LANGUAGES.get(ctx.media_type, "text")))
+    source, coloured = _coloured(text, LANGUAGES.get(ctx.media_type, "text"))
     total = len(source.lines)
     ctx.progress(total, total, "lines")
     return {
@@ -121,6 +119,21 @@ def code(ctx: Context) -> dict[str, Any]:
         "coloured": coloured,
         "truncated": ctx.size > READ or total > LINES_SHOWN,
     }
+
+
+def _coloured(text: str, language: str) -> tuple[Source, bool]:
+    """The source, and whether it could be coloured: some texts keep a language's regular
+    expressions busy for ever.
+    """
+    source = Source(text)
+    if source.longest > LONGEST_LINE:
+        return source, False
+    try:
+        with deadline.within(SECONDS):
+            source.colour(_lexer(language))
+    except deadline.Overdue:
+        return Source(text), False
+    return source, True
 
 
 def _lexer(name: str) -> Lexer:

@@ -20,6 +20,7 @@ from uploads.processors.yaml_events import YamlFeed
 IN_MEMORY = 24 * 1024 * 1024  # bytes: larger JSON is read as a stream
 PRETTY = 8 * 1024 * 1024  # bytes of an artifact with indentation
 TOML_BYTES = 16 * 1024 * 1024
+KEY_PARTS = 500  # of a dotted key
 BLOCK = 256 * 1024  # bytes
 MESSAGE = 300  # characters
 
@@ -197,8 +198,10 @@ def _toml(source: Source, survey: structure.Survey) -> dict[str, Any]:
 
     if source.ctx.size > TOML_BYTES:
         raise Invalid(f"Larger than {TOML_BYTES // 1024**2} MiB.")
+    text = _text_of(source)
+    _check_dotted_keys(text)
     try:
-        value = tomllib.loads(_text_of(source))
+        value = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message = str(error)
         found = re.search(r" \(at line (\d+), column (\d+)\)$", message)
@@ -211,6 +214,15 @@ def _toml(source: Source, survey: structure.Survey) -> dict[str, Any]:
     for event in structure.events(value):
         survey.add(*event)
     return {}
+
+
+def _check_dotted_keys(text: str) -> None:
+    """The parser keeps every beginning of a key, so one of n parts takes n² room."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.count(".") > KEY_PARTS and line.partition("=")[0].count(".") > KEY_PARTS:
+            raise Invalid(
+                f"A key has more than {KEY_PARTS} parts: that is nested too deep.", number
+            )
 
 
 def _xml(source: Source, survey: structure.Survey) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from uploads.processors.context import Context
 from uploads.processors.failures import BadFile
 
 HOSTS = 20
+FILTER_STEPS = 64  # of one filter
 TITLE = 200  # characters
 
 
@@ -21,6 +22,7 @@ def header(ctx: Context) -> dict[str, Any]:
     if ctx.size > pixels.MAX_SVG_BYTES:
         raise BadFile(f"The drawing is larger than {pixels.MAX_SVG_BYTES // 1024**2} MiB.")
     data = ctx.path.read_bytes()
+    _check_filters(data)
     try:
         opened = pixels.vips().Image.svgload_buffer(data)
     except pixels.vips().Error as error:
@@ -36,6 +38,16 @@ def header(ctx: Context) -> dict[str, Any]:
         "animated": re.search(rb"<animate|@keyframes", data) is not None,
         "drawing": _inside(data),
     }
+
+
+def _check_filters(data: bytes) -> None:
+    """Each step of a filter goes over all pixels. Raises BadFile for a filter of too many."""
+    for part in re.split(rb"<(?:\w{1,20}:)?filter\b", data)[1:]:
+        steps = len(re.findall(rb"<(?:\w{1,20}:)?fe[A-Z]", part))
+        if steps > FILTER_STEPS:
+            raise BadFile(
+                f"A filter of the drawing has {steps} steps; at most {FILTER_STEPS} are drawn."
+            )
 
 
 def _inside(data: bytes) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from uploads.processors import pixels
+from uploads.processors import pixels, webfonts
 from uploads.processors.bounds import clip
 from uploads.processors.context import Context
 from uploads.processors.failures import BadFile
@@ -75,7 +75,7 @@ def font(ctx: Context) -> dict[str, Any]:
     ctx.progress(0, ctx.size, "bytes")
     try:
         found, plain = _read(ctx)
-    except BadFile:
+    except (BadFile, MemoryError):
         raise
     except Exception as error:  # fontTools raises whatever broken tables lead to
         raise BadFile(f"The font can't be read: {_said(error)}.") from error
@@ -91,6 +91,7 @@ def _read(ctx: Context) -> tuple[dict[str, Any], bytes]:
     from fontTools.ttLib import TTCollection, TTFont
 
     content = ctx.path.read_bytes()
+    webfonts.check(content)
     faces = 1
     if ctx.media_type == "font/collection":
         collection = TTCollection(io.BytesIO(content), lazy=True)

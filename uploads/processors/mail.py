@@ -29,8 +29,10 @@ HEADER = 256 * 1024  # bytes of a message's header
 TEXT = 8 * 1024 * 1024  # characters of the text artifact
 HEAD = 6000  # characters of it in the result
 WORDS = 500  # characters of a header
+FIELD = 16 * 1024  # characters of it that are decoded; of those with parameters, at most
 PARTS = 1000
 BOUNDARIES = 1000  # the parser takes quadratic time for nested ones
+DELIMITERS = 200_000  # lines that may begin a part: each makes an object in memory
 ATTACHMENTS = 100
 SIGNATURES = {
     "application/pgp-signature",
@@ -39,6 +41,11 @@ SIGNATURES = {
 }
 ATTACHED = {"message/rfc822", "message/global"}  # a message within a message
 MESSAGES = 500  # of a mailbox that are shown
+# a field that the library looks for parameters in, with its further lines
+_PARAMETERS = re.compile(
+    rb"(?:^|\r|\n)content-(?:type|disposition):[^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*",
+    re.IGNORECASE,
+)
 _MANY = 100_000  # different senders that are counted
 
 
@@ -68,8 +75,12 @@ def _message(ctx: Context) -> dict[str, Any]:
     if ctx.size > WHOLE:
         raise BadFile(f"The message is larger than {WHOLE // 1024**2} MiB.")
     content = ctx.path.read_bytes()
+    if any(len(field.group()) > FIELD for field in _PARAMETERS.finditer(content)):
+        raise BadFile(f"A header of the message has more than {FIELD // 1024} KiB of parameters.")
     if content.count(b"boundary=") > BOUNDARIES:
         raise BadFile(f"The message has more than {BOUNDARIES:,} boundaries between its parts.")
+    if b"boundary=" in content and content.count(b"\n--") > DELIMITERS:
+        raise BadFile(f"The message has more than {DELIMITERS:,} lines that look like boundaries.")
     try:
         message = email.message_from_bytes(content)
         parts = list(islice(_parts(message), PARTS))
@@ -125,14 +136,20 @@ def headers(message: Message) -> dict[str, Any]:
 
 
 def header(message: Message, name: str) -> str | None:
-    value = message.get(name)
+    value = _field(message, name)
     if value is None:
         return None
     try:
-        words = str(make_header(decode_header(str(value))))
+        words = str(make_header(decode_header(value)))
     except (ValueError, LookupError, TypeError, AttributeError, MessageError):
-        words = str(value)
-    return clip(re.sub(r"\s+", " ", words.strip() or str(value)).strip(), WORDS)
+        words = value
+    return clip(re.sub(r"\s+", " ", words.strip() or value).strip(), WORDS)
+
+
+def _field(message: Message, name: str) -> str | None:
+    """A field's beginning: what decodes them takes quadratic time for long ones."""
+    value = message.get(name)
+    return None if value is None else str(value)[:FIELD]
 
 
 def addresses(message: Message, name: str) -> list[dict[str, str]]:

@@ -71,7 +71,10 @@ def _open(ctx: Context) -> python_calamine.CalamineWorkbook:
     except python_calamine.PasswordError as error:
         raise BadFile("The workbook is locked with a password.") from error
     except (python_calamine.CalamineError, OSError, ValueError) as error:
-        raise BadFile(f"The workbook can't be opened: {zips.said(error)}.") from error
+        words = zips.said(error)
+        if words.startswith("Cannot detect"):  # its last words, whatever its readers said before
+            words = "it is damaged, or claims more cells than are laid out"
+        raise BadFile(f"The workbook can't be opened: {words}.") from error
 
 
 def _is_hidden(sheet: python_calamine.SheetMetadata) -> bool:
@@ -177,8 +180,10 @@ def _survey_sheet(blocks: Iterable[bytes], found: _Inside) -> None:
     columns: set[bytes] = set()
     row = 0
     for block in blocks:
-        columns.update(re.findall(rb'<c r="([A-Z]{1,3})', block))
-        row = max([row, *map(int, re.findall(rb'<row r="(\d{1,7})"', block))])
+        columns.update(re.findall(rb"\sr\s*=\s*[\"']([A-Za-z]{1,3})\d", block))
+        row = max(
+            [row, *map(int, re.findall(rb"<row\s[^<>]*?\br\s*=\s*[\"'](\d{1,7})[\"']", block))]
+        )
         found.formulas = (found.formulas or 0) + block.count(b"<f>") + block.count(b"<f ")
         found.merged = (found.merged or 0) + block.count(b"<mergeCell ")
     found.boxes.append(row * max(map(_column, columns), default=0))
@@ -202,6 +207,6 @@ def _survey_binary_sheet(blocks: Iterable[bytes], found: _Inside) -> None:
 def _column(letters: bytes) -> int:
     """A is 1, Z is 26, AA is 27."""
     number = 0
-    for letter in letters:
+    for letter in letters.upper():
         number = number * 26 + letter - 64
     return number

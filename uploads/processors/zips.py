@@ -16,6 +16,7 @@ from uploads.processors.failures import BadFile
 BLOCK = 256 * 1024  # bytes
 DIRECTORY_BYTES = 64 * 1024 * 1024  # of the central directory
 ENTRIES = 200_000
+TOTAL = 2 * 1024**3  # bytes that all reading together unpacks
 
 # What zipfile and the decompressors below it raise for broken archives.
 ERRORS: tuple[type[Exception], ...] = (
@@ -34,12 +35,18 @@ ERRORS: tuple[type[Exception], ...] = (
 )
 
 
+class Archive(zipfile.ZipFile):
+    """One that counts what was unpacked of it by `blocks`: parts may be read again and again."""
+
+    unpacked = 0
+
+
 @contextmanager
-def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+def opened(path: Path) -> Iterator[Archive]:
     """A zip file whose directory is of bearable size. Raises BadFile where it can't be read."""
     check_directory(path)
     try:
-        archive = zipfile.ZipFile(path)
+        archive = Archive(path)
     except ERRORS as error:
         raise BadFile(f"The zip file can't be opened: {said(error)}.") from error
     with archive:
@@ -80,9 +87,9 @@ def _wide(file: object, end: bytes, mark: int) -> tuple[int, int] | None:
     return entries, length
 
 
-def blocks(archive: zipfile.ZipFile, name: str, limit: int) -> Iterator[bytes]:
-    """A member's content in blocks. Raises BadFile once it has more than `limit` bytes,
-    or is broken.
+def blocks(archive: zipfile.ZipFile, name: str, limit: int, total: int = TOTAL) -> Iterator[bytes]:
+    """A member's content in blocks. Raises BadFile once it has more than `limit` bytes, or all that
+    was read so far more than `total`, or where it is broken.
     """
     done = 0
     try:
@@ -93,14 +100,20 @@ def blocks(archive: zipfile.ZipFile, name: str, limit: int) -> Iterator[bytes]:
                     raise BadFile(
                         f"{name[:100]!r} inside unpacks to more than {limit / 1024**2:,.0f} MiB."
                     )
+                if isinstance(archive, Archive):
+                    archive.unpacked += len(block)
+                    if archive.unpacked > total:
+                        raise BadFile(
+                            f"What is inside unpacks to more than {total / 1024**2:,.0f} MiB."
+                        )
                 yield block
     except ERRORS as error:
         raise BadFile(f"{name[:100]!r} inside can't be read: {said(error)}.") from error
 
 
-def content(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    """A member's whole content, of at most `limit` bytes. Raises BadFile."""
-    return b"".join(blocks(archive, name, limit))
+def content(archive: zipfile.ZipFile, name: str, limit: int, total: int = TOTAL) -> bytes:
+    """A member's whole content, of at most `limit` bytes. Raises BadFile as `blocks` does."""
+    return b"".join(blocks(archive, name, limit, total))
 
 
 def said(error: Exception) -> str:

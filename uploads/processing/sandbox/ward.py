@@ -26,6 +26,9 @@ TAIL_BYTES = 4096  # of which so much is kept
 _QUEUE = 64  # messages that wait for the consumer before the child has to wait, too
 _LAST_PIPE_BYTES = 1024 * 1024  # a pipe holds no more when its writer is dead
 _CONSUMER_SECONDS = 1.0
+# How libraries end that get no more memory; some say nothing before.
+_GIVES_UP = {-signal.SIGABRT, -signal.SIGTRAP, -signal.SIGILL}
+_NEARLY = 0.95  # of the memory that it may have
 HUNG_SECONDS = 5.0  # from a child's death sentence to the fork server's
 
 
@@ -62,6 +65,7 @@ class Ward:
         self._hear = hear
         self._loop = asyncio.get_running_loop()
         self._number = 0
+        self._memory = 0
         self._heard: deque[object] = deque()
         self._more = asyncio.Event()
         self._lines = wire.Lines()
@@ -79,6 +83,7 @@ class Ward:
     def start(self, order: Order, *, run_folder: Path) -> None:
         """Ask for the child. `run_folder` is what is watched for its size."""
         opened: list[int] = []
+        self._memory = order.caps.memory
         try:
             opened.append(order.write())
             self._messages, theirs = self._pipe(self._take_messages)
@@ -226,7 +231,9 @@ class Ward:
         tail = self._tail.decode(errors="replace").strip()
         if ending.status == -signal.SIGXCPU:
             return "time_cap", tail, ""
-        if ending.status == -signal.SIGABRT and _ran_out_of_memory(tail):
+        if ending.status in _GIVES_UP and (
+            _ran_out_of_memory(tail) or ending.rss > self._memory * _NEARLY
+        ):
             return "memory_cap", tail, ""
         how = _how(ending.status)
         return "crashed", "\n".join(filter(None, (tail, how))), how
