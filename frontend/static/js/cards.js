@@ -6,6 +6,7 @@ import { VirtualRows } from "millrace/virtual";
 import { bytes, dotted, gettext, left, ngettext, number } from "millrace/words";
 
 const OPEN_ROWS = 8; // a batch of more files than this is folded once it has ended (uploads/reading/rows.py)
+const PEEK_ROWS = 5; // of those that a large batch shows until somebody asks for more (batch.css)
 const SETTLE = 700; // ms between two sortings of a large batch
 
 /** The height of a row as the style sheet has it; looked up again when the window changes. */
@@ -19,6 +20,7 @@ export function rowHeight() {
 /** What an element shows of one group: a lone row, or a batch with a head. */
 export class Card {
   #sortedAt = 0;
+  #height = "";
 
   constructor(group, element = null) {
     this.group = group;
@@ -56,13 +58,31 @@ export class Card {
     };
   }
 
+  /** Whether it has to become taller or lower, or another card. */
+  get changesHeight() {
+    return this.alone !== isAlone(this.group) || (!this.alone && this.#wanted !== this.#height);
+  }
+
+  /** What its height depends on: how many rows can be seen without scrolling, and whether there is a bar. */
+  get #wanted() {
+    const { group, chosen } = this;
+    const open = chosen ? this.open : this.#opensItself;
+    const rows = open ? Math.min(group.entries.length, group.size > OPEN_ROWS && !chosen ? PEEK_ROWS : OPEN_ROWS) : 0;
+    return `${rows} ${group.active}`;
+  }
+
+  get #opensItself() {
+    return this.group.size <= OPEN_ROWS || this.group.active;
+  }
+
   show() {
     const { group } = this;
     if (this.alone) {
       this.rows.set(group.entries);
       return;
     }
-    if (!this.chosen) this.open = group.size <= OPEN_ROWS || group.active;
+    this.#height = this.#wanted;
+    if (!this.chosen) this.open = this.#opensItself;
     this.body.classList.toggle("peek", group.size > OPEN_ROWS && !this.chosen);
     this.#showHead();
     setHidden(this.body, !this.open);

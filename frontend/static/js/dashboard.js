@@ -7,6 +7,7 @@ import { $, breathe, calmly, setHidden, setIcon, setPart, setText } from "millra
 import { Failures } from "millrace/failures";
 import { follow } from "millrace/follow";
 import { command, complain, say, startFrame, toast } from "millrace/frame";
+import { glide } from "millrace/glide";
 import { Groups, IN_FLIGHT } from "millrace/groups";
 import { bringsFiles, fromInput, fromTransfer } from "millrace/intake";
 import { notify } from "millrace/notify";
@@ -65,6 +66,43 @@ const soon = calmly(show, CALM);
 
 function show() {
   if (!whole && !uploader?.items.size) return;
+  if (moving && !document.hidden) showInPlace();
+  else if (groups.version !== splitVersion || [...groups.changed].some(({ key }) => cards.get(key)?.changesHeight)) moveGroups();
+  else showGroups();
+  for (const group of groups.endings.splice(0)) ended(group);
+  showCounts();
+  storage.show();
+}
+
+let moving = false;
+
+async function moveGroups() {
+  moving = true;
+  await glide(movable, showGroups);
+  moving = false;
+  soon();
+}
+
+/** What is new in cards that keep their place and height. What would move others waits until they have come to rest. */
+function showInPlace() {
+  for (const group of groups.changed) {
+    const card = cards.get(group.key);
+    if (!card || card.changesHeight) continue;
+    card.show();
+    askAbout(group);
+    groups.changed.delete(group);
+  }
+}
+
+const parts = [...document.querySelectorAll("#sending, .section-head, .dashboard-side")];
+
+/** What makes room on this page: its parts, and the cards as far down as they can be seen. */
+const movable = () => [...parts, ...inSight("flight-groups"), ...inSight("ended-groups")];
+
+const SEEN = 30; // cards that fit in a window, at most
+const inSight = (id) => [...$(id).children].slice(0, SEEN);
+
+function showGroups() {
   if (groups.version !== splitVersion) arrange();
   for (const group of groups.changed) {
     const card = cards.get(group.key);
@@ -73,9 +111,6 @@ function show() {
     askAbout(group);
   }
   groups.changed.clear();
-  for (const group of groups.endings.splice(0)) ended(group);
-  showCounts();
-  storage.show();
 }
 
 function arrange() {

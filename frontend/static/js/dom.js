@@ -65,9 +65,11 @@ export function clone(id) {
 const waiting = new Set();
 const UNSEEN = 500; // ms; a page that nobody sees gets no frames, but its lists must not grow for ever
 
-/** Calls `work` in the next frame, once, however often it is asked for. */
+let drawing = false;
+
+/** Calls `work` in the next frame, once, however often it is asked for; asked for inside a frame, in the same one. */
 export function inFrame(work) {
-  if (waiting.size === 0) askForFrame();
+  if (waiting.size === 0 && !drawing) askForFrame();
   waiting.add(work);
 }
 
@@ -97,10 +99,20 @@ export function calmly(work, rest) {
   };
 }
 
+const ROUNDS = 3; // of work that asks for more work in the same frame
+
 function runFrame() {
-  const now = [...waiting];
-  waiting.clear();
-  for (const work of now) work();
+  drawing = true;
+  try {
+    for (let round = 0; round < ROUNDS && waiting.size; round += 1) {
+      const now = [...waiting];
+      waiting.clear();
+      for (const work of now) work();
+    }
+  } finally {
+    drawing = false;
+    if (waiting.size) askForFrame();
+  }
 }
 
 /** Lets the page breathe inside long work. */

@@ -10,7 +10,7 @@ import { telling } from "millrace/row";
 import { Store } from "millrace/store";
 import { showTile } from "millrace/tile";
 import { VirtualRows } from "millrace/virtual";
-import { KIND, MARK, STATUS, ago, bytes, gettext, ngettext, number, when } from "millrace/words";
+import { KIND, MARK, STATUS, ago, bytes, dotted, gettext, ngettext, number, when } from "millrace/words";
 
 const PAGE = 100; // files fetched at once
 const MOST = 2000; // files held while nobody has scrolled to them; beyond it the list begins anew
@@ -202,7 +202,7 @@ function patchLine(line, file, index) {
   setText(part.name, file.name);
   part.name.title = file.path || file.name;
   part.name.setAttribute("href", address(`/files/${file.id}/`));
-  setText(part.about, about(file));
+  setText(part.about, about(file) || (gallery() ? dotted(KIND[file.kind] ?? "", bytes(file.size)) : ""));
   setIcon(part.mark, MARK[file.status]);
   part.mark.classList.toggle("spin", file.status === "processing");
   setText(part.word, STATUS[file.status]);

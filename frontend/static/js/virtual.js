@@ -37,7 +37,13 @@ export class VirtualRows {
 
   set(items) {
     this.items = items;
+    this.#setTall(); // at once, so that what lies below goes to its place in one go
     inFrame(this.render);
+  }
+
+  #setTall() {
+    const total = `${Math.ceil(this.items.length / this.columns()) * this.height()}px`;
+    if (this.list.style.height !== total) this.list.style.height = total;
   }
 
   /** Nobody sees them: lets go of every row. */
@@ -84,9 +90,7 @@ export class VirtualRows {
     const view = this.#view(); // looked at before anything is changed, or the browser would have to lay out twice
     const height = this.height();
     const columns = this.columns();
-    const lines = Math.ceil(this.items.length / columns);
-    const total = `${lines * height}px`;
-    if (this.list.style.height !== total) this.list.style.height = total;
+    this.#setTall();
     const first = Math.max(0, Math.floor(view.top / height) - BEYOND) * columns;
     const last = Math.min(this.items.length, (Math.ceil(view.bottom / height) + BEYOND) * columns);
     const wanted = new Map();

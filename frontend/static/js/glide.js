@@ -1,0 +1,45 @@
+// Lets what has to make room glide to its new place: the only module that moves things by hand. An animation of the browser's
+// own would do it with less, but browsers take what begins one for a jump of the layout.
+
+const LONG = 200; // ms
+const LEAST = 2; // px; less is not worth a movement
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+/**
+ * Runs `change`; those of `elements()` that it moved, and that are in sight, glide there from where they were seen. None of
+ * them lies inside another. Looks at the layout twice, so it is for changes of what there is, not for each event. Resolves
+ * when all have come to rest, and have been drawn there: nothing should move them before.
+ */
+export async function glide(elements, change) {
+  if (still.matches || document.hidden) {
+    change();
+    return;
+  }
+  const seen = new Map();
+  for (const element of elements()) {
+    const { top, height } = element.getBoundingClientRect();
+    if (height) seen.set(element, top);
+  }
+  change();
+  const moved = elements().map((element) => ({ element, by: far(element, seen) })).filter(({ by }) => Math.abs(by) >= LEAST);
+  if (!moved.length) return;
+  const began = performance.now();
+  let part = 0; // of the way
+  do {
+    const left = (1 - part) ** 2; // quick at first
+    for (const { element, by } of moved) element.style.transform = `translateY(${(by * left).toFixed(1)}px)`;
+    await drawn();
+    part = (performance.now() - began) / LONG;
+  } while (part < 1);
+  for (const { element } of moved) element.style.transform = "";
+  await drawn();
+}
+
+const drawn = () => new Promise((resolve) => requestAnimationFrame(resolve));
+
+/** How far from here it was seen, 0 where it was not, or where neither place is in sight. */
+function far(element, seen) {
+  const { top, bottom } = element.getBoundingClientRect();
+  const by = (seen.get(element) ?? top) - top;
+  return Math.min(top, top + by) < innerHeight && Math.max(bottom, bottom + by) > 0 ? by : 0;
+}

@@ -1,0 +1,79 @@
+"""Nothing jumps away from under the pointer while files come in, go through their steps and end."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from playwright.async_api import Page
+
+from tests.pages.conftest import SAMPLES, Visit, Visitor, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+LEAST = 0.001  # of the window's area times how far of its height it moved
+MOST = 0.02  # in all
+FILES = 30
+JSON = {"Accept": "application/json"}
+WATCH = """() => {
+    globalThis.shifts = [];
+    const name = (node) => !node ? "?" : node.id ? "#" + node.id
+        : `${node.nodeName.toLowerCase()}.${node.className?.baseVal ?? node.className}`;
+    new PerformanceObserver((list) => {
+        for (const { value, hadRecentInput, sources } of list.getEntries()) {
+            if (hadRecentInput) continue;
+            const moved = sources.map(({ node, previousRect: from, currentRect: to }) =>
+                `${name(node)} ${from.x},${from.y} ${from.width}x${from.height}`
+                + ` -> ${to.x},${to.y} ${to.width}x${to.height}`);
+            shifts.push([value, moved]);
+        }
+    }).observe({ type: "layout-shift", buffered: true });
+}"""
+
+
+async def shifts(page: Page) -> list[Any]:
+    """What moved, and how much, once what was drawn last is measured."""
+    await page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100)))")
+    found: list[Any] = await page.evaluate("shifts")
+    return [each for each in found if each[0] >= LEAST]
+
+
+def contents() -> list[tuple[str, bytes]]:
+    """Files of several kinds, some with a thumbnail, one of them broken."""
+    texts = [(f"note {number}.txt", f"Note {number}.\\n".encode()) for number in range(FILES - 6)]
+    samples = [(path.name, path.read_bytes()) for path in sorted(SAMPLES.iterdir())]
+    return [*texts, *samples, ("broken.png", b"\\x89PNG\\r\\n\\x1a\\nno more")]
+
+
+async def one_after_the_other(visitor: Visitor, page: Page) -> None:
+    """They come from a program, every second one of the same drop, each when the last has ended and
+    what it moved is at rest: frames that a busy machine leaves out look like jumps.
+    """
+    for number, (name, content) in enumerate(contents()):
+        query = {"batch": "drop"} if number % 2 else {}
+        answer = await asyncio.to_thread(
+            visitor.client.put, f"/upload/{name}", content=content, params=query, headers=JSON
+        )
+        assert answer.status_code == 201, answer.text
+        await until(page, SEEN_TO_END, number + 2, seconds=60)
+
+
+@pytest.mark.parametrize("path", ["/", "/files/", "/files/?view=gallery"])
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_nothing_jumps_while_files_come_and_end(visit: Visit, path: str, width: int):
+    visitor = await visit(width=width)
+    visitor.client.put("/upload/first.txt", content=b"so that it is not the first run")
+    page = await visitor.open(path)
+    await page.locator("#live[data-state=live]").wait_for(state="attached")
+    await until(page, SEEN_TO_END, 1)
+    await page.evaluate(WATCH)
+    await one_after_the_other(visitor, page)
+    found = await shifts(page)
+    assert sum(value for value, _ in found) < MOST, found
+
+
+SEEN_TO_END = """async (count) => {
+    const counts = await (await fetch("/api/counts/")).json();
+    const rows = [...document.querySelectorAll(".row, .line[data-id]")];
+    const under = rows.some(({ dataset }) => ["queued", "processing"].includes(dataset.status));
+    return counts.processed + counts.failed === count && rows.length > 0 && !under
+        && ![...document.querySelectorAll("[style*=translateY]")].some((one) => !one.dataset.id);
+}"""
