@@ -26,7 +26,7 @@ from uploads.receiving.intake import budget
 from uploads.receiving.tus import Checksum
 
 MOST = 64  # files in one write
-TRIPS = 2  # to the disk at the same time: one for each core of a small machine
+TRIPS = 2  # to the disk at the same time, where it is waited for: one waits while one writes
 
 
 @dataclass(eq=False, slots=True)
@@ -77,7 +77,7 @@ class _Disk:
         self._begin()
 
     def _begin(self) -> None:
-        if not self._waiting or self._trips == TRIPS:
+        if not self._waiting or self._trips >= (TRIPS if settings.UPLOAD_FSYNC else 1):
             return
         places, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         self._trips += 1
