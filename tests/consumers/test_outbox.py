@@ -169,6 +169,7 @@ async def test_between_two_progress_frames_lie_100_ms_and_none_is_lost(
         box.offer_progress(progress(box.measures.texts(1, ["f"])), ["f"])
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.15)
+    await settled()
     assert len(socket.progress) <= (loop.time() - began) / 0.1 + 1
     assert socket.progress[-1] == [("f", 30)]
 
@@ -185,6 +186,7 @@ async def test_progress_of_a_file_that_has_ended_is_no_longer_owed(
     box.measures.heard(1, ended)
     socket.open.set()
     await asyncio.sleep(0.15)
+    await settled()
     assert socket.progress == []
 
 

@@ -62,5 +62,5 @@ class Nginx:
         trace: TracebackType | None,
     ) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
         self.log.close()

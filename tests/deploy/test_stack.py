@@ -49,14 +49,14 @@ def test_a_file_goes_in_is_processed_by_a_worker_seen_ending_and_sent_by_nginx(s
         connect(stream, additional_headers=bearer) as socket,
     ):
         socket.send(json.dumps({"type": "hello", "after": None}))
-        while json.loads(socket.recv(timeout=10))["type"] != "ready":
+        while json.loads(socket.recv(timeout=60))["type"] != "ready":
             pass
         sent = client.put("/upload/well.txt", content=TEXT, headers={"Accept": "application/json"})
         assert sent.status_code == 201, sent.text
         (file,) = sent.json()["files"]
 
         seen: list[str] = []
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 100
         while not seen or seen[-1] not in {"processed", "failed"}:
             frame = json.loads(socket.recv(timeout=max(0, deadline - time.monotonic())))
             if frame["type"] == "events":
