@@ -17,7 +17,7 @@ from pytest_django import Settings
 from consumers import hub as hubs
 from consumers import websocket
 from consumers.hub import Hub
-from tests.consumers.peers import Peer, Person, arrives, origin, quiet
+from tests.consumers.peers import PATIENCE_SECONDS, Peer, Person, arrives, origin, quiet
 from uploads import access, people
 from uploads.models import Membership, Role, Token
 from uploads.publishing import doorbell
@@ -100,10 +100,10 @@ async def test_who_says_no_hello_is_closed_with_4408(
 async def test_who_has_said_hello_is_not_closed_for_silence(
     hub: Hub, alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket, "HELLO_SECONDS", 0.1)
+    monkeypatch.setattr(websocket, "HELLO_SECONDS", 1)
     async with Peer(alice.headers) as peer:
         await peer.join()
-        await quiet(0.2)
+        await quiet(1.2)
         assert peer.code is None
 
 
@@ -301,7 +301,9 @@ async def test_only_so_many_strangers_may_stand_at_the_door(
 ) -> None:
     monkeypatch.setattr(hubs, "STRANGERS", 2)
     async with Peer({}), Peer({}):
-        await quiet(0.02)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while hub.subscribers < 2:  # noqa: ASYNC110 - there is nothing to wait on
+                await asyncio.sleep(0.01)
         async with Peer({}) as three:
             assert await three.closed() == 4029
 
