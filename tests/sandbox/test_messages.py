@@ -1,8 +1,11 @@
 """What a child sends is judged as an enemy's: wrong in form or out of turn, it ends the child."""
 
+from collections.abc import Callable
+
 import pytest
 
-from tests.sandbox.conftest import Attack
+from tests.sandbox.conftest import Attack, take
+from uploads.processing.sandbox import Sandbox, StepStarted, Task
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -89,6 +92,35 @@ async def test_garbage_into_every_descriptor_hurts_only_itself(attack: Attack) -
     )
     assert outcome.exit.reason == "protocol"
     assert (await attack("value = 1")).value == 1
+
+
+async def test_another_childs_pipe_is_out_of_reach(
+    sandbox: Sandbox, task: Callable[..., Task]
+) -> None:
+    async with sandbox.run(task("import time; time.sleep(60)")) as other:
+        messages = aiter(other)
+        while not isinstance(await anext(messages), StepStarted):
+            pass
+        ways = [
+            f"open('/proc/{other.pid}/fd/{{}}', 'wb', buffering=0).write(b'garbage')",
+            f"os.readlink('/proc/{other.pid}/fd/{{}}')",
+            f"call(438, call(434, {other.pid}, 0), {{}}, 0)",  # pidfd_getfd of pidfd_open
+            f"call(311, {other.pid}, 0, 1, 0, {{}}, 0)",  # process_vm_writev
+        ]
+        program = f"""
+            import ctypes, os
+            libc = ctypes.CDLL(None, use_errno=True)
+            def call(*numbers):
+                if libc.syscall(*map(ctypes.c_long, numbers)) != -1: return "done"
+                raise OSError(ctypes.get_errno(), "refused")
+            found = {{tried(lambda: eval(way.format(n))) for way in {ways!r} for n in range(16)}}
+            value = sorted(found - {{"FileNotFoundError"}})  # it has no such descriptor
+        """
+        outcome = await take(sandbox.run(task(program)))
+        assert outcome.value == ["PermissionError"]
+        other.cancel()
+        assert [message async for message in messages] == []
+        assert other.exit.reason == "cancelled"
 
 
 async def test_a_line_in_pieces_is_one_line(attack: Attack) -> None:

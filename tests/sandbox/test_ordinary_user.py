@@ -18,8 +18,10 @@ MODULES = (
     "test_artifacts",
     "test_caps",
     "test_files",
+    "test_held",
     "test_layers",
     "test_lifetime",
+    "test_messages",
     "test_network",
     "test_processes",
 )
