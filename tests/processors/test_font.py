@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import logging
+import struct
 
 import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
+from fontTools.ttLib.tables.DefaultTable import DefaultTable
 from PIL import Image
 
 
@@ -72,3 +75,18 @@ def test_a_web_font_that_claims_tables_without_end_is_refused(take):
     data = bytearray(built("woff"))
     data[12:14] = b"\xff\xff"
     assert take(bytes(data)).broken["font"] == "The font claims 65,535 tables."
+
+
+def test_a_font_of_which_much_is_passed_over_is_shown_without_a_word(take, caplog):
+    """Each of its names is malformed; what a step may print is bounded."""
+    font = TTFont(io.BytesIO(built()))
+    names = b"".join(struct.pack(">6H", 3, 1, 1033, 1, 60_000, 60_000) for _ in range(5000))
+    font.tables["name"] = DefaultTable("name")
+    font.tables["name"].data = struct.pack(">3H", 0, 5000, 6) + names
+    buffer = io.BytesIO()
+    font.save(buffer)
+    caplog.set_level(logging.NOTSET)
+    logging.getLogger("fontTools").setLevel(logging.NOTSET)
+    found = take(buffer.getvalue(), "a.ttf")["font"]
+    assert (found["family"], found["glyphs"]) == (None, 3)
+    assert [one for one in caplog.records if one.name.startswith("fontTools")] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from typing import TYPE_CHECKING, Any
 
 from uploads.processors import pixels, webfonts
@@ -90,6 +91,8 @@ def _read(ctx: Context) -> tuple[dict[str, Any], bytes]:
     """
     from fontTools.ttLib import TTCollection, TTFont
 
+    # it warns of every record that it passes over: of a broken table, tens of thousands
+    logging.getLogger("fontTools").setLevel(logging.CRITICAL)
     content = ctx.path.read_bytes()
     webfonts.check(content)
     faces = 1
