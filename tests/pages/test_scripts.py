@@ -51,6 +51,16 @@ def test_pure_modules_stay_pure():
         assert "import" not in re.sub(r"(?m)^\s*(//|\*|/\*).*", "", text), name
 
 
+UPLOADER = "uploader admission everything kept leftover sender sums transport twins waiting"
+
+
+@pytest.mark.parametrize("name", UPLOADER.split())
+def test_the_parts_of_the_uploader_stay_small_and_say_what_only_they_may_do(name: str):
+    lines = (SCRIPTS / f"{name}.js").read_text().splitlines()
+    assert len(lines) <= 250
+    assert re.match(r"// .*[a-z]", lines[0])
+
+
 def test_vendored_files_are_the_recorded_ones():
     vendor = BASE_DIR / "frontend" / "static" / "vendor"
     record = (vendor / "README.md").read_text()

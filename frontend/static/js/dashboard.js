@@ -1,6 +1,7 @@
 // The dashboard: wires the stream, the queue of this page and the cards together.
 
 import { act, actOnAll, actOnBatch } from "millrace/actions";
+import { newDrop } from "millrace/admission";
 import { ask, boot } from "millrace/boot";
 import { Card, isAlone } from "millrace/cards";
 import { $, breathe, calmly, setHidden, setIcon, setPart, setText } from "millrace/dom";
@@ -228,18 +229,18 @@ async function take(list, batch = newBatch()) {
 }
 
 function newBatch() {
-  const batch = uploader.batch();
+  const batch = newDrop();
   own.set(batch.key, batch);
   return batch;
 }
 
 /** What this person's last page had not sent when it was closed. */
 async function takeUpAgain() {
-  const count = await uploader.restore((key) => uploader.batch(key));
+  const count = await uploader.restore(newDrop);
   if (!count) return;
   endFirstRun();
   const words = ngettext("Going on with %(count)s file from before.", "Going on with %(count)s files from before.", count);
-  toast(words, { action: { label: gettext("Cancel"), run: () => uploader.cancelAll() } });
+  toast(words, { action: { label: gettext("Cancel"), run: () => uploader.all.cancel() } });
 }
 
 async function drop(transfer) {
@@ -443,13 +444,13 @@ function learnCommands() {
   command("retry-focused", { key: "r", help: gettext("Retry the file in focus"), run: () => doTo(rowInFocus()?.entry, "retry") });
   command("cancel-focused", { key: "c", help: gettext("Cancel the file in focus"), run: () => doTo(rowInFocus()?.entry, "cancel") });
   command("delete-focused", { key: "Delete", help: gettext("Delete the file in focus"), run: () => doTo(rowInFocus()?.entry, "delete") });
-  command("toggle-sending", { key: "p", help: gettext("Pause or resume sending"), run: () => (uploader.stopped ? uploader.resumeAll() : uploader.pauseAll()) });
-  command("pause-sending", { run: () => uploader.pauseAll() });
-  command("resume-sending", { run: () => uploader.resumeAll() });
-  command("keep-both", { run: () => uploader.keepAllBoth() });
-  command("leave-out", { run: () => uploader.leaveOutAll() });
-  command("retry-sending", { run: () => uploader.retryAll() });
-  command("cancel-sending", { run: () => uploader.cancelAll() });
+  command("toggle-sending", { key: "p", help: gettext("Pause or resume sending"), run: () => (uploader.stopped ? uploader.all.resume() : uploader.all.pause()) });
+  command("pause-sending", { run: () => uploader.all.pause() });
+  command("resume-sending", { run: () => uploader.all.resume() });
+  command("keep-both", { run: () => uploader.all.keepBoth() });
+  command("leave-out", { run: () => uploader.all.leaveOut() });
+  command("retry-sending", { run: () => uploader.all.retry() });
+  command("cancel-sending", { run: () => uploader.all.cancel() });
   command("dismiss-sending", {
     run: () => {
       $("sending").dataset.closed = "yes";
