@@ -71,7 +71,8 @@ async def test_a_space_is_made_somebody_invited_changed_and_removed(visit: Visit
     await page.reload()
     role = page.locator("#members li").filter(has_not_text="you").locator("select")
     await expect(role).to_have_value("viewer")
-    await role.select_option("uploader")
+    async with page.expect_response(lambda answer: answer.request.method == "POST"):
+        await role.select_option("uploader")
     await expect(joined.locator("#live")).to_contain_text("Live")  # it was cut, and came again
     await joined.reload()
     await expect(joined.get_by_role("button", name="Choose files")).to_be_visible()
