@@ -205,6 +205,16 @@ def test_an_attached_mail_goes_on_as_a_mail_and_not_where_that_would_be_too_deep
     assert (sent(deep), deep.children.left_out) == ({}, [("inner.eml", "depth")])
 
 
+def test_attachments_that_are_too_many_are_named_as_left_out(tmp_path: Path) -> None:
+    head = b"From: a@example.org\nSubject: x\nContent-Type: multipart/mixed; boundary=b\n\n"
+    part = b"--b\nContent-Type: text/csv; name=a.csv\n\n1,2\n"
+    children = Children(wanted=("mail",), most=1000)
+    ctx = run(tmp_path, head + part * 300 + b"--b--\n", "message/rfc822", children)
+    assert len(sent(ctx)) == 1  # one name
+    assert len(ctx.children.sent) == 100
+    assert (ctx.children.left_out_total, ctx.children.left_out[0]) == (200, ("a.csv", "number"))
+
+
 def test_a_mailboxs_messages_go_on_when_somebody_asks(tmp_path: Path) -> None:
     box = b"From a@b Mon\nSubject: one\n\n>From the start\n\nFrom c@d Tue\nSubject: two\n\nbody\n"
     assert sent(run(tmp_path, box, "application/mbox", Children(wanted=("mail",)))) == {}

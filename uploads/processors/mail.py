@@ -30,7 +30,7 @@ TEXT = 8 * 1024 * 1024  # characters of the text artifact
 HEAD = 6000  # characters of it in the result
 WORDS = 500  # characters of a header
 FIELD = 16 * 1024  # characters of it that are decoded; of those with parameters, at most
-PARTS = 1000
+PARTS = 20_000
 BOUNDARIES = 1000  # the parser takes quadratic time for nested ones
 DELIMITERS = 200_000  # lines that may begin a part: each makes an object in memory
 ATTACHMENTS = 100
@@ -185,6 +185,8 @@ def _sorted(ctx: Context, parts: list[Message]) -> tuple[str, str, list[dict[str
                 content = _content(part)
             number, apart = len(attachments) + 1, _stands_alone(part, kind)
             attachments.append(attachment(ctx, number, name, kind, content, sent_on=apart))
+        elif ctx.sends_on("mail"):
+            ctx.children.leave_out(name or "part", "number")
     return "\n\n".join(plain), "\n".join(html), attachments
 
 
