@@ -39,6 +39,20 @@ async def test_memory_that_a_library_takes_and_aborts_without(attack: Attack) ->
     assert outcome.failed.code == "memory_cap"
 
 
+async def test_memory_that_a_library_takes_until_it_aborts_without_a_word(attack: Attack) -> None:
+    """As some of C++'s do it; where there was memory left, it is a crash like any other."""
+    program = """
+        import os
+        kept = []
+        try:
+            while True: kept.append(bytes(2 ** 18).replace(b"\\0", b"x"))
+        except MemoryError:
+            os.abort()
+    """
+    assert (await attack(program)).failed.code == "memory_cap"
+    assert (await attack("import os; os.abort()")).failed.code == "crashed"
+
+
 async def test_memory_outside_the_address_space_cannot_be_had(attack: Attack) -> None:
     """Pipes and sockets are held by the kernel; there are as many as there may be descriptors."""
     program = """
