@@ -103,8 +103,10 @@ def _entry(name: str, kind: int, child: int, right: int, start: int, size: int) 
     )
 
 
-def outlook_message(subject: str, body: str, sender: str, attached: tuple[str, bytes]) -> bytes:
-    """[MS-OXMSG]: one recipient, one attachment."""
+def outlook_message(
+    subject: str, body: str, sender: str, attached: tuple[str, bytes | None]
+) -> bytes:
+    """[MS-OXMSG]: one recipient, one attachment; None: a message in its turn."""
 
     def text(number: int, words: str) -> tuple[str, bytes]:
         return f"__substg1.0_{number:04X}001F", words.encode("utf-16-le")
@@ -117,6 +119,8 @@ def outlook_message(subject: str, body: str, sender: str, attached: tuple[str, b
         return [(number, 0x1F, 0) for number in numbers]
 
     name, content = attached
+    kind = 0x0D if content is None else 0x102
+    inside: Tree = {f"__substg1.0_3701{kind:04X}": {} if content is None else content}
     return compound(
         {
             "__properties_version1.0": properties(32, *strings(0x37, 0x1000, 0x5D01, 0x1A)),
@@ -135,10 +139,10 @@ def outlook_message(subject: str, body: str, sender: str, attached: tuple[str, b
             },
             "__attach_version1.0_#00000000": {
                 "__properties_version1.0": properties(
-                    8, *strings(0x3707), (0x3705, 3, 1), (0x3701, 0x102, 0)
+                    8, *strings(0x3707), (0x3705, 3, 1), (0x3701, kind, 0)
                 ),
                 **dict([text(0x3707, name)]),
-                "__substg1.0_37010102": content,
+                **inside,
             },
         }
     )

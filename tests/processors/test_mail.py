@@ -253,3 +253,11 @@ def test_html_that_would_take_parsers_for_ever_is_shown_as_words():
         assert text_of(tangled) == "two"
     fine = "<p>x" * 5000 + "<div>" * 500 + "<br>" * 5000
     assert harmless(fine).html.count("<div>") == 500
+
+
+def test_an_outlook_attachment_that_is_no_bytes_is_named_and_not_made_up(take):
+    taken = take(outlook_message("Fwd", "See", "ada@example.org", ("Plans", None)), "x.msg")
+    assert taken["mail"]["attachments"] == [
+        {"name": "Plans", "media_type": "application/octet-stream", "size": 0, "artifact": None}
+    ]
+    assert dict(taken.artifacts["mail"]).keys() == {"text.txt"}

@@ -378,7 +378,7 @@ def _outlook(ctx: Context) -> dict[str, Any]:
             "".join(f"{name}: {value}\n" for name, value in message.message_headers.items())
         )
         attachments = [
-            attachment(ctx, number, item.file_name, item.mime_type or "", item.file_bytes or b"")
+            _outlook_attachment(ctx, number, item)
             for number, item in enumerate(message.attachments[:ATTACHMENTS], 1)
         ]
         found = headers(kept) | {
@@ -397,6 +397,19 @@ def _outlook(ctx: Context) -> dict[str, Any]:
     if not of_a_class and not found["subject"] and not plain and not html:
         raise BadFile("The Outlook message has nothing inside that can be read: it is damaged.")
     return {"format": "msg", **found, **bodies(ctx, plain, html), "attachments": attachments}
+
+
+def _outlook_attachment(ctx: Context, number: int, item: Any) -> dict[str, Any]:
+    """An attachment whose content is no bytes (a message, an object of a program, a mere link) is
+    named, and not made up.
+    """
+    kind = item.mime_type or ""
+    if item.file_bytes is not None:
+        return attachment(ctx, number, item.file_name, kind, item.file_bytes)
+    name = clip(item.file_name or f"part {number}", 200)
+    if ctx.sends_on("mail"):
+        ctx.children.leave_out(name, "broken")
+    return {"name": name, "media_type": clip(kind, 100), "size": 0, "artifact": None}
 
 
 _READERS: dict[str, Callable[[Context], dict[str, Any]]] = {
