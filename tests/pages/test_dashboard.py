@@ -307,3 +307,24 @@ async def test_what_came_out_of_one_file_stands_together(visit: Visit):
     await expect(group.locator(".row")).to_have_count(2)
     await page.reload()
     await expect(group.locator(".row")).to_have_count(2)
+
+
+async def test_a_long_list_is_worked_through_in_slices_that_are_short(visit: Visit):
+    page = await (await visit()).live("/")
+    sizes = await page.evaluate(
+        """async () => {
+            const { sliced } = await import("millrace/dom");
+            const sizes = [];
+            const seen = [];
+            await sliced(Array.from({ length: 600 }, (_, at) => at), (some) => {
+                const end = performance.now() + some.length / 2; // half a millisecond each
+                while (performance.now() < end);
+                sizes.push(some.length);
+                seen.push(...some);
+            });
+            if (seen.some((each, at) => each !== at)) throw new Error("out of order");
+            return sizes;
+        }"""
+    )
+    assert sum(sizes) == 600
+    assert max(sizes[1:]) <= 16  # 8 ms

@@ -4,7 +4,7 @@ import { act, actOnAll, actOnBatch } from "millrace/actions";
 import { newDrop } from "millrace/admission";
 import { ask, boot } from "millrace/boot";
 import { Card, isAlone } from "millrace/cards";
-import { $, breathe, calmly, setHidden, setIcon, setPart, setText } from "millrace/dom";
+import { $, calmly, setHidden, setIcon, setPart, setText, sliced } from "millrace/dom";
 import { Failures } from "millrace/failures";
 import { follow } from "millrace/follow";
 import { command, complain, say, startFrame, toast } from "millrace/frame";
@@ -220,10 +220,7 @@ function showCounts() {
 
 async function take(list, batch = newBatch()) {
   endFirstRun();
-  for (let at = 0; at < list.length; at += 500) {
-    uploader.add(list.slice(at, at + 500), batch);
-    if (list.length > 500) await breathe();
-  }
+  await sliced(list, (some) => uploader.add(some, batch));
   const group = groups.groups.get(batch.key);
   if (group) group.total = batch.count;
 }

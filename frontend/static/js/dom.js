@@ -115,5 +115,23 @@ function runFrame() {
   }
 }
 
+const SLICE = 8; // ms of work between two breaths
+const FIRST_SLICE = 64; // items, until it is known how long they take
+const MOST_SLICE = 500; // items
+
+/** Runs `work(some)` over a long list, some items at a time: as many as take no longer than the page may be silent. */
+export async function sliced(list, work) {
+  let size = FIRST_SLICE;
+  for (let at = 0; at < list.length; ) {
+    const began = performance.now();
+    const some = list.slice(at, at + size);
+    work(some);
+    at += some.length;
+    const took = Math.max(0.1, performance.now() - began);
+    size = Math.max(8, Math.min(MOST_SLICE, 2 * size, Math.floor((some.length * SLICE) / took)));
+    if (at < list.length) await breathe();
+  }
+}
+
 /** Lets the page breathe inside long work. */
 export const breathe = () => new Promise((resolve) => setTimeout(resolve));

@@ -1,9 +1,7 @@
 // What an earlier page of the same person had not sent: only this decides what of it has still to go, and that nothing goes twice.
 
-import { breathe } from "millrace/dom";
+import { sliced } from "millrace/dom";
 import { arrived, forgetOthers, whoIs } from "millrace/transport";
-
-const AT_ONCE = 500; // files put in the queue between two breaths of the page
 
 export class Leftover {
   #kept;
@@ -47,12 +45,10 @@ export class Leftover {
     const left = entries.filter((entry) => this.#isLeft(entry, there ?? new Map(), handed));
     const told = entries.reduce((most, { count }) => Math.max(most, count), 0);
     batch.count = Math.max(0, told - left.length); // the server was told of those that have arrived, too
-    for (let at = 0; at < left.length; at += AT_ONCE) {
-      const some = left.slice(at, at + AT_ONCE);
+    await sliced(left, (some) => {
       add(some.map(({ file, path, key: kept, id }) => ({ file, path, kept, id, known: true, doubtful: !there })), batch);
       for (const entry of some) this.#restored.add(lookOf(entry));
-      await breathe();
-    }
+    });
     return left.length;
   }
 
