@@ -53,7 +53,19 @@ async def test_the_first_run_explains_itself_and_offers_samples(visit: Visit):
     await expect(page.get_by_text("Each file is opened in its own sandbox")).to_be_visible()
     await page.get_by_role("link", name="letter.txt").click()
     await expect(word(page, "letter.txt")).to_have_text("Processed")
-    await expect(page.locator("#first-run")).to_have_count(0)
+    await expect(page.get_by_text("Each file is opened in its own sandbox")).to_have_count(0)
+    samples = page.locator("#samples")
+    await expect(samples.get_by_role("link")).to_have_count(4)
+    await page.reload()
+    await expect(samples.get_by_role("link")).to_have_count(4)
+    await samples.get_by_role("link", name="rivers.csv").click()
+    await expect(word(page, "rivers.csv")).to_have_text("Processed")
+    await expect(samples.get_by_role("link")).to_have_count(3)
+    await send(page, text_file("own.txt"))
+    await expect(samples).to_have_count(0)
+    await page.reload()
+    await expect(word(page, "own.txt")).to_have_text("Processed")
+    await expect(samples).to_have_count(0)
 
 
 async def test_a_folder_comes_with_its_paths_as_one_thing(visit: Visit, tmp_path):

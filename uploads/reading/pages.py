@@ -33,6 +33,20 @@ SAMPLES = (
 )
 
 
+def _samples(space: Space) -> list[dict[str, str]]:
+    """What may be tried: those not yet sent, for as long as nothing else was."""
+    if sum(space.counts.values()) > len(SAMPLES):
+        return []
+    sent = set(UploadedFile.objects.filter(space=space).values_list("name", flat=True))
+    if not sent.issubset(name for _kind, name in SAMPLES):
+        return []
+    return [
+        {"kind": kind, "name": name, "url": scripts.sample(name)}
+        for kind, name in SAMPLES
+        if name not in sent
+    ]
+
+
 class Dashboard(Page):
     """`/`: drop zone, what is in flight, what has just ended."""
 
@@ -53,9 +67,7 @@ class Dashboard(Page):
             "pauses": [rows.pause_words(pause) for pause in pauses],
             "own_pause": any(pause.space_id is not None for pause in pauses),
             "in_flight": sum(space.counts[status] for status in IN_FLIGHT),
-            "samples": [
-                {"kind": kind, "name": name, "url": scripts.sample(name)} for kind, name in SAMPLES
-            ],
+            "samples": _samples(space),
         }
         context = {
             "page": page,

@@ -220,6 +220,11 @@ function showCounts() {
 
 async function take(list, batch = newBatch()) {
   endFirstRun();
+  $("first-run")?.remove();
+  await send(list, batch);
+}
+
+async function send(list, batch) {
   await sliced(list, (some) => uploader.add(some, batch));
   const group = groups.groups.get(batch.key);
   if (group) group.total = batch.count;
@@ -258,10 +263,10 @@ function pick(folder) {
   input.click();
 }
 
+/** The words for newcomers go with the first file; the samples stay until there is another file than those. */
 function endFirstRun() {
-  const first = $("first-run");
-  if (!first) return;
-  first.remove();
+  if (!$("drop")?.classList.contains("first")) return;
+  document.querySelector(".first-steps").remove();
   $("drop").classList.remove("first");
   setText($("drop-title"), gettext("Drop files or folders anywhere"));
 }
@@ -304,7 +309,10 @@ function listenForFiles() {
     if (!sample || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     const answer = await fetch(sample.href);
-    take([{ file: new File([await answer.blob()], sample.dataset.sample), path: "" }]);
+    endFirstRun();
+    sample.closest("li").remove();
+    if (!$("samples").querySelector("li")) $("first-run").remove();
+    send([{ file: new File([await answer.blob()], sample.dataset.sample), path: "" }], newBatch());
   });
 }
 
