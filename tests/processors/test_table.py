@@ -273,6 +273,23 @@ def test_a_copy_keeps_values_that_do_not_fit_their_column(take, monkeypatch):
     assert copy.schema["m"] == pl.Int64
 
 
+def test_json_lines_are_copied_with_their_types_too(take, monkeypatch):
+    monkeypatch.setattr(parquet_copy, "WORTH", 10)
+    lines = [
+        f'{{"n": {n}, "day": "2024-01-{n % 28 + 1:02}", "in": {{"a": [{n}]}}}}' for n in range(3000)
+    ]
+    lines += ["broken", '{"n": 0.5, "later": 1}', '{"n": null, "day": "some day"}']
+    taken = take("\n".join(lines), "x.ndjson")
+    assert taken["parquet-copy"]["rows"] == 3002
+    copy = pl.read_parquet(io.BytesIO(taken.artifact("parquet-copy", "table.parquet")))
+    assert copy.schema == {"n": pl.Float64, "day": pl.String, "in": pl.String}
+    assert copy.row(1) == (1.0, "2024-01-02", '{"a":[1]}')
+    assert copy["n"].to_list()[-2:] == [0.5, None]
+    assert copy["day"].to_list()[-2:] == [None, "some day"]
+    size = len("\n".join(lines))
+    assert taken.reports["parquet-copy"][-1] == (size, size, "bytes")
+
+
 def test_no_copy_is_made_of_little_or_of_too_many_columns(take, monkeypatch):
     assert "KiB" in take(PEOPLE, "x.csv")["parquet-copy"]["skipped"]
     monkeypatch.setattr(parquet_copy, "WORTH", 1)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from uploads.processors import encoding
 from uploads.processors.bounds import clip
 from uploads.processors.context import Context
-from uploads.processors.profile import CHUNK_ROWS, PROFILED, Profile
+from uploads.processors.profile import CHUNK_ROWS, PROFILED, Profile, mixed_series
 from uploads.processors.registry import LONG, processor
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Row = dict[str, Any]
 
 LONGEST_LINE = 4 * 1024 * 1024  # bytes; a longer line is left out
 ERRORS_KEPT = 100
@@ -30,16 +36,10 @@ def json_lines(ctx: Context) -> dict[str, Any]:
     column `value`; lists and objects inside are shown as JSON text.
     """
     lines = Lines(ctx)
-    rows: list[dict[str, Any]] = []
     profile: Profile | None = None
-    numbers: list[int] = []
-    for number, value in lines.values():
-        rows.append(value if isinstance(value, dict) else {"value": value})
-        numbers.append(number)
-        if len(rows) >= (CHUNK_ROWS if profile else SNIFFED_ROWS):
-            profile = lines.profiled(profile, rows, numbers)
-            rows, numbers = [], []
-    profile = lines.profiled(profile, rows, numbers)
+    for rows, numbers in lines.rows():
+        profile = lines.profiled(profile, rows, numbers)
+    profile = profile or Profile([])
     ctx.progress(lines.done, lines.done, "bytes")
     return {
         "format": "ndjson",
@@ -67,7 +67,30 @@ class Lines:
         self.keys: list[str] = []
         self.later: set[str] = set()
 
-    def values(self) -> Any:
+    def rows(self) -> Iterator[tuple[list[Row], list[int]]]:
+        """Chunks of rows, and the lines on which they are; the first has the keys for all."""
+        rows: list[Row] = []
+        numbers: list[int] = []
+        most = SNIFFED_ROWS
+        for number, value in self.values():
+            rows.append(value if isinstance(value, dict) else {"value": value})
+            numbers.append(number)
+            if len(rows) >= most:
+                yield rows, numbers
+                rows, numbers, most = [], [], CHUNK_ROWS
+        if rows:
+            yield rows, numbers
+
+    def first_keys(self) -> list[str]:
+        """The keys that make the columns."""
+        first, _ = next(self.rows(), ([], []))
+        return list(dict.fromkeys(key for row in first for key in row))
+
+    def columns(self, rows: list[Row], keys: Sequence[str]) -> list[pl.Series]:
+        """Those rows' values of the keys, of a type where they agree; see `mixed_series`."""
+        return [mixed_series([_flat(row.get(key)) for row in rows]) for key in keys]
+
+    def values(self) -> Iterator[tuple[int, Any]]:
         """(line number, value) of each line that is JSON."""
         import orjson
 
@@ -98,9 +121,7 @@ class Lines:
             if rest.endswith(b"\n"):
                 return
 
-    def profiled(
-        self, profile: Profile | None, rows: list[dict[str, Any]], numbers: list[int]
-    ) -> Profile:
+    def profiled(self, profile: Profile | None, rows: list[Row], numbers: list[int]) -> Profile:
         if profile is None:
             self.keys = list(dict.fromkeys(key for row in rows for key in row))
             profile = Profile([clip(key, 100) for key in self.keys])

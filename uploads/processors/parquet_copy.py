@@ -1,14 +1,17 @@
-"""The parquet-copy step: a delimited text once more, as a Parquet file with typed columns."""
+"""The parquet-copy step: a table that is written as text once more, as a Parquet file with typed
+columns.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
-from uploads.processors import column_types, dialect
+from uploads.processors import column_types
 from uploads.processors.column_types import TEXT, ColumnType
+from uploads.processors.columns import as_text
 from uploads.processors.context import Context
-from uploads.processors.encoding import Encoding
+from uploads.processors.json_lines import Lines
 from uploads.processors.profile import PROFILED
 from uploads.processors.records import Reader
 from uploads.processors.registry import LONG, processor
@@ -23,16 +26,17 @@ WORTH = 1024 * 1024  # bytes from which on a copy is smaller and quicker by much
 
 @processor(
     name="parquet-copy",
-    accepts=["text/csv", "text/tab-separated-values"],
+    accepts=["text/csv", "text/tab-separated-values", "application/x-ndjson"],
     version=1,
-    after=["table"],
+    after=["table", "json-lines"],
     seconds=LONG,
 )
 def parquet_copy(ctx: Context) -> dict[str, Any]:
     """{rows, bytes, columns [{name, type}]} and table.parquet; {skipped: why} where there is no
     copy
 
-    A column has its own type only where every value is of it: nothing is lost in the copy.
+    A column has its own type only where every value is of it: nothing is lost in the copy. Lists
+    and objects of JSON stay JSON text, and numbers are what JSON makes of them (RFC 8259, 6).
     """
     found = _table(ctx)
     if not found or not found.get("rows"):
@@ -41,91 +45,134 @@ def parquet_copy(ctx: Context) -> dict[str, Any]:
         return {"skipped": f"a table of less than {WORTH // 1024} KiB needs no copy"}
     if found["width"] > PROFILED:
         return {"skipped": f"there are more than {PROFILED} columns"}
-    coding, form = opened(ctx)
-    types = _types(found["columns"], form)
+    rows: Rows
+    rows = (
+        _Values(ctx) if ctx.media_type == "application/x-ndjson" else _Records(ctx, found["rows"])
+    )
+    types = _types(found["columns"], rows.names)
     path = ctx.save("table.parquet", "application/vnd.apache.parquet")
-    copy = Copy(ctx, coding, form, types, found["rows"])
-    copy.write(str(path))
-    ctx.progress(copy.rows, copy.rows, "rows")
+    copied = _write(rows, types, str(path))
+    rows.report_end()
     return {
-        "rows": copy.rows,
+        "rows": copied,
         "bytes": path.stat().st_size,
         "columns": [
-            {"name": name, "type": kind.name} for name, kind in zip(form.names, types, strict=True)
+            {"name": name, "type": kind.name} for name, kind in zip(rows.names, types, strict=True)
         ],
     }
 
 
 def _table(ctx: Context) -> Mapping[str, Any]:
-    tables = ctx.results.get("table", {}).get("tables") or [{}]
+    step = "json-lines" if ctx.media_type == "application/x-ndjson" else "table"
+    tables = ctx.results.get(step, {}).get("tables") or [{}]
     table: Mapping[str, Any] = tables[0]
     return table
 
 
-def _types(columns: list[Mapping[str, Any]], form: dialect.Dialect) -> list[ColumnType]:
+def _types(columns: list[Mapping[str, Any]], names: Sequence[str]) -> list[ColumnType]:
     """The types that the profile found; text for columns with a value of another type."""
     known = {column["name"]: column for column in columns}
     types = []
-    for name in form.names:
+    for name in names:
         column = known.get(name)
         typed = column is not None and not column["invalid"] and column["type"] != "empty"
         types.append(ColumnType(column["type"], column["form"] or "") if column and typed else TEXT)
     return types
 
 
-class Copy:
-    """Writes chunk after chunk, as the writer asks for them."""
+class Rows(Protocol):
+    """A table's rows, chunk by chunk, one series for each of the `names`: of strings, or of a type
+    that the values had already. Reading reports progress.
+    """
 
-    def __init__(
-        self,
-        ctx: Context,
-        coding: Encoding,
-        form: dialect.Dialect,
-        types: list[ColumnType],
-        total: int,
-    ) -> None:
-        self.rows = 0
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    def chunks(self) -> Iterator[list[pl.Series]]: ...
+
+    def report_end(self) -> None: ...
+
+
+class _Records:
+    """Of a delimited text."""
+
+    def __init__(self, ctx: Context, total: int) -> None:
         self._ctx = ctx
-        self._total = total
-        self._form = form
-        self._types = types
-        self._reader = Reader(ctx.path, coding, form)
+        self._rows, self._total = 0, total
+        coding, self._form = opened(ctx)
+        self.names = self._form.names
+        self._reader = Reader(ctx.path, coding, self._form)
 
-    def write(self, path: str) -> None:
-        from polars.io.plugins import register_io_source
-
-        source = register_io_source(self._source, schema=self._schema(), validate_schema=True)
-        source.sink_parquet(path, compression="zstd", row_group_size=GROUP_ROWS, engine="streaming")
-
-    def _schema(self) -> dict[str, Any]:
-        import polars as pl
-
-        known = {
-            "integer": pl.Int64,
-            "number": pl.Float64,
-            "boolean": pl.Boolean,
-            "date": pl.Date,
-            "datetime": pl.Datetime("us"),
-        }
-        return {
-            name: known.get(kind.name, pl.String)
-            for name, kind in zip(self._form.names, self._types, strict=True)
-        }
-
-    def _source(
-        self, columns: Any, predicate: Any, rows: int | None, batch: int | None
-    ) -> Iterator[pl.DataFrame]:
-        """All rows, typed; the writer asks for every column and filters nothing."""
-        import polars as pl
-
+    def chunks(self) -> Iterator[list[pl.Series]]:
         for chunk in self._reader.chunks():
-            raw = frame(chunk, self._form)
+            read = frame(chunk, self._form)
+            self._rows += read.height
+            self._ctx.progress(self._rows, max(self._total, self._rows), "rows")
+            yield read.get_columns()
+
+    def report_end(self) -> None:
+        self._ctx.progress(self._rows, self._rows, "rows")
+
+
+class _Values:
+    """Of JSON, a value a line."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self.names = Lines(ctx).first_keys()
+        self._lines = Lines(ctx)
+
+    def chunks(self) -> Iterator[list[pl.Series]]:
+        for rows, _ in self._lines.rows():
+            yield self._lines.columns(rows, self.names)
+
+    def report_end(self) -> None:
+        self._ctx.progress(self._lines.done, self._lines.done, "bytes")
+
+
+def _write(rows: Rows, types: list[ColumnType], path: str) -> int:
+    """The number of rows; the writer asks for chunk after chunk, every column, and filters
+    nothing.
+    """
+    import polars as pl
+    from polars.io.plugins import register_io_source
+
+    known = {
+        "integer": pl.Int64,
+        "number": pl.Float64,
+        "boolean": pl.Boolean,
+        "date": pl.Date,
+        "datetime": pl.Datetime("us"),
+    }
+    schema: dict[str, Any] = {
+        name: known.get(kind.name, pl.String())
+        for name, kind in zip(rows.names, types, strict=True)
+    }
+    copied = 0
+
+    def source(
+        columns: Any, predicate: Any, number: int | None, batch: int | None
+    ) -> Iterator[pl.DataFrame]:
+        nonlocal copied
+        for chunk in rows.chunks():
             typed = [
-                column_types.typed_as(values, kind).alias(name)
-                for name, kind, values in zip(
-                    self._form.names, self._types, raw.iter_columns(), strict=True
-                )
+                _typed(values, kind, dtype).alias(name)
+                for values, kind, (name, dtype) in zip(chunk, types, schema.items(), strict=True)
             ]
-            self.rows += raw.height
-            self._ctx.progress(self.rows, max(self._total, self.rows), "rows")
+            copied += typed[0].len()
             yield pl.DataFrame(typed)
+
+    register_io_source(source, schema=schema, validate_schema=True).sink_parquet(
+        path, compression="zstd", row_group_size=GROUP_ROWS, engine="streaming"
+    )
+    return copied
+
+
+def _typed(values: pl.Series, kind: ColumnType, dtype: Any) -> pl.Series:
+    import polars as pl
+
+    if values.dtype == pl.String:
+        return column_types.typed_as(values, kind)
+    if dtype == pl.String:
+        return as_text(values)
+    return values.cast(dtype)
