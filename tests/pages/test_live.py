@@ -234,6 +234,7 @@ async def test_two_tabs_show_the_same(visit: Visit) -> None:
     await expect(one.locator("[data-count=processed]")).to_have_text("3")
     await asyncio.to_thread(put, visitor.client, "d.txt")
     for page in (one, two):
+        await expect(page.locator("#ended-groups .row")).to_have_count(4)
         await expect(word(page, "d.txt")).to_have_text("Processed")
     # a drop's own page has its files in the order in which they were dropped
     seen = [await page.locator("#ended-groups .row").all_inner_texts() for page in (one, two)]

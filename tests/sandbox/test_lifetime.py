@@ -178,6 +178,21 @@ async def test_the_death_of_the_fork_server_is_noticed_and_repaired(
     assert own_sandbox.pid != before
 
 
+async def test_what_a_fork_server_rehearsed_with_when_it_was_killed_is_removed(
+    own_sandbox: Sandbox, task: Callable[..., Task]
+) -> None:
+    killed = own_sandbox.pid
+    assert killed is not None
+    stage = run_folder(own_sandbox, task) / f"rehearsal.{killed}.3"
+    stage.mkdir()
+    (stage / "sample").write_text("as it would be in the middle of one")
+    os.kill(killed, signal.SIGKILL)
+    while own_sandbox.ready:  # noqa: ASYNC110 - until it is noticed, and no later
+        await asyncio.sleep(0)
+    assert (await take(own_sandbox.run(task("value = 'again'")))).value == "again"
+    assert not stage.exists()
+
+
 async def test_a_run_that_waits_for_a_new_fork_server_can_be_cancelled(
     own_sandbox: Sandbox, task: Callable[..., Task]
 ) -> None:

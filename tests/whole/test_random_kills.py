@@ -73,7 +73,10 @@ async def test_whoever_is_killed_every_file_ends_once_and_every_event_arrives(
     print(f"{files} files all ended within {took:.1f} s; killed {dict(killer.deaths)}")
     assert killer.deaths["child"]
     nothing_is_doubled(server, person)
-    eventually(lambda: not left_behind(server.pid, server.data_dir), "an idle server")
+    try:
+        eventually(lambda: not left_behind(server.pid, server.data_dir), "an idle server", 30)
+    except AssertionError:
+        raise AssertionError(left_behind(server.pid, server.data_dir)) from None
     assert server.stop() == 0
 
 

@@ -35,7 +35,13 @@ export async function glide(elements, change) {
   await drawn();
 }
 
-const drawn = () => new Promise((resolve) => requestAnimationFrame(resolve));
+const UNSEEN = 100; // ms after which nobody waits for a picture: a window behind others draws none
+
+const drawn = () =>
+  new Promise((resolve) => {
+    requestAnimationFrame(resolve);
+    setTimeout(resolve, UNSEEN);
+  });
 
 /** How far from here it was seen, 0 where it was not, or where neither place is in sight. */
 function far(element, seen) {

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from uploads.processing.sandbox import boot
+from uploads.processing.sandbox import folder as folders
 from uploads.processing.sandbox.contract import Caps, Reason, SandboxError
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class Link:
     def __init__(
         self, folder: Path, readable: Sequence[Path], without: Sequence[str], *, light: bool = False
     ) -> None:
+        self._folder = folder
         self._told = {
             "folder": str(folder),
             "readable": [str(path) for path in readable],
@@ -270,11 +272,18 @@ class Link:
         if self._process is not None and self._process.poll() is None:
             self._again = asyncio.get_running_loop().call_later(_REAP_SECONDS, self._begin_again)
             return
+        if self._process is not None:
+            self._clear_away(self._process.pid)
         try:
             self._begin()
         except OSError as error:
             log.warning("The sandbox's fork server can't be started: %s", error)
             self._again = asyncio.get_running_loop().call_later(_LONGEST_PAUSE, self._begin_again)
+
+    def _clear_away(self, pid: int) -> None:
+        """What a fork server has left that was killed while it rehearsed."""
+        for stage in self._folder.glob(f"rehearsal.{pid}.*"):
+            folders.remove(stage)
 
     def _close(self) -> None:
         self.ready = False
