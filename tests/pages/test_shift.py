@@ -56,8 +56,22 @@ async def one_after_the_other(visitor: Visitor, page: Page) -> None:
         await until(page, SEEN_TO_END, number + 2, seconds=60)
 
 
-@pytest.mark.parametrize("path", ["/", "/files/", "/files/?view=gallery"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(
+    ("width", "path"),
+    [
+        (1280, "/"),
+        (390, "/files/"),
+        *(
+            pytest.param(width, path, marks=pytest.mark.soak)
+            for width, path in (
+                (390, "/"),
+                (1280, "/files/"),
+                (1280, "/files/?view=gallery"),
+                (390, "/files/?view=gallery"),
+            )
+        ),
+    ],
+)
 async def test_nothing_jumps_while_files_come_and_end(visit: Visit, path: str, width: int):
     visitor = await visit(width=width)
     visitor.client.put("/upload/first.txt", content=b"so that it is not the first run")
