@@ -245,6 +245,20 @@ async def test_a_broken_file_says_why_and_is_retried_by_keyboard_alone(visit: Vi
     await expect(word(page, "broken.png")).to_have_text("Failed")
 
 
+async def test_the_keyboard_stays_with_a_file_that_ends(visit: Visit):
+    visitor = await visit()
+    page = await visitor.live()
+    visitor.client.post("/api/queue/pause/", json={})
+    await send(page, text_file("waits.txt"))
+    await expect(page.locator("#flight-groups .row[data-status=queued]")).to_have_count(1)
+    await page.keyboard.press("j")
+    name = page.locator(".row-name", has_text="waits.txt")
+    await expect(name).to_be_focused()
+    visitor.client.post("/api/queue/resume/")
+    await expect(page.locator("#ended-groups .row[data-status=processed]")).to_have_count(1)
+    await expect(name).to_be_focused()
+
+
 async def test_shortcuts_are_listed_and_the_theme_is_kept(visit: Visit):
     page = await (await visit(color_scheme="light")).live()
     await page.keyboard.press("?")

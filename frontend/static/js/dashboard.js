@@ -126,10 +126,13 @@ function arrange() {
     card.remove();
     cards.delete(key);
   }
-  place($("flight-groups"), flight);
-  place($("ended-groups"), shown);
-  setHidden($("flight"), flight.length === 0);
-  setHidden($("ended"), shown.length === 0);
+  const sections = [["flight", flight], ["ended", shown]];
+  for (const [id, list] of sections) if (list.length) setHidden($(id), false); // before: what is hidden can't take the focus along
+  for (const [id, list] of sections) place($(`${id}-groups`), list);
+  for (const [id, list] of sections) {
+    if (whole) clear($(`${id}-groups`), list.length);
+    setHidden($(id), list.length === 0);
+  }
   if (flight.length || shown.length) endFirstRun();
 }
 
@@ -147,12 +150,21 @@ function place(container, list) {
       card.show();
     }
     const after = before ? before.nextElementSibling : container.firstElementChild;
-    if (card.element !== after) container.insertBefore(card.element, after);
+    if (card.element !== after) bring(container, card.element, after);
     before = card.element;
   }
-  if (!whole) return;
-  // what the server rendered and the stream knows nothing of
-  while (before ? before.nextElementSibling : container.firstElementChild) (before ? before.nextElementSibling : container.firstElementChild).remove();
+}
+
+/** Removes what the server rendered and the stream knows nothing of: all behind the first so many. */
+function clear(container, count) {
+  while (container.children.length > count) container.lastElementChild.remove();
+}
+
+/** Moves a card there; whoever is in it with the keyboard stays in it. */
+function bring(container, element, before) {
+  const focused = element.contains(document.activeElement) ? document.activeElement : null;
+  container.insertBefore(element, before);
+  focused?.focus({ preventScroll: true });
 }
 
 /** A lone file that got company, or a drop that shrank to one. */
