@@ -44,7 +44,8 @@ async def shows_what_is_there(page: Page, visitor: Visitor) -> None:
 
 @pytest.mark.parametrize("how", ["stopped", "killed"])
 async def test_a_restart_of_the_server_is_told_and_made_up_for(visitor: Visitor, how: str):
-    visitor.expected = ["ERR_CONNECTION_REFUSED", "WebSocket connection"]
+    # what the page has not fetched yet is fetched again
+    visitor.expected = ["ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "WebSocket connection"]
     page = await visitor.live()
     await page.evaluate("globalThis.neverReloaded = true")
     await send(page, text_file("before.txt"))
