@@ -17,19 +17,7 @@ from uploads.processing import children, jobs
 from uploads.processing.children import Inside
 from uploads.processing.sandbox import Child, LeftOut
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def data_dir(settings, tmp_path: Path) -> None:
-    """Content and artifacts of these tests alone."""
-    settings.DATA_DIR = tmp_path
-
-
-@pytest.fixture
-def space() -> Space:
-    """Somebody's own."""
-    return people.private_space(people.person(f"u{uuid.uuid4().hex[:8]}"))
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("data_dir")]
 
 
 def begun(space: Space, name: str = "a.zip", batch: str | None = None) -> jobs.Claimed:

@@ -2,7 +2,6 @@
 
 import uuid
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
@@ -12,19 +11,7 @@ from uploads import people
 from uploads.models import KnownProcessor, Space, Step
 from uploads.processing import jobs, known
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def data_dir(settings, tmp_path: Path) -> None:
-    """Artifacts of these tests alone."""
-    settings.DATA_DIR = tmp_path
-
-
-@pytest.fixture
-def space() -> Space:
-    """Somebody's own."""
-    return people.private_space(people.person(f"u{uuid.uuid4().hex[:8]}"))
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("data_dir")]
 
 
 def raised(name: str, version: int) -> None:

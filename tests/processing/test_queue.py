@@ -12,6 +12,7 @@ from uploads import people
 from uploads.errors import NotFound
 from uploads.models import Job, Space, Step, UploadedFile, User
 from uploads.processing import jobs, queue, turns
+from uploads.publishing import standing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -107,10 +108,10 @@ def test_a_paused_space_waits_while_others_go_on(spaces: list[Space], user: User
     with transaction.atomic():
         queue.pause(spaces[0].pk, by=user.pk, reason="the service is down")
     assert turns_of(claim(5), spaces) == [1]
-    (pause,) = queue.pauses(spaces[0].pk)
+    (pause,) = standing.pauses(spaces[0].pk)
     assert pause.by == user
     assert (pause.reason, pause.until) == ("the service is down", None)
-    assert queue.pauses(spaces[1].pk) == []
+    assert standing.pauses(spaces[1].pk) == []
     assert Job.objects.get(pk=running.pk).state == Job.State.RUNNING
     with transaction.atomic():
         assert queue.resume(spaces[0].pk)
@@ -126,7 +127,7 @@ def test_everything_can_be_paused_until_a_time(spaces: list[Space]) -> None:
         queue.pause(None, reason="upgrade", until=soon + timedelta(hours=1))
         queue.pause(None, reason="a short one", until=soon)
     assert claim(5) == []
-    (pause,) = queue.pauses(spaces[2].pk)
+    (pause,) = standing.pauses(spaces[2].pk)
     assert (pause.reason, pause.until) == ("a short one", soon)
     assert queue.end_pauses() == 0
     with transaction.atomic():
@@ -139,7 +140,7 @@ def test_a_pause_whose_time_is_over_is_forgotten(spaces: list[Space]) -> None:
         queue.pause(spaces[0].pk, until=timezone.now())
         assert queue.end_pauses() == 1
         assert queue.end_pauses() == 0
-    assert queue.pauses() == []
+    assert standing.pauses() == []
     assert turns_of(claim(), spaces) == [0]
 
 

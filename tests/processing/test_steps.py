@@ -7,6 +7,7 @@ import json
 import time
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,6 +43,16 @@ async def claimed(transactional_db: None) -> AsyncIterator[jobs.Claimed]:
 
 async def stored(claimed: jobs.Claimed) -> UploadedFile:
     return await database.read(UploadedFile.objects.get, pk=claimed.file_id)
+
+
+@asynccontextmanager
+async def progress() -> AsyncIterator[asyncio.Queue[dict[str, Any]]]:
+    """What is told of progress meanwhile."""
+    told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    unsubscribe = doorbell.subscribe("progress", told.put_nowait)
+    async with doorbell.service():
+        yield told
+    unsubscribe()
 
 
 async def settled(one: Pipeline) -> None:
@@ -169,9 +180,7 @@ async def silences(claimed: jobs.Claimed, number: int) -> list[str | None]:
 async def test_the_time_left_of_a_step_is_told_from_what_it_and_runs_before_it_measured(
     claimed: jobs.Claimed,
 ) -> None:
-    told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    unsubscribe = doorbell.subscribe("progress", told.put_nowait)
-    async with doorbell.service():
+    async with progress() as told:
         first = Pipeline(claimed, SANDBOX)
         await first._take(StepStarted("timed", 1))
         began = time.monotonic()
@@ -185,7 +194,6 @@ async def test_the_time_left_of_a_step_is_told_from_what_it_and_runs_before_it_m
         second._current.end()  # type: ignore[union-attr]
         async with asyncio.timeout(60):
             own, before = [(await told.get())["measure"]["eta_s"] for _ in range(2)]
-    unsubscribe()
     assert 0.15 <= own <= took + 0.5  # 20 pages in 0.2 s, and as many to go
     assert 0.3 <= before <= 2 * took + 1.5  # nothing done yet: 40 pages at that pace
 
@@ -193,9 +201,7 @@ async def test_the_time_left_of_a_step_is_told_from_what_it_and_runs_before_it_m
 async def test_of_measures_in_quick_succession_the_last_one_is_told_even_if_nothing_follows(
     claimed: jobs.Claimed,
 ) -> None:
-    told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    unsubscribe = doorbell.subscribe("progress", told.put_nowait)
-    async with doorbell.service():
+    async with progress() as told:
         one = Pipeline(claimed, SANDBOX)
         await one._take(StepStarted("pdf", 1))
         for page in range(1, 8):
@@ -205,6 +211,5 @@ async def test_of_measures_in_quick_succession_the_last_one_is_told_even_if_noth
             while 7 not in shown:
                 shown.append((await told.get())["measure"]["done"])
         one._current.end()  # type: ignore[union-attr]
-    unsubscribe()
     assert shown == sorted(shown)
     assert shown[0] == 1

@@ -290,6 +290,12 @@ def test_json_lines_are_copied_with_their_types_too(take, monkeypatch):
     assert taken.reports["parquet-copy"][-1] == (size, size, "bytes")
 
 
+def test_json_lines_without_a_key_are_not_copied(take, monkeypatch):
+    monkeypatch.setattr(parquet_copy, "WORTH", 10)
+    taken = take("{}\n" * 2000, "x.ndjson")
+    assert "no rows" in taken["parquet-copy"]["skipped"]
+
+
 def test_no_copy_is_made_of_little_or_of_too_many_columns(take, monkeypatch):
     assert "KiB" in take(PEOPLE, "x.csv")["parquet-copy"]["skipped"]
     monkeypatch.setattr(parquet_copy, "WORTH", 1)

@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from uploads import people
 from uploads.models import Event, Job, Membership, Space, Token, UploadedFile, User
-from uploads.processing import jobs, queue
-from uploads.publishing import doorbell
+from uploads.processing import jobs
+from uploads.publishing import doorbell, standing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -120,14 +120,14 @@ def test_everything_is_paused_with_a_reason_changed_and_resumed(
     arrive(space)
     body = {"space": "", "reason": "new disks", "until_0": "", "until_1": ""}
     staff.post(reverse("admin:uploads_pause_add"), body)
-    (pause,) = queue.pauses(space.pk)
+    (pause,) = standing.pauses(space.pk)
     assert (pause.space, pause.reason) == (None, "new disks")
     assert pause.by is not None
     with transaction.atomic():
         assert jobs.claim("worker", 1) == []
     form = reverse("admin:uploads_pause_change", args=[pause.pk])
     staff.post(form, body | {"until_0": "2100-01-01", "until_1": "12:00:00"})
-    (pause,) = queue.pauses(space.pk)
+    (pause,) = standing.pauses(space.pk)
     assert pause.until is not None
     act(staff, "pause", "delete_selected", pause.pk, post="yes")
     with transaction.atomic():

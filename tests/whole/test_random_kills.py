@@ -74,7 +74,7 @@ async def test_whoever_is_killed_every_file_ends_once_and_every_event_arrives(
     assert killer.deaths["child"]
     nothing_is_doubled(server, person)
     try:
-        eventually(lambda: not left_behind(server.pid, server.data_dir), "an idle server", 30)
+        eventually(lambda: not left_behind(server.pid, server.data_dir), "an idle server")
     except AssertionError:
         raise AssertionError(left_behind(server.pid, server.data_dir)) from None
     assert server.stop() == 0

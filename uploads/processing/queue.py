@@ -20,7 +20,7 @@ from django.utils import timezone
 from uploads.errors import NotFound
 from uploads.models import Job, Pause
 from uploads.processing import nudges
-from uploads.publishing import doorbell, standing
+from uploads.publishing import doorbell
 
 # Spaces with something due: from one to the next by the index of what waits, however many files
 # and spaces there are.
@@ -143,11 +143,6 @@ def resume(space_id: int | None) -> bool:
 
 def _of(space_id: int | None) -> Q:
     return Q(space__isnull=True) if space_id is None else Q(space=space_id)
-
-
-def pauses(space_id: int | None = None) -> list[Pause]:
-    """The pauses that hold now: of one space, that of everything included, or all there are."""
-    return standing.pauses(space_id)
 
 
 def end_pauses() -> int:

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from uploads.models import Job, Space, Status, Step, UploadedFile
 from uploads.processing import queue
+from uploads.publishing import standing
 
 MEASURED = 30  # newest files that ended, by which the others are judged
 PLACES = 20_000  # of a space's queue; who is further behind has no place yet
@@ -116,7 +117,7 @@ def _took(space_id: int) -> float | None:
 
 def _held(space_id: int, now: datetime) -> float | None:
     """Seconds until no pause holds the space."""
-    ends = [pause.until for pause in queue.pauses(space_id)]
+    ends = [pause.until for pause in standing.pauses(space_id)]
     if None in ends:
         return None
     return max((at - now).total_seconds() for at in ends if at is not None) if ends else 0.0

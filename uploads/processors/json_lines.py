@@ -84,7 +84,7 @@ class Lines:
     def first_keys(self) -> list[str]:
         """The keys that make the columns."""
         first, _ = next(self.rows(), ([], []))
-        return list(dict.fromkeys(key for row in first for key in row))
+        return _keys(first)
 
     def columns(self, rows: list[Row], keys: Sequence[str]) -> list[pl.Series]:
         """Those rows' values of the keys, of a type where they agree; see `mixed_series`."""
@@ -123,7 +123,7 @@ class Lines:
 
     def profiled(self, profile: Profile | None, rows: list[Row], numbers: list[int]) -> Profile:
         if profile is None:
-            self.keys = list(dict.fromkeys(key for row in rows for key in row))
+            self.keys = _keys(rows)
             profile = Profile([clip(key, 100) for key in self.keys])
         known = set(self.keys)
         for row in rows:
@@ -137,6 +137,11 @@ class Lines:
         self.wrong += 1
         if len(self.problems) < ERRORS_KEPT:
             self.problems.append({"line": number, "problem": clip(problem, 200)})
+
+
+def _keys(rows: list[Row]) -> list[str]:
+    """All of them, in the order in which they come."""
+    return list(dict.fromkeys(key for row in rows for key in row))
 
 
 def _flat(value: Any) -> Any:

@@ -39,8 +39,8 @@ def parquet_copy(ctx: Context) -> dict[str, Any]:
     and objects of JSON stay JSON text, and numbers are what JSON makes of them (RFC 8259, 6).
     """
     found = _table(ctx)
-    if not found or not found.get("rows"):
-        return {"skipped": "there are no rows"}
+    if not found or not found.get("rows") or not found["width"]:
+        return {"skipped": "there are no rows with anything in them"}
     if ctx.size < WORTH:
         return {"skipped": f"a table of less than {WORTH // 1024} KiB needs no copy"}
     if found["width"] > PROFILED:

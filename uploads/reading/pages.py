@@ -16,7 +16,8 @@ from project import database
 from uploads import access
 from uploads.errors import ApiError
 from uploads.models import IN_FLIGHT, Role, Space, Status, UploadedFile, User
-from uploads.processing import jobs, known, queue
+from uploads.processing import jobs, known
+from uploads.publishing import standing
 from uploads.publishing.events import describe
 from uploads.reading import inside, own_views, rows, scripts, whose
 from uploads.reading.files import detail
@@ -57,7 +58,7 @@ class Dashboard(Page):
         flight, ended = rows.groups(self._files(space), may_change=page["may_upload"])
         page["boot"]["reasons"] = {code: str(words) for code, words in rows.REASON_WORDS.items()}
         page["boot"]["storage"] = {"used": space.used_bytes, "quota": _quota(space)}
-        pauses = queue.pauses(space.pk)
+        pauses = standing.pauses(space.pk)
         page |= _storage(space) | {
             "max_size": rows.size_words(settings.UPLOAD_MAX_BYTES),
             "max_files": number_format(settings.BATCH_MAX_FILES, force_grouping=True),

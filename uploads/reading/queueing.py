@@ -16,6 +16,7 @@ from uploads.errors import BadRequest, WrongState
 from uploads.models import Role, Space, Status
 from uploads.processing import queue, waiting
 from uploads.publishing.events import FileDetail, describe_pause, moment
+from uploads.publishing.standing import pauses
 from uploads.reading import doors, whose
 from uploads.reading.files import described_wait, detail
 from uploads.reading.shapes import PLACES, NewPause, NewPriority, Queue, QueueQuery
@@ -49,7 +50,7 @@ def standing(space: Space) -> dict[str, Any]:
         "waiting": space.queued,
         "running": space.processing,
         "wait_s": waiting.pace(space).until(space.queued) if space.queued else 0,
-        "pauses": [describe_pause(pause) for pause in queue.pauses(space.pk)],
+        "pauses": [describe_pause(pause) for pause in pauses(space.pk)],
         "files": [],
     }
 
