@@ -11,8 +11,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 HEAVY = ("libarchive", "libssl", "libsqlite3", "libxml2", "libseccomp", "_imaging", "_asyncio")
 
 
+def mapped_by(pid: int | None) -> str:
+    return Path(f"/proc/{pid}/maps").read_text()
+
+
 async def test_the_fork_server_of_light_steps_has_loaded_nothing_heavy(sandbox: Sandbox) -> None:
-    mapped = Path(f"/proc/{sandbox.light_pid}/maps").read_text()
+    mapped = mapped_by(sandbox.light_pid)
     assert "orjson" in mapped
     assert not [library for library in HEAVY if library in mapped]
 
