@@ -21,7 +21,7 @@ from typing import Any
 from playwright.async_api import CDPSession, Page, async_playwright
 
 from benchmarks.table import machine
-from tests.pages.conftest import FLAGS
+from tests.pages.conftest import FLAGS, chromium
 from tests.support.server import Server
 
 DROPS = ((1000, 10_000), (10_000, 100))  # files, bytes each
@@ -162,7 +162,7 @@ async def browse(server: Server, path: Path, files: int) -> Measured:
     """Sign in, and drop the folder."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=FLAGS
+            executable_path=shutil.which("chromium") or chromium(), args=FLAGS
         )
         context = await browser.new_context(base_url=server.url)
         await context.request.get(server.manage("link", "ada").strip())

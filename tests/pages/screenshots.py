@@ -12,7 +12,7 @@ from typing import Literal
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from project.settings import BASE_DIR
-from tests.pages.conftest import FLAGS, SAMPLES
+from tests.pages.conftest import FLAGS, SAMPLES, chromium
 from tests.support.server import Server
 
 DOCS = BASE_DIR / "docs"
@@ -121,9 +121,7 @@ async def main() -> None:
 
 async def photograph(server: Server, work: Path) -> None:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=FLAGS
-        )
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         camera = Camera(browser, server)
         await camera.take("first-run", "/")
         ids = send_samples(server)
