@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from psycopg.conninfo import conninfo_to_dict
-
 from project import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -340,6 +338,8 @@ STORAGES = {
 
 DATABASES: dict[str, dict[str, Any]]
 if DATABASE_URL:
+    from psycopg.conninfo import conninfo_to_dict  # a tenth of a second that SQLite need not wait
+
     _conninfo = conninfo_to_dict(DATABASE_URL)
     DATABASES = {
         "default": {

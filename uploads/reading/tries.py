@@ -10,15 +10,20 @@ import hashlib
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
 import structlog
+from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
-from redis.exceptions import RedisError
 
 log = structlog.get_logger(__name__)
 
 MOST = 10  # for one name or from one address, within
 SECONDS = 300
-AWAY = (OSError, RedisError)
+AWAY: tuple[type[Exception], ...] = (OSError,)
+if settings.REDIS_URL:  # its client takes a tenth of a second that others need not wait
+    from redis.exceptions import RedisError
+
+    AWAY += (RedisError,)
+EXPIRED: tuple[type[Exception], ...] = (*AWAY, ValueError)  # between two questions
 
 
 class Tries:
@@ -43,7 +48,7 @@ class Tries:
             for key in self._keys:
                 cache.add(key, 0, SECONDS)
                 cache.incr(key)
-        except (*AWAY, ValueError) as error:  # or it expired between the two
+        except EXPIRED as error:
             log.warning("tries not counted", error=repr(error))
 
     def forget(self) -> None:

@@ -278,7 +278,9 @@ def main() -> NoReturn:
         signal.signal(number, signal.SIG_IGN)
     confinement.give_up_privileges()
     layers = confinement.prepare([Path(path) for path in told["readable"]], told["without"])
+    gc.disable()  # what is imported is never garbage
     (preload_light if told["light"] else preload)()
+    gc.enable()
     rehearse(Path(told["folder"]))
     gc.collect()
     gc.freeze()
