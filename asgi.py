@@ -13,7 +13,7 @@ from project.http import Doors
 from project.lifespan import Lifespan
 from uploads.processing import engines
 from uploads.publishing import doorbell
-from uploads.receiving import finishing, sweeping
+from uploads.receiving import crowd, finishing, sweeping
 
 application = Lifespan(
     routing.Router(http=Doors()),
@@ -24,5 +24,6 @@ application = Lifespan(
         finishing.service,
         sweeping.service,
         engines.service,
+        crowd.service,
     ],
 )

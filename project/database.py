@@ -18,6 +18,7 @@ from typing import ParamSpec, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
 
+from project.lending import Lender
 from project.writer import Write, Writer, broken, reachable
 
 P = ParamSpec("P")
@@ -85,6 +86,11 @@ def submit_from(
     work = Write(function, loop)
     work.future.add_done_callback(done)  # before anybody can resolve it
     _the_writer().put(work)
+
+
+def lend(lender: Lender) -> None:
+    """Let a process of ours write while the writing thread does not."""
+    _the_writer().lend(lender)
 
 
 def _the_writer() -> Writer:

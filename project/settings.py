@@ -136,6 +136,11 @@ UPLOAD_FSYNC = env.boolean(
     default=True,
     meaning="Wait for the disk before a file counts as received: its bytes and SQLite's rows.",
 )
+RECEIVER_PROCESS = env.boolean(
+    "RECEIVER_PROCESS",
+    default=True,
+    meaning="On SQLite, crowds of small files get a process of their own while they last (70 MB).",
+)
 FREE_DISK_BYTES = env.size(
     "FREE_DISK_BYTES", "256Mi", "Uploads are refused when the disk has less than this left."
 )

@@ -6,6 +6,9 @@ hold its own rows while it waits, and two groups that wait for each other are a 
 the first write of a group may wait; whatever meets a lock after it goes to the front of the next
 group. And when the connection breaks during a commit, nobody knows whether it was done: so each
 commit leaves its number in the writer's own row, which tells.
+
+Between its groups, and while nothing waits, the thread lends its turn to a process that has asked
+for it (`lending`).
 """
 
 import asyncio
@@ -24,6 +27,7 @@ import structlog
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
+from project.lending import Lender
 from project.models import Writer as Mark
 
 log = structlog.get_logger(__name__)
@@ -81,9 +85,10 @@ class Writer:
     """A thread with one connection."""
 
     def __init__(self) -> None:
-        self._waiting: queue.SimpleQueue[Write | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Write | Lender | None] = queue.SimpleQueue()
         self._again: deque[Write] = deque()
         self._marks = _Marks()
+        self._lender: Lender | None = None
         self._away_since: float | None = None
         self._open = True
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -93,6 +98,10 @@ class Writer:
         """Commit this soon."""
         self._waiting.put(write)
 
+    def lend(self, lender: Lender) -> None:
+        """Lend the turn over this from now on, instead of any other."""
+        self._waiting.put(lender)
+
     def close(self) -> None:
         """Return when all that waits is done and the connection is closed."""
         self._waiting.put(None)
@@ -101,7 +110,10 @@ class Writer:
     def _run(self) -> None:
         while self._open or self._again or not self._waiting.empty():
             if group := self._gather():
+                self._take_turn()
                 self._commit(group)
+                self._lend_turn()
+        self._end_lending()
         self._marks.forget()
         connection.close()
 
@@ -113,9 +125,27 @@ class Writer:
             write = self._waiting.get()
             if write is None:
                 self._open = False
+            elif isinstance(write, Lender):
+                self._end_lending()
+                self._lender = write
+                self._lend_turn()
             else:
                 group.append(write)
         return group
+
+    def _take_turn(self) -> None:
+        if self._lender is not None and not self._lender.take_back():
+            self._end_lending()
+
+    def _lend_turn(self) -> None:
+        if self._lender is not None and not self._lender.lend():
+            self._end_lending()
+
+    def _end_lending(self) -> None:
+        if self._lender is not None:
+            self._lender.take_back()
+            self._lender.close()
+            self._lender = None
 
     def _commit(self, group: list[Write]) -> None:
         if len(group) == 1:
@@ -246,13 +276,12 @@ class _Marks:
                 yield
                 if marked:
                     self._mark()
-                hooks = _take_hooks()
+                hooks = take_hooks()
                 asked = True
         except (OperationalError, InterfaceError):
             if not (asked and marked and self._was_committed()):
                 raise
-        for hook in hooks:
-            _run_hook(hook)
+        run_hooks(hooks)
 
     def _mark(self) -> None:
         self._number += 1
@@ -289,15 +318,17 @@ class _Marks:
                 return mark.commits == self._number
 
 
-def _take_hooks() -> list[Callable[[], object]]:
+def take_hooks() -> list[Callable[[], object]]:
     """What is to be called after the commit. Django would forget it when the answer gets lost."""
     hooks: list[Callable[[], object]] = [entry[1] for entry in connection.run_on_commit]
     connection.run_on_commit = []
     return hooks
 
 
-def _run_hook(hook: Callable[[], object]) -> None:
-    try:
-        hook()
-    except Exception:
-        log.exception("call after a commit failed")
+def run_hooks(hooks: list[Callable[[], object]]) -> None:
+    """Call each, whatever becomes of the others."""
+    for hook in hooks:
+        try:
+            hook()
+        except Exception:
+            log.exception("call after a commit failed")

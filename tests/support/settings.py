@@ -32,3 +32,5 @@ if _on == "production":
     os.environ["ENGINE"] = "procrastinate"
 
 from project.settings import *  # noqa: E402, F403
+
+RECEIVER_PROCESS = False  # it would write to the database of a server, not to that of a test

@@ -6,40 +6,39 @@ a crowd of small files is taken by a handful of each, and one that comes alone w
 """
 
 import asyncio
-import hashlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Protocol
 
 from django.conf import settings
 
 from project import database
 from uploads import storage
-from uploads.errors import ApiError, ChecksumMismatch, DigestMismatch
+from uploads.errors import ApiError
 from uploads.models import UploadedFile
 from uploads.processing import jobs
 from uploads.processing.jobs import Arrival
-from uploads.receiving import tus
-from uploads.receiving.content import store_whole
 from uploads.receiving.intake import budget
+from uploads.receiving.small import MOST, Small, store
 from uploads.receiving.tus import Checksum
 
-MOST = 64  # files in one write
+CROWD, PAUSE_SECONDS = 64, 1  # files without such a pause between them
 TRIPS = 2  # to the disk at the same time, where it is waited for: one waits while one writes
 
 
 @dataclass(eq=False, slots=True)
-class _Place:
+class Place:
     """A file that waits to be stored and written down, and who waits for it."""
 
-    arrival: Arrival
-    data: bytes
-    checksum: Checksum | None
+    file: Small
     future: "asyncio.Future[UploadedFile]"
     sha256: str = ""
 
     def settle(self, file: UploadedFile | None, error: BaseException | None) -> None:
+        """It is written down, or is not to be."""
         if self.future.done():  # whoever waited was cancelled; what was done stands all the same
             return
         if error is not None:
@@ -57,9 +56,32 @@ async def take(arrival: Arrival, data: bytes, checksum: Checksum | None = None) 
     if budget.full:
         await budget.room()
     budget.take(len(data))
-    place = _Place(arrival, data, checksum, asyncio.get_running_loop().create_future())
-    _disk.put(place)
+    place = Place(Small(arrival, data, checksum), asyncio.get_running_loop().create_future())
+    (_elsewhere or _disk).put(place)
     return await place.future
+
+
+class Taker(Protocol):
+    """Whoever stores small files and has them written down."""
+
+    def put(self, place: Place) -> None:
+        """Take this one, and settle its place in the end."""
+
+
+def hand_over(taker: Taker | None) -> None:
+    """From now on `taker` gets all that come; None: they are taken here again."""
+    global _elsewhere
+    _elsewhere = taker
+
+
+def take_here(place: Place) -> None:
+    """Take what somebody else could not."""
+    _disk.put(place)
+
+
+async def crowd() -> None:
+    """Return when a crowd comes."""
+    await _disk.crowd()
 
 
 # -- to the disk -----------------------------------------------------------------------------------
@@ -69,10 +91,12 @@ class _Disk:
     """The small files of all spaces on their way to the disk."""
 
     def __init__(self) -> None:
-        self._waiting: list[_Place] = []
+        self._waiting: list[Place] = []
         self._trips = 0
+        self._last, self._count = float("-inf"), 0
+        self._crowd = asyncio.Event()
 
-    def put(self, place: _Place) -> None:
+    def put(self, place: Place) -> None:
         self._waiting.append(place)
         self._begin()
 
@@ -81,16 +105,28 @@ class _Disk:
             return
         places, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         self._trips += 1
+        self._look(len(places))
         storing = storage.submit(_store, places, asyncio.get_running_loop())
         storing.add_done_callback(partial(self._stored, places))
 
+    def _look(self, number: int) -> None:
+        last, self._last = self._last, time.monotonic()
+        self._count = number if self._last - last > PAUSE_SECONDS else self._count + number
+        if self._count >= CROWD:
+            self._crowd.set()
+
+    async def crowd(self) -> None:
+        self._count = 0
+        self._crowd.clear()
+        await self._crowd.wait()
+
     def _stored(
         self,
-        places: Sequence[_Place],
-        storing: "asyncio.Future[dict[_Place, Exception]]",
+        places: Sequence[Place],
+        storing: "asyncio.Future[dict[Place, Exception]]",
     ) -> None:
         self._trips -= 1
-        budget.give(sum(len(place.data) for place in places))
+        budget.give(sum(len(place.file.data) for place in places))
         broken = storing.exception()
         refused = dict.fromkeys(places, broken) if broken is not None else storing.result()
         for place, error in refused.items():
@@ -98,36 +134,28 @@ class _Disk:
         self._begin()
 
 
-def _store(places: Sequence[_Place], loop: asyncio.AbstractEventLoop) -> dict[_Place, Exception]:
+def _store(places: Sequence[Place], loop: asyncio.AbstractEventLoop) -> dict[Place, Exception]:
     """In a thread: those that can't be taken, and why. The others go on to the database from here,
     since the loop has other requests to read first.
     """
-    refused: dict[_Place, Exception] = {}
-    for place in places:
-        if (refusal := _check(place)) is not None:
-            refused[place] = refusal
-    good = {place.arrival.id: place for place in places if place not in refused}
-    whole = [(file_id, place.data) for file_id, place in good.items()]
-    for file_id, error in store_whole(whole, lasting=settings.UPLOAD_FSYNC).items():
-        refused[good[file_id]] = storage.as_answer(error)
-    _lines.put([place for place in good.values() if place not in refused], loop)
+    refused: dict[Place, Exception] = {}
+    good: list[Place] = []
+    for place, outcome in zip(places, store([place.file for place in places]), strict=True):
+        if isinstance(outcome, str):
+            place.sha256 = outcome
+            good.append(place)
+        else:
+            refused[place] = outcome
+    _lines.put(good, loop)
     return refused
 
 
-def _check(place: _Place) -> ApiError | None:
-    checksum = place.checksum
-    if checksum is not None:
-        hashing = tus.hasher(checksum)
-        hashing.update(place.data)
-        if hashing.digest() != checksum.digest:
-            return ChecksumMismatch()
-    place.sha256 = hashlib.sha256(place.data).hexdigest()
-    if place.arrival.expected_sha256 not in {None, place.sha256}:
-        return DigestMismatch()
-    return None
-
-
 # -- to the database -------------------------------------------------------------------------------
+
+
+def write_down(places: Sequence[Place]) -> None:
+    """Files that are stored already, with their `sha256`."""
+    _lines.put(places, asyncio.get_running_loop())
 
 
 class _Lines:
@@ -135,14 +163,14 @@ class _Lines:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[int, list[_Place]] = {}
+        self._waiting: dict[int, list[Place]] = {}
 
-    def put(self, places: Sequence[_Place], loop: asyncio.AbstractEventLoop) -> None:
+    def put(self, places: Sequence[Place], loop: asyncio.AbstractEventLoop) -> None:
         """From any thread. Those of a space that already has some waiting go with them."""
         with self._lock:
-            new = {place.arrival.space_id for place in places} - self._waiting.keys()
+            new = {place.file.arrival.space_id for place in places} - self._waiting.keys()
             for place in places:
-                self._waiting.setdefault(place.arrival.space_id, []).append(place)
+                self._waiting.setdefault(place.file.arrival.space_id, []).append(place)
         for space_id in new:
             self._begin(space_id, loop)
 
@@ -150,7 +178,7 @@ class _Lines:
         group = _Group(partial(self._take, space_id, loop))
         database.submit_from(loop, group.receive, group.written)
 
-    def _take(self, space_id: int, loop: asyncio.AbstractEventLoop) -> list[_Place]:
+    def _take(self, space_id: int, loop: asyncio.AbstractEventLoop) -> list[Place]:
         with self._lock:
             places = self._waiting.pop(space_id)
             if rest := places[MOST:]:
@@ -163,17 +191,17 @@ class _Lines:
 class _Group:
     """Those of one space that are written down together: all that wait when it is their turn."""
 
-    def __init__(self, take: Callable[[], list[_Place]]) -> None:
+    def __init__(self, take: Callable[[], list[Place]]) -> None:
         self._take = take
 
     @cached_property
-    def places(self) -> list[_Place]:
+    def places(self) -> list[Place]:
         """Taken once, however often the transaction is tried."""
         return self._take()
 
     def receive(self) -> list[UploadedFile]:
         """On the writing thread, in a transaction."""
-        return jobs.receive_together([(place.arrival, place.sha256) for place in self.places])
+        return jobs.receive_together([(place.file.arrival, place.sha256) for place in self.places])
 
     def written(self, writing: "asyncio.Future[list[UploadedFile]]") -> None:
         """On the loop, after the commit."""
@@ -183,26 +211,27 @@ class _Group:
                 place.settle(file, None)
         elif isinstance(error, ApiError) and len(self.places) > 1:
             for place in self.places:  # one is refused, and none is taken: each by itself
-                alone = database.submit(jobs.receive, place.arrival, sha256=place.sha256)
+                alone = database.submit(jobs.receive, place.file.arrival, sha256=place.sha256)
                 alone.add_done_callback(partial(_alone, place))
         else:
             for place in self.places:
                 _fail(place, error)
 
 
-def _alone(place: _Place, writing: "asyncio.Future[UploadedFile]") -> None:
+def _alone(place: Place, writing: "asyncio.Future[UploadedFile]") -> None:
     if (error := writing.exception()) is not None:
         _fail(place, error)
     else:
         place.settle(writing.result(), None)
 
 
-def _fail(place: _Place, error: BaseException) -> None:
+def _fail(place: Place, error: BaseException) -> None:
     """Only a refusal is certain not to have been written down; the sweep sees to all else."""
     if isinstance(error, ApiError):
-        storage.remove(place.arrival.id)
+        storage.remove(place.file.arrival.id)
     place.settle(None, error)
 
 
 _disk = _Disk()
+_elsewhere: Taker | None = None
 _lines = _Lines()
