@@ -31,6 +31,7 @@ from uploads.receiving.together import Place
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 60  # without a file, after which it ends
+AGAIN_SECONDS = 60  # after one that could not start, before another is tried
 BUFFER_BYTES = 4 * 1024 * 1024  # of the line, as far as the system allows
 READ_BYTES = 1024 * 1024
 
@@ -53,9 +54,14 @@ class Crowd:
         handles = (theirs.fileno(), borrowed.fileno())
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "receiver"]
         with theirs, borrowed:
-            self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                [*command, *map(str, handles)], pass_fds=handles, stdin=subprocess.DEVNULL
-            )
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - ourselves
+                    [*command, *map(str, handles)], pass_fds=handles, stdin=subprocess.DEVNULL
+                )
+            except OSError:
+                self._line.close()
+                turn.close()
+                raise
         self._lender = Lender(turn)
         self._line.setblocking(False)  # noqa: FBT003
         loop.add_reader(self._line, self._readable)
@@ -190,8 +196,11 @@ async def _watch() -> None:
             crowd = Crowd(asyncio.get_running_loop())
         except OSError as error:
             log.warning("no process for small files", error=str(error))
+            await asyncio.sleep(AGAIN_SECONDS)
         else:
             await serve(crowd)
+            if not crowd.ready.done():
+                await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def serve(crowd: Crowd) -> None:
