@@ -1,8 +1,14 @@
-"""The peer of `benchmarks.processing`: the same processors on the same files, as Celery tasks."""
+"""The peer of `benchmarks.processing`: the same processors on the same files, as Celery tasks.
+
+`process` does the work and no more. `process_and_tell` also does what makes a service of it: rows
+that outlive the worker, and word of each change for whoever watches.
+"""
 
 import json
 import os
+import sqlite3
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +62,35 @@ def _step(
 
 @app.task(ignore_result=True)
 def process(path: str) -> None:
-    """One file; its result is kept in Redis, as ours is in the database."""
+    """One file; its result is kept in Redis."""
     counter.set(path, json.dumps(take_apart(path)))
     counter.incr(DONE)
+
+
+@app.task(ignore_result=True)
+def process_and_tell(path: str) -> None:
+    """One file; its status and its steps' results are rows of a database, committed as ours are,
+    and each change is published.
+    """
+    with _rows() as rows:
+        rows.execute("INSERT OR REPLACE INTO file VALUES (?, 'processing')", [path])
+    counter.publish("changes", json.dumps({"file": path, "status": "processing"}))
+    results = take_apart(path)
+    with _rows() as rows:
+        steps = [(path, step, json.dumps(result)) for step, result in results.items()]
+        rows.executemany("INSERT OR REPLACE INTO step VALUES (?, ?, ?)", steps)
+        rows.execute("UPDATE file SET status = 'processed' WHERE path = ?", [path])
+    counter.publish("changes", json.dumps({"file": path, "status": "processed"}))
+    counter.incr(DONE)
+
+
+@cache
+def _rows() -> sqlite3.Connection:
+    """One for each process; entered, it is a transaction."""
+    rows = sqlite3.connect(os.environ["PEER_ROWS"], timeout=60)
+    rows.executescript(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+        "CREATE TABLE IF NOT EXISTS file (path PRIMARY KEY, status);"
+        "CREATE TABLE IF NOT EXISTS step (path, name, result, PRIMARY KEY (path, name));"
+    )
+    return rows

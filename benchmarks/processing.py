@@ -1,7 +1,8 @@
 """Small text files and photographs, from drop to processed, beside the same work done barely.
 
-Peers: the same processors in one bare loop; Celery with Redis and the same processors; libvips
-alone on the same cores.
+Peers: the same processors in one bare loop; Celery with Redis and the same processors, first with
+nothing around them, then with rows and word of each change as a service has them, then besides in a
+new process for each file; libvips alone on the same cores.
 """
 
 import os
@@ -27,6 +28,8 @@ TEXTS = 1_000
 PHOTOGRAPHS = 200
 CONNECTIONS = 16
 CORES = os.cpu_count() or 1
+ONE_EACH = ("--max-tasks-per-child", "1")
+FEW = 50  # of what takes a second each
 
 
 def main() -> None:
@@ -36,8 +39,15 @@ def main() -> None:
         folder = Path(scratch)
         texts = [_text(folder, number) for number in range(TEXTS)]
         ours = _dropped_to_processed(folder / "texts", texts)
-        bare, queued = _bare(texts), _celery(texts)
-        table.row(f"{TEXTS:,} small text files", ours, "files/s", bare_loop=bare, Celery=queued)
+        table.row(
+            f"{TEXTS:,} small text files",
+            ours,
+            "files/s",
+            bare_loop=_bare(texts),
+            Celery=_celery(texts, "process"),
+            Celery_with_rows=_celery(texts, "process_and_tell"),
+            Celery_with_rows_and_processes=_celery(texts[:FEW], "process_and_tell", *ONE_EACH),
+        )
         photographs = _photographs(folder)
         ours = _dropped_to_processed(folder / "photographs", photographs)
         alone = _vips_alone(photographs)
@@ -113,14 +123,18 @@ def _bare(paths: list[Path]) -> float:
     return len(paths) / (time.monotonic() - began)
 
 
-def _celery(paths: list[Path]) -> float:
-    with Redis() as redis:
+def _celery(paths: list[Path], task: str, *options: str) -> float:
+    with Redis() as redis, tempfile.TemporaryDirectory() as folder:
         broker = redis.url.replace("unix://", "redis+socket://").partition("?")[0]
-        environment = os.environ | {"PEER_REDIS": redis.url, "PEER_BROKER": broker}
+        environment = os.environ | {
+            "PEER_REDIS": redis.url,
+            "PEER_BROKER": broker,
+            "PEER_ROWS": f"{folder}/rows.sqlite3",
+        }
         worker = subprocess.Popen(
             [
                 *(sys.executable, "-m", "celery", "-A", "benchmarks.peer_celery", "worker"),
-                *("-c", str(CORES), "--loglevel", "ERROR"),
+                *("-c", str(CORES), "--loglevel", "ERROR", *options),
             ],
             cwd=ROOT,
             env=environment,
@@ -128,20 +142,21 @@ def _celery(paths: list[Path]) -> float:
             stderr=subprocess.DEVNULL,
         )
         try:
-            return _through_celery(broker, redis.url, paths)
+            return _through_celery(broker, redis.url, paths, task)
         finally:
             worker.terminate()
             worker.wait(timeout=20)
 
 
-def _through_celery(broker: str, url: str, paths: list[Path]) -> float:
+def _through_celery(broker: str, url: str, paths: list[Path], task: str) -> float:
     app = Celery("asker", broker=broker)
+    name = f"benchmarks.peer_celery.{task}"
     counter = Client.from_url(url)
-    app.send_task("benchmarks.peer_celery.process", [str(paths[0])])
+    app.send_task(name, [str(paths[0])])
     _until(counter, 1)  # the worker is warm
     began = time.monotonic()
     for path in paths:
-        app.send_task("benchmarks.peer_celery.process", [str(path)])
+        app.send_task(name, [str(path)])
     _until(counter, 1 + len(paths))
     return len(paths) / (time.monotonic() - began)
 
