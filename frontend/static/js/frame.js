@@ -28,9 +28,16 @@ export function showLine(state, seconds) {
   if (state === "signed-out") location.assign(`/sign-in/?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
-/** Says something to those who listen rather than look. */
+let saying = [];
+
+/** Says something to those who listen rather than look; what comes at once is said together, so that nothing takes another's place unheard. */
 export function say(text) {
-  $("said").textContent = text;
+  saying.push(text);
+  if (saying.length > 1) return;
+  queueMicrotask(() => {
+    $("said").textContent = saying.join(" ");
+    saying = [];
+  });
 }
 
 const TOAST_TIME = 6000; // ms
