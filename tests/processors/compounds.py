@@ -104,9 +104,16 @@ def _entry(name: str, kind: int, child: int, right: int, start: int, size: int) 
 
 
 def outlook_message(
-    subject: str, body: str, sender: str, attached: tuple[str, bytes | None]
+    subject: str, body: str, sender: str, attached: tuple[str, bytes | Tree]
 ) -> bytes:
-    """[MS-OXMSG]: one recipient, one attachment; None: a message in its turn."""
+    """[MS-OXMSG]: one recipient, one attachment: of bytes, or an object in a storage of its own."""
+    return compound(outlook_tree(subject, body, sender, attached, header=32))
+
+
+def outlook_tree(
+    subject: str, body: str, sender: str, attached: tuple[str, bytes | Tree], header: int = 24
+) -> Tree:
+    """A message inside another one. `header`: bytes before its properties, 32 in a whole file."""
 
     def text(number: int, words: str) -> tuple[str, bytes]:
         return f"__substg1.0_{number:04X}001F", words.encode("utf-16-le")
@@ -119,30 +126,28 @@ def outlook_message(
         return [(number, 0x1F, 0) for number in numbers]
 
     name, content = attached
-    kind = 0x0D if content is None else 0x102
-    inside: Tree = {f"__substg1.0_3701{kind:04X}": {} if content is None else content}
-    return compound(
-        {
-            "__properties_version1.0": properties(32, *strings(0x37, 0x1000, 0x5D01, 0x1A)),
-            **dict(
-                [
-                    text(0x37, subject),
-                    text(0x1000, body),
-                    text(0x5D01, sender),
-                    text(0x1A, "IPM.Note"),
-                ]
+    kind = 0x102 if isinstance(content, bytes) else 0x0D
+    inside: Tree = {f"__substg1.0_3701{kind:04X}": content}
+    return {
+        "__properties_version1.0": properties(header, *strings(0x37, 0x1000, 0x5D01, 0x1A)),
+        **dict(
+            [
+                text(0x37, subject),
+                text(0x1000, body),
+                text(0x5D01, sender),
+                text(0x1A, "IPM.Note"),
+            ]
+        ),
+        "__nameid_version1.0": {"__substg1.0_00020102": b"", "__substg1.0_00030102": b""},
+        "__recip_version1.0_#00000000": {
+            "__properties_version1.0": properties(8, *strings(0x3001, 0x39FE)),
+            **dict([text(0x3001, "Bob"), text(0x39FE, "bob@example.org")]),
+        },
+        "__attach_version1.0_#00000000": {
+            "__properties_version1.0": properties(
+                8, *strings(0x3707), (0x3705, 3, 1), (0x3701, kind, 0)
             ),
-            "__nameid_version1.0": {"__substg1.0_00020102": b"", "__substg1.0_00030102": b""},
-            "__recip_version1.0_#00000000": {
-                "__properties_version1.0": properties(8, *strings(0x3001, 0x39FE)),
-                **dict([text(0x3001, "Bob"), text(0x39FE, "bob@example.org")]),
-            },
-            "__attach_version1.0_#00000000": {
-                "__properties_version1.0": properties(
-                    8, *strings(0x3707), (0x3705, 3, 1), (0x3701, kind, 0)
-                ),
-                **dict([text(0x3707, name)]),
-                **inside,
-            },
-        }
-    )
+            **dict([text(0x3707, name)]),
+            **inside,
+        },
+    }

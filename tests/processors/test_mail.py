@@ -7,7 +7,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from tests.processors.compounds import outlook_message
+from tests.processors.compounds import outlook_message, outlook_tree
 from uploads.processors.hypertext import harmless, text_of
 
 
@@ -256,8 +256,47 @@ def test_html_that_would_take_parsers_for_ever_is_shown_as_words():
 
 
 def test_an_outlook_attachment_that_is_no_bytes_is_named_and_not_made_up(take):
-    taken = take(outlook_message("Fwd", "See", "ada@example.org", ("Plans", None)), "x.msg")
+    taken = take(outlook_message("Fwd", "See", "ada@example.org", ("Plans", {})), "x.msg")
     assert taken["mail"]["attachments"] == [
         {"name": "Plans", "media_type": "application/octet-stream", "size": 0, "artifact": None}
     ]
     assert dict(taken.artifacts["mail"]).keys() == {"text.txt"}
+
+
+def test_an_outlook_message_in_another_one_is_a_mail_of_its_own(take):
+    """Down to the file that is attached to the message inside of the message inside."""
+    inmost = outlook_tree("Zahlen ä/ö", "Siehe Anhang", "eve@example.org", ("n.csv", b"a,b\n1,2\n"))
+    inner = outlook_tree("Fwd: Zahlen", "see\r\nbelow", "ada@example.org", ("", inmost))
+    whole = take(outlook_message("Fwd: Fwd", "Look", "bob@example.org", ("", inner)), "x.msg")
+    (attached,) = whole["mail"]["attachments"]
+    assert attached["name"] == "Fwd: Zahlen.eml"
+    assert (attached["media_type"], attached["artifact"]) == ("message/rfc822", "attachment-1.eml")
+    first = take(whole.artifact("mail", "attachment-1.eml"), attached["name"])
+    assert first.media_type == "message/rfc822"
+    found = first["mail"]
+    assert (found["subject"], found["head"]) == ("Fwd: Zahlen", "see\nbelow")
+    assert found["from"] == [{"name": "", "address": "ada@example.org"}]
+    assert found["to"] == [{"name": "Bob", "address": "bob@example.org"}]
+    assert found["attachments"][0]["name"] == "Zahlen ä-ö.eml"
+    second = take(first.artifact("mail", "attachment-1.eml"), "y.eml")["mail"]
+    assert (second["subject"], second["head"]) == ("Zahlen ä/ö", "Siehe Anhang")
+    assert [(one["name"], one["size"]) for one in second["attachments"]] == [("n.csv", 8)]
+
+
+def test_a_damaged_message_inside_an_outlook_message_is_left_out_by_itself(take):
+    inner = outlook_tree("Inner", "text", "ada@example.org", ("a.txt", b"x"))
+    del inner["__substg1.0_1000001F"]
+    found = take(outlook_message("Outer", "Look", "bob@example.org", ("Inner", inner)), "x.msg")
+    assert found["mail"]["subject"] == "Outer"
+    assert found["mail"]["attachments"][0] == {
+        "name": "Inner", "media_type": "application/octet-stream", "size": 0, "artifact": None
+    }  # fmt: skip
+
+
+def test_outlook_messages_nested_without_end_are_cut_off(take):
+    inner = outlook_tree("Deep", "at the end", "ada@example.org", ("a.txt", b"x"))
+    for _ in range(12):
+        inner = outlook_tree("Deep", "text", "ada@example.org", ("", inner))
+    whole = take(outlook_message("Outer", "Look", "bob@example.org", ("", inner)), "x.msg")
+    mail = whole.artifact("mail", "attachment-1.eml")
+    assert mail.count(b"message/rfc822") == 7

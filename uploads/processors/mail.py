@@ -18,7 +18,7 @@ from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
-from uploads.processors import hypertext
+from uploads.processors import hypertext, outlook
 from uploads.processors.bounds import clip, within
 from uploads.processors.context import Context
 from uploads.processors.failures import BadFile
@@ -237,7 +237,15 @@ def _message_name(part: Message, name: str | None) -> str:
     if name is None or name == "part":
         inner = part.get_payload(0) if part.is_multipart() else None
         subject = header(inner, "Subject") if isinstance(inner, Message) else None
-        name = re.sub(r"[/\\]", "-", subject or "message")
+        name = _plain(subject or "message")
+    return _eml_name(name)
+
+
+def _plain(subject: str) -> str:
+    return re.sub(r"[/\\]", "-", subject)
+
+
+def _eml_name(name: str) -> str:
     return name if name.lower().endswith(".eml") else f"{clip(name, 150)}.eml"
 
 
@@ -400,12 +408,20 @@ def _outlook(ctx: Context) -> dict[str, Any]:
 
 
 def _outlook_attachment(ctx: Context, number: int, item: Any) -> dict[str, Any]:
-    """An attachment whose content is no bytes (a message, an object of a program, a mere link) is
-    named, and not made up.
+    """A message is saved as the mail that it is. An attachment of which there are no bytes (an
+    object of a program, a mere link) is named, and not made up.
     """
     kind = item.mime_type or ""
     if item.file_bytes is not None:
         return attachment(ctx, number, item.file_name, kind, item.file_bytes)
+    try:
+        message = outlook.attached_message(item)
+    except Exception:  # noqa: BLE001 - as above; what is around it can be read all the same
+        message = None
+    if message is not None:
+        subject, content = message
+        name = _eml_name(item.file_name or _plain(subject or "message"))
+        return attachment(ctx, number, name, "message/rfc822", content)
     name = clip(item.file_name or f"part {number}", 200)
     if ctx.sends_on("mail"):
         ctx.children.leave_out(name, "broken")
