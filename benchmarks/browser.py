@@ -14,11 +14,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import CDPSession, Page, async_playwright
+from playwright.async_api import CDPSession, Page, Request, async_playwright
 
 from benchmarks.table import machine
 from tests.pages.conftest import FLAGS, chromium
@@ -33,27 +33,7 @@ globalThis.long = [];
 new PerformanceObserver((list) => {
     for (const { startTime, duration } of list.getEntries()) long.push([startTime, duration]);
 }).observe({ type: "longtask", buffered: true });
-performance.setResourceTimingBufferSize(100_000);
 """
-AT_ONCE = """() => {
-    const all = performance.getEntriesByType("resource");
-    const sent = all.filter(({ name }) => name.includes("/uploads/"));
-    const marks = sent.flatMap(({ startTime, responseEnd }) => [[startTime, 1], [responseEnd, -1]]);
-    marks.sort(([one], [other]) => one - other);
-    let now = 0;
-    let most = 0;
-    let time = 0;
-    let last = marks[0]?.[0] ?? 0;
-    const from = last;
-    for (const [at, change] of marks) {
-        time += now * (at - last);
-        last = at;
-        now += change;
-        most = Math.max(most, now);
-    }
-    return { requests: sent.length, most, mean: time / (last - from) };
-}"""
-
 RECEIVED = """() => document.getElementById("sending").dataset.state === "safe" """
 ENDED = """(count) => {
     const shown = document.querySelector("[data-count=processed]").textContent;
@@ -69,9 +49,38 @@ class Measured:
     ended: float
     tasks: list[float]
     busiest: float  # ms of the processor that one task took
-    at_once: dict[str, float]
+    at_once: "AtOnce"
     heap_before: float
     heap_after: float
+
+
+class AtOnce:
+    """How many requests are under way with files in them; workers of the page make most."""
+
+    def __init__(self, page: Page) -> None:
+        self.requests = self.now = self.most = 0
+        self.busy = self.time = 0.0  # seconds of requests, and in which there were any
+        self.changed = 0.0
+        page.on("request", lambda request: self._count(request, 1))
+        page.on("requestfinished", lambda request: self._count(request, -1))
+        page.on("requestfailed", lambda request: self._count(request, -1))
+
+    @property
+    def mean(self) -> float:
+        """Of the time in which there were any."""
+        return self.busy / self.time if self.time else 0
+
+    def _count(self, request: Request, change: int) -> None:
+        if request.method != "POST" or "/upload" not in request.url:
+            return
+        moment = time.monotonic()
+        if self.now:
+            self.busy += self.now * (moment - self.changed)
+            self.time += moment - self.changed
+        self.changed = moment
+        self.now += change
+        self.requests += change > 0
+        self.most = max(self.most, self.now)
 
 
 def folder(place: Path, files: int, size: int) -> Path:
@@ -108,7 +117,12 @@ async def measure(page: Page, path: Path, files: int) -> Measured:
     devtools = await page.context.new_cdp_session(page)
     await devtools.send("Performance.enable")
     heap_before = await heap(devtools)
+    at_once = AtOnce(page)
     await page.evaluate("long.length = 0")
+    trace = path.parent / "trace.json"
+    browser = page.context.browser
+    assert browser is not None
+    await browser.start_tracing(page=page, path=trace, categories=["toplevel"])
     began = time.monotonic()
     await drop(page, devtools, path)
     most = MOST_SECONDS * 1000
@@ -118,12 +132,13 @@ async def measure(page: Page, path: Path, files: int) -> Measured:
     ended = time.monotonic() - began
     await page.wait_for_timeout(2000)
     tasks: list[Any] = await page.evaluate("long")
+    await browser.stop_tracing()
     return Measured(
         received=received,
         ended=ended,
         tasks=sorted((duration for _, duration in tasks), reverse=True),
-        busiest=0,
-        at_once=await page.evaluate(AT_ONCE),
+        busiest=busiest(trace),
+        at_once=at_once,
         heap_before=heap_before,
         heap_after=await heap(devtools),
     )
@@ -140,7 +155,8 @@ def tell(files: int, size: int, found: Measured) -> None:
         "most that one took of the processor": f"{found.busiest:.0f} ms",
         "all received after": f"{found.received:.1f} s, {files / found.received:.0f} files/s",
         "all ended after": f"{found.ended:.1f} s, {files / found.ended:.0f} files/s",
-        "requests at once": f"{at_once['most']:.0f} at most, {at_once['mean']:.1f} on average",
+        "requests with files in them": f"{at_once.requests:,}",
+        "of these at once": f"{at_once.most} at most, {at_once.mean:.1f} on average",
         "heap before and after": f"{before:.1f} MB, {after:.1f} MB",
     }
     for name, fact in facts.items():
@@ -171,12 +187,9 @@ async def browse(server: Server, path: Path, files: int) -> Measured:
         await page.goto("/")
         await page.locator("#live[data-state=live]").wait_for()
         await page.wait_for_timeout(1000)
-        trace = path.parent / "trace.json"
-        await browser.start_tracing(page=page, path=trace, categories=["toplevel"])
         found = await measure(page, path, files)
-        await browser.stop_tracing()
         await browser.close()
-        return replace(found, busiest=busiest(trace))
+        return found
 
 
 def busiest(trace: Path) -> float:

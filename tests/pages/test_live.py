@@ -247,7 +247,7 @@ async def test_two_tabs_show_the_same(visit: Visit) -> None:
 # -- trouble while many files come -----------------------------------------------------------------
 
 SCALES = [
-    pytest.param(60, 3.0, id="60 files, 3 s"),
+    pytest.param(30, 3.0, id="30 files, 3 s"),
     pytest.param(200, 10.0, marks=[pytest.mark.soak], id="200 files, 10 s"),
 ]
 

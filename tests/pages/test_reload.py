@@ -25,7 +25,8 @@ KEPT = """() => new Promise((resolve) => {
 
 
 def many(count: int) -> list[FilePayload]:
-    return [text_file(f"{number:03}.txt", f"{number}\n" * 9000) for number in range(count)]
+    """Small, but each too large to go with others."""
+    return [text_file(f"{number:03}.txt", f"{number:03}\n" * 9000) for number in range(count)]
 
 
 async def kept(page: Page, count: int) -> None:

@@ -34,6 +34,19 @@ def test_several_files_come_in_one_form(tus: Tus) -> None:
     assert tus.content(f"/uploads/{taken[1]['id']}") == large
 
 
+def test_a_file_of_a_form_keeps_the_path_that_stands_before_it(tus: Tus) -> None:
+    parts = [
+        ("path", (None, "survey/one.txt")),
+        ("file", ("one.txt", b"1")),
+        ("file", ("two.txt", b"2")),
+        ("path", (None, "../up/three.txt")),
+        ("file", ("three.txt", b"3")),
+    ]
+    answer = tus.http.post("/upload/", files=parts, headers=JSON)
+    paths = [file["path"] for file in answer.json()["files"]]
+    assert paths == ["survey/one.txt", "", "up/three.txt"]
+
+
 def test_a_browser_is_sent_to_the_page_that_shows_its_files(tus: Tus) -> None:
     alone = tus.http.post("/upload/", files={"file": ("a.txt", b"a")})
     assert (alone.status_code, alone.headers["Location"]) == (303, "/")
@@ -52,11 +65,11 @@ def test_a_form_of_which_one_file_is_refused_says_which_and_takes_the_others(str
     answer = strict.http.post("/upload/", files=files, headers=JSON)
     assert answer.status_code == 201
     assert [file["name"] for file in answer.json()["files"]] == ["first.txt", "last.txt"]
-    refused = [(one["name"], one["error"]["code"]) for one in answer.json()["refused"]]
-    assert refused == [
-        ("large.bin", "too_large"),
-        ("x" * 256, "bad_name"),
-        ("elsewhere.txt", "bad_request"),
+    refused = answer.json()["refused"]
+    assert [(one["name"], one["index"], one["error"]["code"]) for one in refused] == [
+        ("large.bin", 1, "too_large"),
+        ("x" * 256, 2, "bad_name"),
+        ("elsewhere.txt", 3, "bad_request"),
     ]
     until(lambda: strict.counts()["receiving"] == 0)
     alone = strict.http.post("/upload/", files={"file": ("l.bin", b"x" * 2_000_000)}, headers=JSON)

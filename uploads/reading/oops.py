@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import get_language_from_request, ngettext, override
 from django.utils.translation import gettext as _
 
-from uploads.errors import ApiError
 from uploads.reading.frame import frame, show
+from uploads.receiving.form_views import Refusal
 
 
 def _oops(
@@ -61,13 +61,13 @@ def bad_csrf(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _oops(request, HTTPStatus.FORBIDDEN, _("This form is too old"), message)
 
 
-def refused(request: HttpRequest, files: Sequence[tuple[str, ApiError]]) -> HttpResponse:
+def refused(request: HttpRequest, files: Sequence[Refusal]) -> HttpResponse:
     """What the plain form's sender sees where some files were refused: which, and why."""
     with override(get_language_from_request(request)):
         title = ngettext("A file was not taken", "Some files were not taken", len(files))
         context = {
             "page": frame("refused", request),
             "title": title,
-            "refused": [{"name": name, "message": error.message} for name, error in files],
+            "refused": [{"name": file.name, "message": file.error.message} for file in files],
         }
-        return show(request, "refused.html", context, files[0][1].status)
+        return show(request, "refused.html", context, files[0].error.status)

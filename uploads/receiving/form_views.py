@@ -6,7 +6,7 @@ the body of the 303, too, for programs that ask for nothing.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import orjson
@@ -35,22 +35,33 @@ FILE_FIELD = "file"
 ENDS_ALL = (BodyTimeout, BodyTooLarge, DiskFull, ShuttingDown)
 SKIP_BYTES = 256 * 1024 * 1024  # of a refused file, to come to the next one
 
-Refused = Sequence[tuple[str, ApiError]]
+
+class Refusal(NamedTuple):
+    """Of one file of a form; `place` counts its files from 0, None where it is the form's end."""
+
+    name: str
+    error: ApiError
+    place: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """As the answer tells it."""
+        index = {} if self.place is None else {"index": self.place}
+        return {"name": self.name} | index | self.error.as_json()
 
 
 @dataclass
 class Outcome:
-    """What became of each file of a request."""
+    """What became of each file of a request, in the order in which they came."""
 
     taken: list[UploadedFile] = field(default_factory=list)
-    refused: list[tuple[str, ApiError]] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
     batch: str | None = None
 
 
 class FormDoor(StreamingView):
     """`POST /upload/`. `page` makes the page that tells a person what was refused."""
 
-    page: Callable[[HttpRequest, Refused], HttpResponse] | None = None
+    page: Callable[[HttpRequest, Sequence[Refusal]], HttpResponse] | None = None
 
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Take every file of a form, one after another."""
@@ -62,7 +73,7 @@ class FormDoor(StreamingView):
         except ApiError as error:
             if not outcome.taken:
                 raise
-            outcome.refused.append(("", error))
+            outcome.refused.append(Refusal("", error))
         if not outcome.taken and not outcome.refused:
             raise BadRequest(f"The form holds no file in its field «{FILE_FIELD}».")
         if outcome.refused and self.page is not None and _wants(request, "text/html"):
@@ -91,7 +102,7 @@ class PlainDoor(StreamingView):
 
 
 async def _take_all(request: HttpRequest, who: Access, form: Form, outcome: Outcome) -> None:
-    about = Metadata()
+    about = Metadata()  # as far as the fields before a file tell it
     trusted = _trusted(request)
     while (part := await form.next_part()) is not None:
         if not trusted:
@@ -102,13 +113,19 @@ async def _take_all(request: HttpRequest, who: Access, form: Form, outcome: Outc
         elif part.filename is not None:
             if not await _take_one(who, about, part, outcome):
                 return
-        elif part.name == "batch":
-            outcome.batch = metadata.clean_batch(await part.text())
-            about = replace(about, batch=outcome.batch)
-        elif part.name == "batch_total":
-            about = replace(about, batch_total=metadata.clean_total(await part.text()))
+            about = replace(about, path="")
         else:
-            await part.text()
+            about = _told(about, part.name, await part.text())
+            outcome.batch = about.batch
+
+
+def _told(about: Metadata, field: str, text: str) -> Metadata:
+    """What is known with one more field. A path is looked at with its file, which it may refuse."""
+    if field == "batch":
+        return replace(about, batch=metadata.clean_batch(text))
+    if field == "batch_total":
+        return replace(about, batch_total=metadata.clean_total(text))
+    return replace(about, path=text) if field == "path" else about
 
 
 def _trusted(request: HttpRequest) -> bool:
@@ -125,11 +142,11 @@ async def _take_one(who: Access, about: Metadata, part: Part, outcome: Outcome) 
     try:
         if part.name != FILE_FIELD:
             raise BadRequest(f"Files come in the field «{FILE_FIELD}», not «{part.name}».")
-        about = replace(about, name=names.clean_name(name))
+        about = replace(about, name=names.clean_name(name), path=names.clean_path(about.path))
         outcome.taken.append(await plain.take(who, about, part, door="form"))
     except ApiError as error:
         shown = name.encode("utf-8", "replace").decode("utf-8")
-        outcome.refused.append((shown, error))
+        outcome.refused.append(Refusal(shown, error, len(outcome.taken) + len(outcome.refused)))
         if isinstance(error, ENDS_ALL):
             return False
         await part.skip(SKIP_BYTES)
@@ -147,12 +164,12 @@ def describe_outcome(request: HttpRequest, who: Access, outcome: Outcome) -> Htt
     """The answer: 201 or 303, and the status of the first refusal where nothing was taken."""
     body: dict[str, Any] = {
         "files": [describe(file, who.space_slug) for file in outcome.taken],
-        "refused": [{"name": name} | error.as_json() for name, error in outcome.refused],
+        "refused": [refusal.as_json() for refusal in outcome.refused],
     }
     headers: dict[str, str] = {}
     status = 201
     if not outcome.taken:
-        first = outcome.refused[0][1]
+        first = outcome.refused[0].error
         status, headers = first.status, first.headers
         body |= first.as_json()
     elif not _wants(request, "application/json"):

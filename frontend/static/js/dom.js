@@ -47,12 +47,12 @@ export function setData(element, name, value) {
   if (element.dataset[name] !== value) element.dataset[name] = value;
 }
 
-/** How much of a bar is filled, 0 to 1. It glides forward, never back. */
-export function setPart(bar, part) {
+/** How much of a bar is filled, 0 to 1. It glides forward, never back, and not where it tells of something else than before. */
+export function setPart(bar, part, { anew = false } = {}) {
   const value = Math.max(0, Math.min(1, part || 0));
   const before = bar.part ?? 0;
   if (value === before) return;
-  bar.classList.toggle("moves", value > before);
+  bar.classList.toggle("moves", value > before && !anew);
   bar.part = value;
   bar.style.setProperty("--part", value.toFixed(4));
 }
@@ -82,20 +82,30 @@ document.addEventListener("visibilitychange", () => {
   if (waiting.size) askForFrame();
 });
 
-/** A function that calls `work` in a frame, and not again before `rest` ms are over. */
+const SHARE = 9; // times as long as it took does work rest: the page has a thread for everything else, too
+const LONGEST_REST = 600; // ms
+
+/** A function that calls `work` in a frame, and not again before `rest` ms are over, or more where its frames take long. */
 export function calmly(work, rest) {
-  let last = -Infinity;
-  let timer = 0;
+  let asked = false;
+  let resting = false;
   const run = () => {
-    last = performance.now();
-    timer = 0;
+    asked = false;
+    resting = true;
+    const began = performance.now();
     work();
+    setTimeout(() => { // it is drawn
+      const took = performance.now() - began;
+      setTimeout(wake, Math.min(LONGEST_REST, Math.max(rest - took, SHARE * took)));
+    });
+  };
+  const wake = () => {
+    resting = false;
+    if (asked) inFrame(run);
   };
   return () => {
-    if (timer) return;
-    const wait = last + rest - performance.now();
-    if (wait <= 0) inFrame(run);
-    else timer = setTimeout(() => inFrame(run), wait);
+    if (!asked && !resting) inFrame(run);
+    asked = true;
   };
 }
 

@@ -362,7 +362,7 @@ export class Groups {
 }
 
 function label({ path, name }) {
-  return `${path || ""}\n${name}`;
+  return `${path || ""}\n${name}`.normalize("NFC"); // as the server keeps names
 }
 
 function compare(a, b) {

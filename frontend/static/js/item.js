@@ -37,6 +37,7 @@ export class Item {
     this.notBefore = 0;
     this.sending = null; // what can be paused now
     this.resumable = null; // its upload, where it can be gone on with
+    this.alone = false; // whether it must not go with others, since they have been refused together
   }
 
   /** Whether the server is to expect it. */

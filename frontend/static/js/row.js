@@ -94,17 +94,14 @@ export function telling(entry, status, now = Date.now()) {
 
 function showBar(part, entry, status) {
   const { file } = entry;
+  const other = part.bar.entry !== entry; // the row was another file's
+  part.bar.entry = entry;
   const received = status === "processing" ? 1 : entry.size ? entry.receivedBytes / entry.size : 0;
-  setPart(part.received, received);
+  setPart(part.received, received, { anew: other });
   const step = status === "processing" ? file.step : null;
-  const key = step ? `${file.attempt}/${step.name}` : "";
-  if (part.done.key !== key) {
-    part.done.key = key; // another step starts its own measure, without sliding back
-    part.done.classList.remove("moves");
-    part.done.part = undefined;
-    part.done.style.setProperty("--part", "0");
-  }
-  setPart(part.done, step?.total ? step.done / step.total : 0);
+  const key = step ? `${file.id}/${file.attempt}/${step.name}` : "";
+  setPart(part.done, step?.total ? step.done / step.total : 0, { anew: part.done.key !== key }); // each step has its own measure
+  part.done.key = key;
   part.bar.classList.toggle("unmeasured", status === "processing" && !step?.total);
 }
 

@@ -1,6 +1,7 @@
 // How the queue's files go out: how many at once, by which way, and what a failure means. Only this begins and breaks off a transfer.
 
 import { ask } from "millrace/boot";
+import { sendTogether } from "millrace/together";
 import { Resumable, SMALL, arrived, sendWhole, whoIs } from "millrace/transport";
 import { gettext } from "millrace/words";
 
@@ -10,19 +11,22 @@ const MOST_PARALLEL_H2 = 16;
 const CALM = 12; // files without an error before one more goes at once
 const RETRY_SECONDS = [1, 2, 5, 10, 20, 30]; // the last one again and again
 const SETTLED = 1000; // ms until the server has seen that a request was broken off
+const MOST_SIZES = 100; // in one question (uploads/reading/shapes.py)
 
 /** Whether trying again can help: the line, the server's health, its being busy; not what it refuses. */
 const passing = ({ status }) => status === 0 || status >= 500 || [408, 409, 423, 425, 429].includes(status);
 
 export class Sender {
-  #active = new Set();
+  #active = new Set(); // loads
   #parallel = FIRST_PARALLEL;
   #calm = 0;
+  #unwanted = []; // items whose request was broken off for good
+  #settling = 0;
 
   /**
    * `changed(item)` hears of every change, `moved(item, bytes)` of what has arrived more. One of `sent(item, id)`,
-   * `again(item)` (it waits), `refused(item, why)` and `shutOut(item)` (nobody is signed in) is its end, where nobody broke
-   * it off; `over()` comes after each.
+   * `again(item)` (it waits), `refused(item, why)` and `shutOut(items)` (nobody is signed in) is its end, where nobody broke
+   * it off; `over()` comes after each load.
    */
   constructor(listeners) {
     Object.assign(this, listeners);
@@ -32,23 +36,24 @@ export class Sender {
     return this.#active.size > 0;
   }
 
-  /** Whether one more may go now. */
+  /** Whether one more load may go now. */
   get free() {
     return this.#active.size < this.#parallel;
   }
 
-  async send(item) {
-    this.#active.add(item);
-    Object.assign(item, { state: "sending", note: "", error: "", startedAt: performance.now() });
-    this.changed(item);
-    try {
-      const id = await this.#transport(item);
-      this.#active.delete(item);
-      this.#arrived(item, id);
-    } catch (error) {
-      this.#active.delete(item);
-      if (error.name !== "AbortError") this.#failed(item, error);
+  /** Sends a load (millrace/load): one item, or several in one request. */
+  async send(load) {
+    this.#active.add(load);
+    for (const item of load) {
+      Object.assign(item, { state: "sending", note: "", error: "", startedAt: performance.now() });
+      this.changed(item);
     }
+    try {
+      await (load.length > 1 ? this.#together(load) : this.#alone(load[0]));
+    } catch (error) {
+      this.#failed(load, error);
+    }
+    this.#active.delete(load);
     this.over();
   }
 
@@ -58,22 +63,53 @@ export class Sender {
     else if (item.state === "sending" || item.doubtful || item.id) this.#cancelWhole(item);
   }
 
-  async #transport(item) {
+  /** One request for all. Whom it leaves out goes by itself, and so learns why. */
+  async #together(load) {
+    const control = new AbortController();
+    for (const item of load) item.sending = { pause: () => control.abort() };
+    const left = await this.#missing(load, control.signal);
+    if (!left.length) return;
+    const ids = await sendTogether(left, fields(left[0]), control.signal);
+    left.forEach((item, place) => (ids[place] ? this.#arrived(item, ids[place]) : this.#goAlone(item)));
+  }
+
+  async #alone(item) {
     const control = new AbortController();
     item.sending = { pause: () => control.abort() };
     if (item.doubtful && !item.id) {
-      const found = await this.#findArrived(item, control.signal);
-      if (found && found.status !== "receiving") return found.id;
+      const found = (await this.#find([item], control.signal)).get(item);
+      if (found && found.status !== "receiving") return this.#arrived(item, found.id);
       if (found) Object.assign(item, { id: found.id, resumable: null });
     }
-    if (item.size <= SMALL && !item.id) return sendWhole(item.file, fields(item), control.signal);
-    return this.#resumable(item).start();
+    const whole = item.size <= SMALL && !item.id;
+    return this.#arrived(item, await (whole ? sendWhole(item.file, fields(item), control.signal) : this.#resumable(item).start()));
   }
 
-  /** What came of it when its answer was lost: the file may be there, whole or in part. */
-  async #findArrived(item, signal) {
-    const there = await arrived(item.batch, { size: item.size, signal });
-    return there.get(whoIs(item))?.find(({ id }) => !item.total.ids.has(id));
+  /** Those that have still to go: answers may have been lost, and their files be there. */
+  async #missing(load, signal) {
+    const doubtful = load.filter((item) => item.doubtful);
+    if (!doubtful.length) return load;
+    const found = await this.#find(doubtful, signal);
+    for (const [item, { id, status }] of found) {
+      if (status === "receiving") found.delete(item); // was broken off with its request, which took it whole or not
+      else this.#arrived(item, id);
+    }
+    return load.filter((item) => !found.has(item));
+  }
+
+  /** What came of items of one drop whose answers were lost: the file of each that is there, whole or in part. */
+  async #find(items, signal) {
+    const sizes = new Set(items.map(({ size }) => size));
+    const there = await arrived(items[0].batch, { size: sizes.size > MOST_SIZES ? "" : [...sizes].join(","), signal });
+    const taken = new Set(items[0].total.ids);
+    const found = new Map();
+    for (const item of items) {
+      const file = there.get(whoIs(item))?.find(({ id }) => !taken.has(id));
+      if (!file) continue;
+      taken.add(file.id);
+      found.set(item, file);
+    }
+    return found;
   }
 
   #resumable(item) {
@@ -110,21 +146,32 @@ export class Sender {
     this.sent(item, id);
   }
 
-  #failed(item, error) {
+  /** Of a load, only whom nobody has paused or cancelled meanwhile is still on its way. */
+  #failed(load, error) {
+    const items = load.filter(({ state }) => state === "sending");
+    if (!items.length) return;
     this.#calm = 0;
-    item.firstSent = undefined;
-    if (error.status === 401) this.shutOut(item);
-    else if (passing(error)) this.#tryAgain(item, error);
-    else this.refused(item, error.message || (error.code === "unreadable" ? gettext("The file was moved or changed since it was chosen.") : gettext("The server refused it.")));
+    if (error.name === "AbortError") for (const item of items) this.#goAgain(item, { doubtful: true });
+    else if (error.status === 401) this.shutOut(items);
+    else if (passing(error)) this.#tryAgain(items, error);
+    else if (items.length > 1) for (const item of items) this.#goAlone(item, { doubtful: true });
+    else this.refused(items[0], error.message || (error.code === "unreadable" ? gettext("The file was moved or changed since it was chosen.") : gettext("The server refused it.")));
   }
 
-  #tryAgain(item, { status }) {
+  #tryAgain(items, { status }) {
     this.#parallel = Math.max(1, Math.ceil(this.#parallel / 2));
-    const seconds = RETRY_SECONDS[Math.min(item.tries, RETRY_SECONDS.length - 1)] * (0.75 + Math.random() / 2);
-    item.tries += 1;
-    item.doubtful = true;
-    Object.assign(item, { state: "waiting", notBefore: Date.now() + seconds * 1000 });
-    item.note = status === 0 ? gettext("No connection, goes on by itself") : gettext("The server is busy, goes on by itself");
+    const { tries } = items[0];
+    const seconds = RETRY_SECONDS[Math.min(tries, RETRY_SECONDS.length - 1)] * (0.75 + Math.random() / 2);
+    const note = status === 0 ? gettext("No connection, goes on by itself") : gettext("The server is busy, goes on by itself");
+    for (const item of items) this.#goAgain(item, { tries: tries + 1, doubtful: true, notBefore: Date.now() + seconds * 1000, note });
+  }
+
+  #goAlone(item, more = {}) {
+    this.#goAgain(item, { alone: true, ...more });
+  }
+
+  #goAgain(item, more) {
+    Object.assign(item, { state: "waiting", firstSent: undefined, ...more });
     this.again(item);
   }
 
@@ -134,11 +181,22 @@ export class Sender {
   }
 
   /** A request that is broken off may have left something there, under an id that was never told. */
-  async #cancelWhole(item) {
+  #cancelWhole(item) {
     item.sending?.pause();
-    await new Promise((resolve) => setTimeout(resolve, SETTLED));
-    const found = item.id ? item : await this.#findArrived(item).catch(() => null);
-    if (found) this.#cancelThere(found);
+    this.#unwanted.push(item);
+    this.#settling ||= setTimeout(() => this.#cancelUnwanted(), SETTLED);
+  }
+
+  async #cancelUnwanted() {
+    const items = this.#unwanted;
+    this.#unwanted = [];
+    this.#settling = 0;
+    for (const item of items.filter(({ id }) => id)) this.#cancelThere(item);
+    for (const batch of new Set(items.map((item) => item.batch))) {
+      const mine = items.filter((item) => item.batch === batch && !item.id);
+      const found = mine.length ? await this.#find(mine).catch(() => new Map()) : new Map();
+      for (const file of found.values()) this.#cancelThere(file);
+    }
   }
 }
 

@@ -47,8 +47,8 @@ export async function sendWhole(file, fields, signal) {
 }
 
 /**
- * The files of a batch by `whoIs` of each: what has arrived there, whoever remembers. `size` (bytes) looks for some of them
- * only. Throws Refused.
+ * The files of a batch by `whoIs` of each: what has arrived there, whoever remembers. `size` (bytes, several with commas)
+ * looks for some of them only. Throws Refused.
  */
 export async function arrived(batch, { size = "", signal } = {}) {
   const files = new Map();
@@ -65,7 +65,7 @@ export async function arrived(batch, { size = "", signal } = {}) {
 }
 
 /** What makes a file of a batch this one and no other. */
-export const whoIs = ({ path, name, size }) => `${path || ""}\n${name}\n${size}`;
+export const whoIs = ({ path, name, size }) => `${path || ""}\n${name}\n${size}`.normalize("NFC"); // as the server keeps names
 
 /** A file that was moved or changed since it was chosen can't be read; the network is not to blame then. */
 async function unreadable(file) {

@@ -5,6 +5,7 @@ import { Everything } from "millrace/everything";
 import { Item } from "millrace/item";
 import { Kept } from "millrace/kept";
 import { Leftover } from "millrace/leftover";
+import { nextLoad } from "millrace/load";
 import { Sender } from "millrace/sender";
 import { Sums } from "millrace/sums";
 import { SMALL } from "millrace/transport";
@@ -131,7 +132,7 @@ export class Uploader {
         this.#refuse(item, why);
         this.changed(item);
       },
-      shutOut: (item) => this.#signedOut(item),
+      shutOut: (items) => this.#signedOut(items),
       over: () => {
         this.#pump();
         this.totals();
@@ -141,9 +142,9 @@ export class Uploader {
 
   #pump() {
     while (!this.stopped && this.sender.free) {
-      const item = this.waiting.take();
-      if (!item) break;
-      this.sender.send(item);
+      const load = nextLoad(this.waiting);
+      if (!load.length) break;
+      this.sender.send(load);
     }
     this.sum.watch();
   }
@@ -158,9 +159,8 @@ export class Uploader {
   }
 
   /** Whoever signs in next may be somebody else: nothing more goes from here. What is kept waits for its owner. */
-  #signedOut(item) {
-    Object.assign(item, { state: "waiting", note: "" });
-    this.waiting.add(item);
+  #signedOut(items) {
+    for (const item of items) this.waiting.add(Object.assign(item, { state: "waiting", note: "" }));
     this.all.pause();
   }
 

@@ -4,6 +4,7 @@ import { inFrame } from "millrace/dom";
 
 const BEYOND = 6; // rows above and below what is seen
 const SPARE = 24; // rows that wait to be used again
+const UNKNOWN = 8; // rows that a scroller is taken to show until it has been measured
 
 /**
  * `create()` makes an empty row, `patch(row, item, index)` fills it and is called only where `versionOf(item)` changed,
@@ -13,6 +14,7 @@ export class VirtualRows {
   #rows = new Map();
   #spare = [];
   #held = false;
+  #seen = { top: 0, height: 0 }; // of a scroller, as when it last scrolled or changed its size: asked for later, it must be laid out first
 
   constructor(list, { scroller = null, create, patch, keyOf, versionOf = () => NaN, columns = () => 1, height }) {
     Object.assign(this, { list, scroller, create, patch, keyOf, versionOf, columns, height });
@@ -20,7 +22,10 @@ export class VirtualRows {
     this.render = this.render.bind(this);
     list.classList.add("virtual");
     for (const row of [...list.children]) this.#rows.set(row.dataset.id, row); // what the server rendered
-    const ask = () => inFrame(this.render);
+    const ask = () => {
+      if (scroller) this.#look();
+      inFrame(this.render);
+    };
     this.over = new AbortController();
     (scroller ?? window).addEventListener("scroll", ask, { passive: true, signal: this.over.signal });
     this.resized = new ResizeObserver(ask);
@@ -76,12 +81,21 @@ export class VirtualRows {
   }
 
   #scrollTo(top, view) {
-    if (this.scroller) this.scroller.scrollTop = top - (view.bottom - view.top) / 2;
-    else scrollTo(0, this.list.getBoundingClientRect().top + scrollY + top - innerHeight / 2);
+    if (this.scroller) {
+      this.scroller.scrollTop = top - (view.bottom - view.top) / 2;
+      this.#look();
+    } else scrollTo(0, this.list.getBoundingClientRect().top + scrollY + top - innerHeight / 2);
+  }
+
+  #look() {
+    this.#seen = { top: this.scroller.scrollTop, height: this.scroller.clientHeight };
   }
 
   #view() {
-    if (this.scroller) return { top: this.scroller.scrollTop, bottom: this.scroller.scrollTop + this.scroller.clientHeight };
+    if (this.scroller) {
+      const { top, height } = this.#seen;
+      return { top, bottom: top + (height || UNKNOWN * this.height()) };
+    }
     const top = -this.list.getBoundingClientRect().top;
     return { top, bottom: top + innerHeight };
   }
@@ -95,28 +109,49 @@ export class VirtualRows {
     const last = Math.min(this.items.length, (Math.ceil(view.bottom / height) + BEYOND) * columns);
     const wanted = new Map();
     for (let index = first; index < last; index += 1) wanted.set(this.keyOf(this.items[index]), index);
-    this.#letGo(wanted);
+    const free = this.#letGo(wanted);
     let before = null;
-    for (const [key, index] of wanted) before = this.#show(key, index, before, { height, columns });
+    for (const [key, index] of wanted) {
+      const row = this.#place(key, before, free);
+      before = row;
+      this.#show(row, index, { height, columns });
+    }
+    for (const row of free) this.#putAway(row);
   }
 
+  /** Rows of what is no longer wanted. They stay where they are until another item has taken them over, or none has. */
   #letGo(wanted) {
+    const free = new Set();
     for (const [key, row] of this.#rows) {
       if (wanted.has(key)) continue;
       this.#rows.delete(key);
-      row.remove();
-      if (this.#spare.length < SPARE) this.#spare.push(row);
+      if (row.contains(document.activeElement)) this.#putAway(row); // the focus must not go over to another item
+      else free.add(row);
     }
+    return free;
   }
 
-  #show(key, index, before, { height, columns }) {
-    const item = this.items[index];
+  #putAway(row) {
+    row.remove();
+    if (this.#spare.length < SPARE) this.#spare.push(row);
+  }
+
+  /** The row of an item, behind the one before it: its own, the free one that is there already, or any other. */
+  #place(key, before, free) {
+    const there = before ? before.nextElementSibling : this.list.firstElementChild;
     let row = this.#rows.get(key);
     if (!row) {
-      row = this.#spare.pop() ?? this.create();
+      row = free.has(there) ? there : (firstOf(free) ?? this.#spare.pop() ?? this.create());
+      free.delete(row);
       row.version = undefined;
       this.#rows.set(key, row);
     }
+    if (row !== there) this.list.insertBefore(row, there);
+    return row;
+  }
+
+  #show(row, index, { height, columns }) {
+    const item = this.items[index];
     const place = `translate(${(index % columns) * 100}%, ${Math.floor(index / columns) * height}px)`;
     if (row.place !== place) {
       row.place = place;
@@ -124,14 +159,12 @@ export class VirtualRows {
     }
     if (row.dataset.index !== String(index)) row.dataset.index = index;
     row.classList.toggle("last", index === this.items.length - 1);
-    const after = before ? before.nextElementSibling : this.list.firstElementChild;
-    if (row !== after) this.list.insertBefore(row, after);
     const version = this.versionOf(item);
-    if (row.version !== version || row.item !== item) {
-      row.version = version;
-      row.item = item;
-      this.patch(row, item, index);
-    }
-    return row;
+    if (row.version === version && row.item === item) return;
+    row.version = version;
+    row.item = item;
+    this.patch(row, item, index);
   }
 }
+
+const firstOf = (set) => set.values().next().value;

@@ -20,8 +20,8 @@ export class Waiting {
     this.#keys.push(item.key);
   }
 
-  /** The next one that may go now, null where there is none. */
-  take() {
+  /** The next one that may go now; null where there is none, or where it does not fit. */
+  take(fits = () => true) {
     if (this.#next > PASSED) this.tidy();
     const now = Date.now();
     let soonest = Infinity;
@@ -32,6 +32,7 @@ export class Waiting {
         continue;
       }
       if (item.notBefore <= now) {
+        if (!fits(item)) return null;
         if (at === this.#next) this.#next += 1;
         else this.#keys.splice(at, 1);
         return item;

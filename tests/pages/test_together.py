@@ -1,0 +1,174 @@
+"""Many small files go in few requests, and each of them keeps what one that goes alone has."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, Request, Route, expect
+
+from tests.pages.conftest import Visit, Visitor, send, text_file
+from tests.pages.test_dashboard import row, word
+
+pytestmark = pytest.mark.browser
+FILES = 100
+TOGETHER = "**/upload/**"  # the door that takes several
+ALL_SENT = "safe to close"
+DROP = """(names) => {
+    const transfer = new DataTransfer();
+    for (const name of names) transfer.items.add(new File(["hello"], name));
+    const options = { bubbles: true, cancelable: true, dataTransfer: transfer };
+    document.body.dispatchEvent(new DragEvent("drop", options));
+}"""
+
+
+def small(count: int = FILES) -> list[Any]:
+    return [text_file(f"{number:03}.txt", f"{number}\n") for number in range(count)]
+
+
+def names(visitor: Visitor) -> list[str]:
+    items = visitor.client.get("/api/files/?limit=1000").json()["items"]
+    return sorted(item["name"] for item in items)
+
+
+class Held:
+    """Requests that are not let through, nor broken off, until the test says so."""
+
+    def __init__(self) -> None:
+        self.come = asyncio.Event()
+        self.go = asyncio.Event()
+
+    async def hold(self, route: Route) -> None:
+        self.come.set()
+        await self.go.wait()
+        await route.continue_()
+
+
+async def held(page: Page) -> Held:
+    requests = Held()
+    await page.route(TOGETHER, requests.hold)
+    return requests
+
+
+async def test_a_folder_of_small_files_takes_few_requests(visit: Visit, tmp_path: Path):
+    folder = tmp_path / "survey"
+    for number in range(FILES):
+        path = folder / f"part {number % 3}" / f"{number:03}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{number}\n" * 10)
+    visitor = await visit()
+    page = await visitor.live()
+    sent: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.method == "POST" and "/upload" in request.url:
+            sent.append(request.url)
+
+    page.on("request", note)
+    async with page.expect_file_chooser() as chooser:
+        await page.get_by_role("button", name="Choose a folder").click()
+    await (await chooser.value).set_files(folder)
+    await expect(page.locator("#sending-title")).to_contain_text(ALL_SENT)
+    assert 4 <= len(sent) <= 12
+    items = visitor.client.get("/api/files/?limit=1000").json()["items"]
+    paths = {f"survey/part {number % 3}/{number:03}.txt" for number in range(FILES)}
+    assert {item["path"] for item in items} == paths
+    assert {item["path"].rsplit("/")[-1] for item in items} == {item["name"] for item in items}
+    (batch,) = {item["batch"] for item in items}
+    assert visitor.client.get(f"/api/batches/{batch}/").json()["total"] == FILES
+
+
+async def test_one_that_is_refused_among_others_says_why_and_the_others_arrive(visit: Visit):
+    visitor = await visit()
+    visitor.expected = ["400"]
+    page = await visitor.live()
+    await page.evaluate(DROP, ["first.txt", "..", "last.txt"])
+    await expect(page.locator("#sending-title")).to_have_text("1 file could not be sent")
+    refused = page.locator(".row[data-status=refused]")
+    await expect(refused.locator(".row-name")).to_have_text("..")
+    await expect(refused.locator(".measure")).not_to_be_empty()
+    assert names(visitor) == ["first.txt", "last.txt"]
+
+
+async def test_a_file_that_is_gone_from_the_disk_holds_up_no_other(visit: Visit, tmp_path: Path):
+    paths = [tmp_path / f"{number}.txt" for number in range(4)]
+    for path in paths:
+        path.write_text(path.name)
+    visitor = await visit()
+    visitor.expected = ["ERR_FILE_NOT_FOUND"]
+    page = await visitor.live()
+    await page.keyboard.press("p")  # nothing goes yet
+    await send(page, *paths)
+    await expect(page.locator("#sending-title")).to_contain_text("Paused")
+    paths[1].unlink()
+    await page.keyboard.press("p")
+    await expect(word(page, "1.txt")).to_have_text("Not sent")
+    await expect(row(page, "1.txt").locator(".measure")).to_contain_text("moved or changed")
+    await expect(page.locator("[data-count=processed]")).to_have_text("3")
+    assert names(visitor) == ["0.txt", "2.txt", "3.txt"]
+
+
+async def test_answers_that_are_lost_double_nothing(visit: Visit):
+    visitor = await visit()
+    visitor.expected = ["ERR_FAILED"]
+    page = await visitor.live()
+    lost = 0
+
+    async def lose(route: Route) -> None:
+        nonlocal lost
+        lost += 1
+        if lost > 2:
+            await route.continue_()
+            return
+        await route.fetch()
+        await route.abort()
+
+    await page.route(TOGETHER, lose)
+    await send(page, *small())
+    await expect(page.locator("#sending-title")).to_contain_text(ALL_SENT)
+    assert lost > 2
+    assert names(visitor) == [f"{number:03}.txt" for number in range(FILES)]
+    await expect(page.locator("[data-count=processed]")).to_have_text(str(FILES))
+    await expect(page.locator(".batch-title")).to_have_text(f"{FILES} files")
+
+
+async def test_what_is_paused_on_its_way_goes_on_and_nothing_goes_twice(visit: Visit):
+    visitor = await visit()
+    page = await visitor.live()
+    requests = await held(page)
+    await send(page, *small())
+    await requests.come.wait()
+    await page.keyboard.press("p")
+    await expect(page.locator("#sending-title")).to_contain_text("Paused")
+    await expect(page.locator(".mark-word", has_text="Sending")).to_have_count(0)
+    requests.go.set()
+    await page.keyboard.press("p")
+    await expect(page.locator("#sending-title")).to_contain_text(ALL_SENT)
+    assert names(visitor) == [f"{number:03}.txt" for number in range(FILES)]
+
+
+async def test_one_that_is_cancelled_on_its_way_leaves_the_others_alone(visit: Visit):
+    visitor = await visit()
+    page = await visitor.live()
+    requests = await held(page)
+    await send(page, *small(6))
+    await requests.come.wait()
+    await row(page, "002.txt").get_by_role("button", name="Cancel").click()
+    await expect(row(page, "002.txt")).to_have_count(0)
+    requests.go.set()
+    await expect(page.locator("#sending-title")).to_contain_text(ALL_SENT)
+    await expect(page.locator("[data-count=processed]")).to_have_text("5")
+    assert "002.txt" not in names(visitor)
+
+
+async def test_all_that_is_cancelled_on_its_way_is_gone(visit: Visit):
+    visitor = await visit()
+    page = await visitor.live()
+    requests = await held(page)
+    await send(page, *small())
+    await requests.come.wait()
+    await page.locator("[data-command=cancel-sending]").click()
+    await expect(page.locator(".row")).to_have_count(0)
+    requests.go.set()
+    await expect(page.locator("#sending")).to_be_hidden()
+    assert names(visitor) == []
