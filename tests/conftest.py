@@ -2,10 +2,11 @@
 theirs.
 """
 
+import gc
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,17 @@ def pytest_configure(config: pytest.Config) -> None:
     if POSTGRES is not None:
         message = "ignore:.*was deleted while still open:ResourceWarning"
         config.addinivalue_line("filterwarnings", message)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Nothing that is imported or collected is garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

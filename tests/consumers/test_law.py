@@ -17,7 +17,6 @@ from consumers import joining, outbox, ring, stream
 from consumers.hub import Hub
 from project import database
 from tests.consumers.peers import Held, Peer, Person, arrive, fresh, person, quiet
-from tests.support.settings import POSTGRES, REDIS
 from uploads.errors import ApiError
 from uploads.models import Event, Space, UploadedFile
 from uploads.processing import jobs
@@ -25,7 +24,6 @@ from uploads.publishing import doorbell, log
 
 CLIENTS = 3
 OUTBOX_BYTES = 1_500  # about two events
-HALF = (POSTGRES is None) != (REDIS is None)  # only the database, or only the layer, is another
 
 
 class Wire:
@@ -284,16 +282,29 @@ def examples(number: int) -> settings:
     )
 
 
-@given(st.lists(OPERATIONS, min_size=20, max_size=60))
-@examples(20 if HALF else 50)
+ANY_ORDER = st.lists(OPERATIONS, min_size=20, max_size=60)
+
+
+@given(ANY_ORDER)
+@examples(20)
 async def test_the_law_holds_in_any_order_of_changes_joins_cuts_prunes_and_slow_readers(
     wire: Wire, operations: list[tuple[Any, ...]]
 ) -> None:
     await live(wire, operations)
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+@given(ANY_ORDER)
+@examples(300)
+async def test_the_law_holds_in_very_many_orders(
+    wire: Wire, operations: list[tuple[Any, ...]]
+) -> None:
+    await live(wire, operations)
+
+
 @given(st.lists(st.one_of(COME, JOIN, MEASURE, st.tuples(st.just("restore"))), max_size=20))
-@examples(10)
+@examples(5)
 async def test_the_law_holds_when_the_database_is_restored_from_a_backup(
     wire: Wire, operations: list[tuple[Any, ...]]
 ) -> None:

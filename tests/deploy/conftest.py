@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support import server
+from tests.support.processes import spawn
 from tests.support.services import Postgres, Redis
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,8 +74,9 @@ class Installation:
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
         """A program of Python's that runs until the test ends it or ends."""
-        process = subprocess.Popen(
+        process: subprocess.Popen[bytes] = spawn(
             [sys.executable, *command],
+            "TERM",
             cwd=ROOT,
             env=self.environment | environment,
             stdin=subprocess.DEVNULL,
@@ -84,7 +86,7 @@ class Installation:
         self.running.append(process)
         return process
 
-    def ready(self, url: str, *, seconds: float = 30) -> None:
+    def ready(self, url: str, *, seconds: float = 120) -> None:
         """Return when the server at `url` says that it can work; else fail with what it said."""
         deadline = time.monotonic() + seconds
         said = "nothing"
@@ -109,7 +111,7 @@ class Installation:
         for process in reversed(self.running):
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(timeout=30)
+                process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -138,7 +140,7 @@ def install() -> Iterator[Callable[[], Installation]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def answer(url: str, *, headers: dict[str, str] | None = None, seconds: float = 20) -> Any:
+def answer(url: str, *, headers: dict[str, str] | None = None, seconds: float = 60) -> Any:
     """The first answer of any status that `url` gives; raises when there is none in time."""
     deadline = time.monotonic() + seconds
     while True:

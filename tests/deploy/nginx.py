@@ -4,12 +4,12 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.deploy.conftest import answer
+from tests.support.processes import spawn
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,7 +51,7 @@ class Nginx:
 
     def __enter__(self) -> Self:
         self.log = (self.folder / "error.log").open("wb")
-        self.process = subprocess.Popen(self.command(), stderr=self.log)
+        self.process = spawn(self.command(), "TERM", stderr=self.log)
         answer(f"{self.url}/static/none", seconds=60).close()
         return self
 

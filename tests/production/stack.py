@@ -18,6 +18,7 @@ import httpx
 import psycopg
 
 from tests.deploy.nginx import Nginx
+from tests.support.processes import spawn
 from tests.support.server import Commands, free_port
 from tests.support.services import Postgres, Redis, eventually
 
@@ -46,8 +47,9 @@ class Program:
         """Start it; it may not be ready yet."""
         with self.log_path.open("ab") as log:
             self._began = log.tell()
-            self._process = subprocess.Popen(
+            self._process = spawn(
                 self.command,
+                "TERM",  # gunicorn's workers outlive it otherwise
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

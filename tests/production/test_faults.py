@@ -1,6 +1,6 @@
 """Everything that can die dies while people send files, and nothing is lost, doubled or missed.
 
-With 80 files in every run of the tests, with 500 in a soak.
+With 40 files in every run of the tests, with 500 in a soak.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ pytestmark = [
 sizes = pytest.mark.parametrize(
     ("files", "seconds"),
     [
-        pytest.param(40, SECONDS, marks=pytest.mark.timeout(2 * SECONDS), id="80 files"),
+        pytest.param(20, SECONDS, marks=pytest.mark.timeout(2 * SECONDS), id="40 files"),
         pytest.param(
             250,
             SOAK_SECONDS,

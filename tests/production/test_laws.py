@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import with_us
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent / "laws"
 
@@ -16,7 +18,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.timeout(300)]
 def run(*paths: str | Path, on: str = "production") -> None:
     """Have tests pass on real services: "production" (both), "postgres" or "redis"."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *map(str, paths)],
+        with_us([sys.executable, "-m", "pytest", "-q", *map(str, paths)]),
         cwd=ROOT,
         env=os.environ | {"TESTS_ON": on},
         capture_output=True,

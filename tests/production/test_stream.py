@@ -18,7 +18,7 @@ from tests.support.services import eventually
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.nginx, pytest.mark.timeout(300)]
 
-FILES = 60
+FILES = 30
 AWAY_SECONDS = 5
 WELL = '"layer":"well"'
 OF_NOBODY = {"position", "delivery"}  # frames that tell of the stream itself

@@ -16,6 +16,7 @@ import pytest_asyncio
 
 from tests.sandbox.conftest import OWN, descriptors_of, take
 from tests.support.patience import LOADED, within
+from tests.support.processes import with_us
 from uploads.processing.sandbox import Run, Sandbox, StepFailed, StepStarted, Task
 from uploads.processing.sandbox.ward import HUNG_SECONDS
 
@@ -124,7 +125,10 @@ async def test_a_task_that_is_cancelled_takes_its_child_with_it(
     assert not alive(pid)
 
 
-async def test_200_runs_leave_nothing(sandbox: Sandbox, task: Callable[..., Task]) -> None:
+@pytest.mark.parametrize("runs", [64, pytest.param(400, marks=pytest.mark.soak)])
+async def test_many_runs_leave_nothing(
+    sandbox: Sandbox, task: Callable[..., Task], runs: int
+) -> None:
     programs = [
         task("value = 1"),
         task("1/0"),
@@ -134,7 +138,7 @@ async def test_200_runs_leave_nothing(sandbox: Sandbox, task: Callable[..., Task
     await take(sandbox.run(programs[0]))  # what is opened once for all is open now
     assert sandbox.pid is not None
     opened, opened_there = descriptors_of("self"), descriptors_of(sandbox.pid)
-    waiting = iter(range(200))
+    waiting = iter(range(runs))
 
     async def worker() -> None:
         for number in waiting:
@@ -281,7 +285,9 @@ def server(tmp_path: Path, task: Callable[..., Task]):
     """A server with three stubborn children: its process, and the ids of all that it started."""
     command = [sys.executable, "-c", SERVER, str(tmp_path / "work"), str(task(STUBBORN).path)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(
+        with_us(command), stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
         assert process.stdout is not None
         pids = [int(process.stdout.readline()) for _ in range(4)]
         yield process, pids

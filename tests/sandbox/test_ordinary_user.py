@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import with_us
+
 NOBODY = 65534
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
@@ -34,6 +36,8 @@ asyncio_default_fixture_loop_scope = function
 asyncio_default_test_loop_scope = function
 filterwarnings = error
 timeout = 60
+addopts = -m "not soak"
+markers = soak
 """
 
 
@@ -81,7 +85,7 @@ def as_nobody(command: list[str], home: Path) -> subprocess.CompletedProcess[str
     packages = sysconfig.get_path("purelib")
     try:
         return subprocess.run(
-            command,
+            with_us(command),
             cwd=PROJECT,
             env={
                 "HOME": str(home),

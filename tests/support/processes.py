@@ -1,8 +1,31 @@
-"""What a running program holds, as the kernel tells it: children, memory, open files."""
+"""Programs that end with the tests; and what a running one holds, as the kernel tells it: children,
+memory, open files.
+"""
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+
+# A process that is to end with its parent ends with the thread that started it: here with the last.
+_spawner = ThreadPoolExecutor(1, "spawner")
+
+
+def with_us(command: Sequence[str | Path], signal: str = "KILL") -> list[str | Path]:
+    """The command of a program that gets this signal when the thread that starts it has ended,
+    though this process be killed -9. The program has the process id that one has started.
+    """
+    return ["setpriv", "--pdeathsig", signal, "--", *command]
+
+
+def spawn(
+    command: Sequence[str | Path], signal: str = "KILL", **options: Any
+) -> subprocess.Popen[Any]:
+    """Start a program that gets this signal when this process ends, however it ends."""
+    return _spawner.submit(lambda: subprocess.Popen(with_us(command, signal), **options)).result()
 
 
 def children(pid: int) -> list[int]:
@@ -50,3 +73,11 @@ def left_behind(pid: int, data_dir: Path) -> list[str]:
             left += [str(entry) for entry in folder.iterdir() if entry.name != ".lock"]
     content = (str(data_dir / "content"), "/memfd:order")
     return left + [target for target in handles(pid) if target.startswith(content)]
+
+
+def running(pid: int) -> bool:
+    """Whether it lives; one that waits to be reaped doesn't."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False

@@ -21,6 +21,8 @@ from typing import IO
 
 import httpx
 
+from tests.support.processes import spawn
+
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120  # only against hanging
 STOP_SECONDS = 60  # likewise
@@ -153,7 +155,7 @@ class Server:
         if not self.empty:
             self._share()
         self._log = self.log_path.open("ab")
-        self._process = subprocess.Popen(
+        self._process = spawn(
             [sys.executable, "manage.py", "serve"],
             cwd=ROOT,
             env=self.env(),

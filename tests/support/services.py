@@ -8,7 +8,6 @@ starts a service may also kill it -9 and start it again on the same data.
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import itertools
 import os
@@ -19,7 +18,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -29,14 +27,11 @@ from urllib.parse import quote
 import psycopg
 import redis
 
+from tests.support.processes import spawn
+
 START_SECONDS = 120  # these two guard against hanging alone
 STOP_SECONDS = 60
-PR_SET_PDEATHSIG = 1
 ORDINARY_USER = "nobody"
-
-
-# A process that is to die with its parent dies with the thread that started it: here with the last.
-_spawner = ThreadPoolExecutor(1, "spawner")
 
 
 class _Service:
@@ -55,7 +50,7 @@ class _Service:
 
     def start(self) -> Self:
         """Return when it answers."""
-        process = self._process = _spawner.submit(self._spawn).result()
+        process = self._process = self._spawn()
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             assert process.poll() is None, self._why()
@@ -65,14 +60,14 @@ class _Service:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         with self.log_path.open("ab") as log:
-            return subprocess.Popen(
+            return spawn(
                 self._command(),
+                "INT",
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd="/",
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
                 **self._identity(),
             )
 
@@ -270,10 +265,6 @@ def _version(postgres: Path) -> int:
 
 def _open_to_all(folder: Path) -> bool:
     return all(each.stat().st_mode & stat.S_IXOTH for each in [folder, *folder.parents])
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 def _children(pid: int) -> list[int]:
