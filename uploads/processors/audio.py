@@ -18,10 +18,11 @@ INK = "#4a7dbd"
 COVER_BYTES = 32 * 1024 * 1024
 
 
-@processor(name="audio", accepts=["audio/*"], version=1, after=["identify", "checksum"])
+@processor(name="audio", accepts=["audio/*"], version=2, after=["identify", "checksum"])
 def audio(ctx: Context) -> dict[str, Any]:
     """{format, codec, duration_s, bit_rate, sample_rate, channels, bits, lossless, tags, streams,
-    chapters, cover: bool, decoded: bool, note, waveform [0 to 100], peak_db, mean_db, silence},
+    chapters, cover: bool, decoded: bool, note, waveform [0 to 100], loudness_lufs,
+    peak_db, mean_db, silence},
     waveform.webp, cover.webp and thumbnail.webp
 
     `decoded` is False where nothing that is installed decodes this format, and `note` says so.

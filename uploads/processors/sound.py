@@ -1,30 +1,34 @@
 """Sound as numbers: its outline for drawing, how loud it is, and how much of it is silence.
 
-Everything is decoded to one channel at 8 kHz: enough to see and to measure, and quick.
+Everything is decoded channel by channel, at the rate that it has.
 """
 
 from __future__ import annotations
 
 import math
-import operator
-from array import array
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uploads.processors.failures import BadFile
+from uploads.processors.loudness import Meter
 
-RATE = 8000  # samples a second
-PIECE = 400  # samples: 50 ms, the finest that the outline keeps
-FULL = 32768  # the largest sample
-SILENCE = 0.001  # of it: −60 dB
+if TYPE_CHECKING:
+    from uploads.processors.loudness import Samples
+
+PIECES = 20  # in a second: the finest that the outline keeps
+SILENCE = 0.001  # of full scale: −60 dB
 SECONDS = 3 * 3600  # decoded at most
+LOUDNESS_SECONDS = 3600  # of which the loudness is measured, which takes the longest
 POINTS = 600  # of the outline
+CHANNELS = 8  # that are told apart; more are mixed to two
+RATES = range(8000, 384_001)  # samples a second; of others 48,000 are made
 
 HAS_AV = find_spec("av") is not None
 HAS_MINIAUDIO = find_spec("miniaudio") is not None  # made for x86-64 only
-MINIAUDIO = {"audio/mpeg", "audio/wav", "audio/flac", "audio/ogg"}
+# media type → its reader there
+MINIAUDIO = {"audio/mpeg": "mp3", "audio/wav": "wav", "audio/flac": "flac", "audio/ogg": "vorbis"}
 
 # media type → the demuxer of FFmpeg: it never guesses one
 DEMUXERS = {
@@ -46,46 +50,59 @@ DEMUXERS = {
 
 
 class Loudness:
-    """Takes samples as they are decoded."""
+    """Takes samples as they are decoded: a row for each moment, a column for each channel."""
 
-    def __init__(self) -> None:
-        self.peaks: list[int] = []
-        self._squares = 0
-        self._samples = 0
-        self._rest = array("h")  # less than a piece
+    def __init__(self, rate: int = 48_000) -> None:
+        self.rate = rate
+        self.peaks: list[float] = []
+        self._squares = 0.0
+        self._samples = self._values = 0
+        self._rest: Samples | None = None  # less than a piece
+        self._meter: Meter | None = None
 
     @property
     def seconds(self) -> float:
-        return self._samples / RATE
+        return self._samples / self.rate
 
-    def add(self, samples: array[int]) -> None:
-        self._squares += sum(map(operator.mul, samples, samples))
+    def add(self, samples: Samples) -> None:
+        import numpy as np
+
+        if self._meter is None:
+            self._meter = Meter(samples.shape[1], self.rate)
+        if self.seconds < LOUDNESS_SECONDS:
+            self._meter.add(samples)
+        self._squares += float(np.square(samples).sum())
         self._samples += len(samples)
-        self._rest += samples
-        whole = len(self._rest) - len(self._rest) % PIECE
-        for place in range(0, whole, PIECE):
-            piece = self._rest[place : place + PIECE]
-            self.peaks.append(max(max(piece), -min(piece)))
-        self._rest = self._rest[whole:]
+        self._values += samples.size
+        loudest = np.abs(samples).max(axis=1, initial=0)
+        loudest = loudest if self._rest is None else np.concatenate([self._rest, loudest])
+        whole = len(loudest) - len(loudest) % (self.rate // PIECES)
+        self.peaks += loudest[:whole].reshape(-1, self.rate // PIECES).max(axis=1).tolist()
+        self._rest = loudest[whole:]
 
     def result(self) -> dict[str, Any]:
-        """{waveform [0 to 100], peak_db, mean_db (of full scale), silence (share)}"""
-        if not self._samples:
-            return {"waveform": [], "peak_db": None, "mean_db": None, "silence": None}
-        peaks = self.peaks or [max(max(self._rest), -min(self._rest))]
-        silent = sum(peak < SILENCE * FULL for peak in peaks)
+        """{waveform [0 to 100], loudness_lufs, peak_db, mean_db (of full scale), silence (share)}
+
+        The loudness is that of the first hour.
+        """
+        if not self._samples or self._meter is None or self._rest is None:
+            nothing = ("loudness_lufs", "peak_db", "mean_db", "silence")
+            return {"waveform": [], **dict.fromkeys(nothing)}
+        peaks = self.peaks or [float(self._rest.max())]
+        silent = sum(peak < SILENCE for peak in peaks)
         return {
             "waveform": _outline(peaks),
-            "peak_db": decibels(max(peaks) / FULL),
-            "mean_db": decibels(math.sqrt(self._squares / self._samples) / FULL),
+            "loudness_lufs": self._meter.integrated(),
+            "peak_db": decibels(max(peaks)),
+            "mean_db": decibels(math.sqrt(self._squares / self._values)),
             "silence": round(silent / len(peaks), 3),
         }
 
 
-def _outline(peaks: list[int]) -> list[int]:
+def _outline(peaks: list[float]) -> list[int]:
     width = max(1, -(-len(peaks) // POINTS))
     return [
-        round(100 * max(peaks[place : place + width]) / FULL)
+        min(100, round(100 * max(peaks[place : place + width])))
         for place in range(0, len(peaks), width)
     ]
 
@@ -100,7 +117,9 @@ def measure(path: Path, media_type: str, watch: Callable[[float], None]) -> Loud
     if reader is None:
         return None
     loudness = Loudness()
-    for samples in reader(path, media_type):
+    for rate, samples in _by_seconds(reader(path, media_type)):
+        if not loudness.seconds:
+            loudness = Loudness(rate)
         loudness.add(samples)
         watch(loudness.seconds)
         if loudness.seconds >= SECONDS:
@@ -110,28 +129,66 @@ def measure(path: Path, media_type: str, watch: Callable[[float], None]) -> Loud
     return loudness
 
 
-def _reader(media_type: str) -> Callable[[Path, str], Iterator[array[int]]] | None:
+Piece = tuple[int, "Samples"]  # samples a second, and so many of them
+
+
+def _by_seconds(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """The same in pieces of a second or more: a filter takes as long for a short one."""
+    import numpy as np
+
+    waiting: list[Samples] = []
+    rate = 0
+    for rate, piece in pieces:
+        waiting.append(piece)
+        if sum(map(len, waiting)) >= rate:
+            yield rate, np.concatenate(waiting)
+            waiting.clear()
+    if waiting:
+        yield rate, np.concatenate(waiting)
+
+
+def _reader(media_type: str) -> Callable[[Path, str], Iterator[Piece]] | None:
     if HAS_AV and media_type in DEMUXERS:
         return _with_av
     return _with_miniaudio if HAS_MINIAUDIO and media_type in MINIAUDIO else None
 
 
-def _with_miniaudio(path: Path, media_type: str) -> Iterator[array[int]]:
+def _with_miniaudio(path: Path, media_type: str) -> Iterator[Piece]:
     import miniaudio
+    import numpy as np
 
     try:
-        yield from miniaudio.stream_file(
+        described = getattr(miniaudio, f"{MINIAUDIO[media_type]}_get_file_info")(str(path))
+        channels, rate = _told_apart(described.nchannels), _taken(described.sample_rate)
+        for samples in miniaudio.stream_file(
             str(path),
-            output_format=miniaudio.SampleFormat.SIGNED16,
-            nchannels=1,
-            sample_rate=RATE,
-            frames_to_read=RATE,
-        )
+            output_format=miniaudio.SampleFormat.FLOAT32,
+            nchannels=channels,
+            sample_rate=rate,
+            frames_to_read=rate,
+        ):
+            yield rate, _plain(np.frombuffer(samples, np.float32).reshape(-1, channels))
     except miniaudio.MiniaudioError as error:
         raise BadFile("The sound can't be decoded.") from error
 
 
-def _with_av(path: Path, media_type: str) -> Iterator[array[int]]:
+def _told_apart(channels: int) -> int:
+    return channels if 0 < channels <= CHANNELS else 2
+
+
+def _taken(rate: int) -> int:
+    return rate if rate in RATES else 48_000
+
+
+def _plain(samples: Any) -> Samples:
+    """As the meter takes them; damaged files hold what is no number, or far beyond full scale."""
+    import numpy as np
+
+    plain: Samples = np.clip(np.nan_to_num(samples.astype(np.float64), posinf=1, neginf=-1), -8, 8)
+    return plain
+
+
+def _with_av(path: Path, media_type: str) -> Iterator[Piece]:
     import av
 
     try:
@@ -140,10 +197,13 @@ def _with_av(path: Path, media_type: str) -> Iterator[array[int]]:
         ) as container:
             if not container.streams.audio:
                 return
-            resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+            known = container.streams.audio[0].layout
+            rate = _taken(container.streams.audio[0].rate or 0)
+            layout = known if _told_apart(known.nb_channels) == known.nb_channels else "stereo"
+            resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
             for frame in _frames(container):
                 for piece in resampler.resample(frame):
-                    yield _samples(piece)
+                    yield rate, _plain(piece.to_ndarray().T)
     except (av.FFmpegError, ValueError, OSError) as error:
         raise BadFile("The sound can't be decoded.") from error
 
@@ -157,9 +217,3 @@ def _frames(container: Any) -> Iterator[Any]:
             yield from packet.decode()
         except av.error.InvalidDataError:
             continue
-
-
-def _samples(frame: Any) -> array[int]:
-    samples = array("h")
-    samples.frombytes(bytes(frame.planes[0])[: frame.samples * 2])
-    return samples

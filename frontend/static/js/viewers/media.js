@@ -87,6 +87,7 @@ export function mediaFacts(result) {
     [gettext("Bit rate"), rate(result.bit_rate) || null],
     [gettext("Sample rate"), result.sample_rate ? `${decimal(result.sample_rate / 1000)} kHz` : null],
     [gettext("Channels"), result.channels ? number(result.channels) : null],
+    [gettext("Loudness"), typeof result.loudness_lufs === "number" ? `${decimal(result.loudness_lufs)} LUFS` : null],
     [gettext("Loudest"), result.peak_db === undefined || result.peak_db === null ? null : `${decimal(result.peak_db)} dB`],
     [gettext("On average"), result.mean_db === undefined || result.mean_db === null ? null : `${decimal(result.mean_db)} dB`],
     [gettext("Subtitles"), result.subtitles?.length ? result.subtitles.map(({ language }) => language ?? "?").join(", ") : null],
