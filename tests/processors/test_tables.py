@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from tests.processors.books import ods, record, row_header, xlsb, xlsx, zipped
-from uploads.processors import biff12
+from uploads.processors import biff12, parquet_copy
 
 SAMPLES = Path(__file__).parent / "samples"
 CITIES: list[list[Any]] = [
@@ -278,3 +278,40 @@ def test_a_broken_database_is_a_bad_file(take, database):
     data[100:4000] = b"\xee" * 3900
     assert "can't be read" in take(bytes(data)).broken["database"]
     assert "database" in take(b"SQLite format 3\0" + b"\1" * 3000).broken
+
+
+def test_each_sheet_with_a_header_is_copied_to_parquet(take, monkeypatch):
+    monkeypatch.setattr(parquet_copy, "WORTH", 10)
+    rows = [["id", "name", "share"], *[[n, f"n{n}", n / 4] for n in range(600)]]
+    numbers = [[1.5, 2], [3, 4]]
+    taken = take(xlsx({"People": rows, "Numbers": numbers, "Empty": []}), "x.xlsx")
+    found = taken["parquet-copy"]
+    (copy,) = found["copies"]
+    assert (copy["name"], copy["artifact"], copy["rows"]) == ("People", "table-1.parquet", 600)
+    assert [one["type"] for one in copy["columns"]] == ["integer", "text", "number"]
+    frame = pl.read_parquet(io.BytesIO(taken.artifact("parquet-copy", "table-1.parquet")))
+    assert frame.row(7) == (7, "n7", 1.75)
+    assert taken.reports["parquet-copy"][-1] == (600, 600, "rows")
+
+
+def test_each_table_of_a_database_is_copied_without_a_loss(take, tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet_copy, "WORTH", 10)
+    path = tmp_path / "x.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE large (id INTEGER, photo BLOB, either)")
+        rows = [(2**60 + n, bytes([n % 256]), n if n % 2 else f"t{n}") for n in range(25_000)]
+        connection.executemany("INSERT INTO large VALUES (?, ?, ?)", rows)
+        connection.execute("CREATE TABLE none (a, b)")
+    connection.close()
+    taken = take(path.read_bytes(), "x.sqlite")
+    assert [copy["name"] for copy in taken["parquet-copy"]["copies"]] == ["large"]
+    frame = pl.read_parquet(io.BytesIO(taken.artifact("parquet-copy", "table-1.parquet")))
+    assert frame.height == 25_000
+    assert frame.row(24_999) == (2**60 + 24_999, "a7", "24999")
+    assert frame.row(2) == (2**60 + 2, "02", "t2")
+
+
+def test_a_workbook_without_a_header_has_no_copy(take, monkeypatch):
+    assert "KiB" in take(xlsx({"A": [["a", "b"], [1, 2]]}), "x.xlsx")["parquet-copy"]["skipped"]
+    monkeypatch.setattr(parquet_copy, "WORTH", 10)
+    assert "header" in take(xlsx({"A": [[1, 2], [3, 4]]}), "x.xlsx")["parquet-copy"]["skipped"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import islice
 from typing import Any
 
 from uploads.processors.bounds import clip, within
@@ -33,7 +34,7 @@ def database(ctx: Context) -> dict[str, Any]:
     if ctx.size == 0:
         return {"empty": True, "objects": [], "tables": []}
     try:
-        with closing(_open(ctx)) as connection:
+        with closing(opened(ctx)) as connection:
             objects = _objects(connection)
             names = [entry["name"] for entry in objects if _is_plain(entry)]
             return {
@@ -49,9 +50,11 @@ def database(ctx: Context) -> dict[str, Any]:
         raise BadFile(f"The database can't be read: {str(error).rstrip('. ')[:200]}.") from error
 
 
-def _open(ctx: Context) -> sqlite3.Connection:
+def opened(ctx: Context) -> sqlite3.Connection:
+    """For reading, without trust. Raises sqlite3.Error."""
     place = f"{ctx.path.absolute().as_uri()}?mode=ro&immutable=1"
-    connection = sqlite3.connect(place, uri=True)
+    # one thread at a time, but not always the same: a writer of copies asks from one of its own
+    connection = sqlite3.connect(place, uri=True, check_same_thread=False)
     connection.text_factory = lambda data: data.decode("utf-8", "replace")
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
@@ -89,9 +92,9 @@ def _tables(
     total = sum(min(count, ROWS) for count in counts.values())
     done = 0
     for name, count in counts.items():
-        cursor = connection.execute(f"SELECT * FROM {_quoted(name)} LIMIT {ROWS}")  # noqa: S608
-        profile = Profile([clip(column[0], 100) for column in cursor.description])
-        while rows := cursor.fetchmany(CHUNK_ROWS):
+        names, cursor = named_rows(connection, name)
+        profile = Profile(names)
+        while rows := list(islice(cursor, CHUNK_ROWS)):
             profile.add_rows([row[:PROFILED] for row in rows])
             done += len(rows)
             ctx.progress(done, max(total, done), "rows")
@@ -99,6 +102,12 @@ def _tables(
         nothing = {"errors": [], "errors_total": 0, "blank_lines": 0}
         yield {"name": name, **found, "rows_read": profile.rows, "rows": count, **nothing}
     ctx.progress(done, done, "rows")
+
+
+def named_rows(connection: sqlite3.Connection, name: str) -> tuple[list[str], Iterator[Any]]:
+    """The columns' names and the first rows of a table. Raises sqlite3.Error."""
+    cursor = connection.execute(f"SELECT * FROM {_quoted(name)} LIMIT {ROWS}")  # noqa: S608
+    return [clip(column[0], 100) for column in cursor.description], cursor
 
 
 def _count(connection: sqlite3.Connection, name: str) -> int:

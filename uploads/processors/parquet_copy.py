@@ -1,15 +1,13 @@
-"""The parquet-copy step: a table that is written as text once more, as a Parquet file with typed
-columns.
+"""The parquet-copy step: tables of text, workbooks and databases once more, as Parquet files with
+typed columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from uploads.processors import column_types
-from uploads.processors.column_types import TEXT, ColumnType
-from uploads.processors.columns import as_text
+from uploads.processors import parquet, table_copies
 from uploads.processors.context import Context
 from uploads.processors.json_lines import Lines
 from uploads.processors.profile import PROFILED
@@ -20,15 +18,20 @@ from uploads.processors.table import frame, opened
 if TYPE_CHECKING:
     import polars as pl
 
-GROUP_ROWS = 250_000
 WORTH = 1024 * 1024  # bytes from which on a copy is smaller and quicker by much
+_TOO_SMALL = f"a table of less than {WORTH // 1024} KiB needs no copy"
 
 
 @processor(
     name="parquet-copy",
-    accepts=["text/csv", "text/tab-separated-values", "application/x-ndjson"],
+    accepts=[
+        "text/csv",
+        "text/tab-separated-values",
+        "application/x-ndjson",
+        *table_copies.SEVERAL,
+    ],
     version=1,
-    after=["table", "json-lines"],
+    after=["table", "json-lines", "workbook", "database"],
     seconds=LONG,
 )
 def parquet_copy(ctx: Context) -> dict[str, Any]:
@@ -37,28 +40,31 @@ def parquet_copy(ctx: Context) -> dict[str, Any]:
 
     A column has its own type only where every value is of it: nothing is lost in the copy. Lists
     and objects of JSON stay JSON text, and numbers are what JSON makes of them (RFC 8259, 6).
+
+    Of a workbook or a database {copies [{name, artifact, rows, bytes, columns}]}, and
+    table-1.parquet and so on for each sheet with a header, or each table.
     """
+    if ctx.media_type in table_copies.SEVERAL:
+        return {"skipped": _TOO_SMALL} if ctx.size < WORTH else table_copies.copied(ctx)
     found = _table(ctx)
     if not found or not found.get("rows") or not found["width"]:
         return {"skipped": "there are no rows with anything in them"}
     if ctx.size < WORTH:
-        return {"skipped": f"a table of less than {WORTH // 1024} KiB needs no copy"}
+        return {"skipped": _TOO_SMALL}
     if found["width"] > PROFILED:
         return {"skipped": f"there are more than {PROFILED} columns"}
-    rows: Rows
+    rows: parquet.Rows
     rows = (
         _Values(ctx) if ctx.media_type == "application/x-ndjson" else _Records(ctx, found["rows"])
     )
-    types = _types(found["columns"], rows.names)
-    path = ctx.save("table.parquet", "application/vnd.apache.parquet")
-    copied = _write(rows, types, str(path))
+    types = parquet.types(found["columns"], rows.names)
+    path = ctx.save("table.parquet", parquet.MEDIA_TYPE)
+    copied = parquet.write(rows, types, str(path))
     rows.report_end()
     return {
         "rows": copied,
         "bytes": path.stat().st_size,
-        "columns": [
-            {"name": name, "type": kind.name} for name, kind in zip(rows.names, types, strict=True)
-        ],
+        "columns": parquet.described(rows.names, types),
     }
 
 
@@ -67,30 +73,6 @@ def _table(ctx: Context) -> Mapping[str, Any]:
     tables = ctx.results.get(step, {}).get("tables") or [{}]
     table: Mapping[str, Any] = tables[0]
     return table
-
-
-def _types(columns: list[Mapping[str, Any]], names: Sequence[str]) -> list[ColumnType]:
-    """The types that the profile found; text for columns with a value of another type."""
-    known = {column["name"]: column for column in columns}
-    types = []
-    for name in names:
-        column = known.get(name)
-        typed = column is not None and not column["invalid"] and column["type"] != "empty"
-        types.append(ColumnType(column["type"], column["form"] or "") if column and typed else TEXT)
-    return types
-
-
-class Rows(Protocol):
-    """A table's rows, chunk by chunk, one series for each of the `names`: of strings, or of a type
-    that the values had already. Reading reports progress.
-    """
-
-    @property
-    def names(self) -> Sequence[str]: ...
-
-    def chunks(self) -> Iterator[list[pl.Series]]: ...
-
-    def report_end(self) -> None: ...
 
 
 class _Records:
@@ -128,51 +110,3 @@ class _Values:
 
     def report_end(self) -> None:
         self._ctx.progress(self._lines.done, self._lines.done, "bytes")
-
-
-def _write(rows: Rows, types: list[ColumnType], path: str) -> int:
-    """The number of rows; the writer asks for chunk after chunk, every column, and filters
-    nothing.
-    """
-    import polars as pl
-    from polars.io.plugins import register_io_source
-
-    known = {
-        "integer": pl.Int64,
-        "number": pl.Float64,
-        "boolean": pl.Boolean,
-        "date": pl.Date,
-        "datetime": pl.Datetime("us"),
-    }
-    schema: dict[str, Any] = {
-        name: known.get(kind.name, pl.String())
-        for name, kind in zip(rows.names, types, strict=True)
-    }
-    copied = 0
-
-    def source(
-        columns: Any, predicate: Any, number: int | None, batch: int | None
-    ) -> Iterator[pl.DataFrame]:
-        nonlocal copied
-        for chunk in rows.chunks():
-            typed = [
-                _typed(values, kind, dtype).alias(name)
-                for values, kind, (name, dtype) in zip(chunk, types, schema.items(), strict=True)
-            ]
-            copied += typed[0].len()
-            yield pl.DataFrame(typed)
-
-    register_io_source(source, schema=schema, validate_schema=True).sink_parquet(
-        path, compression="zstd", row_group_size=GROUP_ROWS, engine="streaming"
-    )
-    return copied
-
-
-def _typed(values: pl.Series, kind: ColumnType, dtype: Any) -> pl.Series:
-    import polars as pl
-
-    if values.dtype == pl.String:
-        return column_types.typed_as(values, kind)
-    if dtype == pl.String:
-        return as_text(values)
-    return values.cast(dtype)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from uploads.processors import biff12, dialect, zips
@@ -42,7 +42,7 @@ def workbook(ctx: Context) -> dict[str, Any]:
     if ctx.size == 0:
         return {"empty": True, "sheets": 0, "tables": []}
     inside = _inside(ctx)
-    book = _open(ctx)
+    book = opened(ctx)
     try:
         sheets = [sheet for sheet in book.sheets_metadata if "Work" in str(sheet.typ)]
         tables = []
@@ -63,7 +63,8 @@ def workbook(ctx: Context) -> dict[str, Any]:
     }
 
 
-def _open(ctx: Context) -> python_calamine.CalamineWorkbook:
+def opened(ctx: Context) -> python_calamine.CalamineWorkbook:
+    """Close it. Raises BadFile."""
     import python_calamine
 
     try:
@@ -98,9 +99,8 @@ def _table(
         problem = f"its cells span a rectangle of {boxes[number - 1]:,}; at most {CELLS:,} are read"
         return found | nothing | _errors(problem)
     try:
-        content = book.get_sheet_by_name(sheet.name)
-        rows = ([_value(cell) for cell in row] for row in content.iter_rows())
-        return found | _profiled(rows, share)
+        names, header, rows = _read(book, sheet.name)
+        return found | _profiled(names, rows, share, header=header)
     except (python_calamine.CalamineError, OSError, ValueError) as error:
         return found | nothing | _errors(f"it can't be read: {zips.said(error)}")
 
@@ -110,15 +110,34 @@ def _errors(problem: str | None = None) -> dict[str, Any]:
     return {"errors": errors, "errors_total": len(errors), "blank_lines": 0}
 
 
-def _profiled(rows: Iterator[list[Any]], share: float) -> dict[str, Any]:
+def named_rows(
+    book: python_calamine.CalamineWorkbook, name: str
+) -> tuple[list[str], Iterator[list[Any]]]:
+    """The columns' names and the rows of a sheet."""
+    names, _, rows = _read(book, name)
+    return names, rows
+
+
+def _read(
+    book: python_calamine.CalamineWorkbook, name: str
+) -> tuple[list[str], bool, Iterator[list[Any]]]:
+    """The columns' names, whether the sheet says them, and the rows below."""
+    content = book.get_sheet_by_name(name)
+    rows = ([_value(cell) for cell in row] for row in content.iter_rows())
     first = list(islice(rows, SNIFFED_ROWS))
     width = max(map(len, first), default=0)
     words = [["" if cell is None else str(cell) for cell in row] for row in first]
     header = dialect.has_header(words, width) and all(
         cell is None or isinstance(cell, str) for cell in first[0]
     )
-    profile = Profile(dialect.unique_names(words[0] if header else [], width))
-    profile.add_rows(first[1:] if header else first)
+    names = dialect.unique_names(words[0] if header else [], width)
+    return names, header, chain(first[1:] if header else first, rows)
+
+
+def _profiled(
+    names: list[str], rows: Iterator[list[Any]], share: float, *, header: bool
+) -> dict[str, Any]:
+    profile = Profile(names)
     while chunk := list(islice(rows, CHUNK_ROWS)):
         profile.add_rows(chunk)
     return {**profile.result(share), "header": header, **_errors()}
