@@ -13,10 +13,10 @@ run:
 	@scripts/install requirements.txt
 	@exec $(BIN)/python manage.py serve
 
-## test     all tests, shared by two processes, or some: make test ARGS="tests/deploy -k nginx"
+## test     all tests, shared by three processes, or some: make test ARGS="tests/deploy -k nginx"
 test: development
 	@scripts/install-system
-	@exec $(BIN)/python -m pytest $(or $(ARGS),--numprocesses 2 --no-loadscope-reorder)
+	@exec $(BIN)/python -m pytest $(or $(ARGS),--numprocesses 3 --no-loadscope-reorder)
 
 ## soak     the same laws for minutes on end: hundreds of files, and everything killed at random; SEED=N repeats a run
 soak: development

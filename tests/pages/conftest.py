@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import itertools
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
@@ -35,10 +36,10 @@ FLAGS = [
 ]
 expect.set_options(timeout=60_000)
 SAMPLES = BASE_DIR / "frontend" / "static" / "samples"
-VISITORS = 80  # made in one go, since each command takes a process
-MAKE_VISITORS = f"""
+VISITORS = 25  # made in one go, since each command takes its time
+MAKE_VISITORS = """
 from uploads import people
-for number in range({VISITORS}):
+for number in range({first}, {first} + {count}):
     user = people.person(f"visitor{{number}}")
     print(user.username, people.make_sign_in_link(user), people.make_token(user)[1])
 """
@@ -115,9 +116,15 @@ Visit = Callable[..., Awaitable[Visitor]]
 @pytest.fixture(scope="session")
 def newcomers(server: Server) -> Iterator[list[str]]:
     """(name, path of a sign-in link, token) of a new user, taken one by one."""
-    return (
-        line.split() for line in server.manage("shell", "-v0", "-c", MAKE_VISITORS).splitlines()
-    )
+    return new_people(server)
+
+
+def new_people(server: Server) -> Iterator[list[str]]:
+    """Without end."""
+    for first in itertools.count(0, VISITORS):
+        program = MAKE_VISITORS.format(first=first, count=VISITORS)
+        for line in server.manage("shell", "-v0", "-c", program).splitlines():
+            yield line.split()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -1,7 +1,8 @@
 """Which tests stay together when several processes share them (`make test`), and which begin.
 
 A file's tests stay in one process, since they share servers; so do the files that share one whole
-installation. What takes longest begins, so that no process is left with it at the end.
+installation. What takes longest begins, so that no process is left with it at the end. There is a
+process more than two cores would need, since many tests wait rather than compute.
 """
 
 from __future__ import annotations
@@ -16,15 +17,21 @@ INSTALLATION = (
 )
 FIRST: tuple[str | tuple[str, ...], ...] = (
     INSTALLATION,
-    "tests/pages/test_accessible.py",
-    "tests/production/",
-    "tests/sandbox/test_ordinary_user.py",
+    "tests/production/test_laws.py",
+    "tests/receiving/test_crowd.py",
     "tests/pages/test_live.py",
-    "tests/pages/test_dashboard.py",
+    "tests/pages/test_accessible.py",
+    "tests/sandbox/test_ordinary_user.py",
+    "tests/production/",
     "tests/pages/test_reload.py",
+    "tests/pages/test_dashboard.py",
+    "tests/pages/test_catching_up.py",
     "tests/pages/",
     "tests/whole/",
+    "tests/processors/test_bombs.py",
+    "tests/processors/test_rendered.py",
     "tests/receiving/test_faults.py",
+    "tests/receiving/test_expiration.py",
     "tests/receiving/test_clients.py",
     "tests/deploy/",
     "tests/sandbox/test_lifetime.py",
