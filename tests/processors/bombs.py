@@ -201,6 +201,32 @@ def pdf_of_forms() -> bytes:
     return written([*objects, FORM % ("", 12, "0 0 9 9 re f")])
 
 
+def pdf_of_packed_forms() -> bytes:
+    """The same, with what they say compressed, and their resources in objects of their own."""
+    packed = zlib.compress(b"/F Do " * 10).decode("latin-1")
+    objects = ["<< /Type /Catalog /Pages 2 0 R >>", "<< /Type /Pages /Count 1 /Kids [3 0 R] >>"]
+    box = "/MediaBox [0 0 9 9] /Contents 5 0 R"
+    objects += [f"<< /Type /Page /Parent 2 0 R {box} /Resources 6 0 R >>", INFO]
+    objects.append("<< /Length 6 >>\nstream\n/F Do \nendstream")
+    for number in range(6, 30, 2):
+        objects.append(f"<< /XObject {number + 100} 0 R >>")
+        form = FORM % (f"/Resources {number + 2} 0 R /Filter /FlateDecode", len(packed), packed)
+        objects.append(form)
+    objects += [FORM % ("", 12, "0 0 9 9 re f")] * (106 - 1 - len(objects))
+    for number in range(6, 32, 2):
+        objects += [f"<< /F {number + 1} 0 R >>", "null"]
+    return written(objects)
+
+
+def pdf_of_forms_in_a_circle() -> bytes:
+    """Two that draw each other without an end."""
+    inside = "/Resources << /XObject << /F %d 0 R >> >>"
+    page = f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 7 0 R {inside % 5} >>"
+    objects = ["<< /Type /Catalog /Pages 2 0 R >>", "<< /Type /Pages /Count 1 /Kids [3 0 R] >>"]
+    objects += [page, INFO, FORM % (inside % 6, 6, "/F Do "), FORM % (inside % 5, 6, "/F Do ")]
+    return written([*objects, "<< /Length 6 >>\nstream\n/F Do \nendstream"])
+
+
 # {a name: (what makes it, step, the code that it ends with or None, a part of what is said)}
 BOMBS: dict[str, tuple[Callable[[], bytes], str, str | None, str]] = {
     "overlap.zip": (overlapping_zip, "archive", "bad_file", "looks like a bomb"),
@@ -222,7 +248,9 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str, str | None, str]] = {
     "a.xlsb": (lambda: xlsb({"A": [["a"]]}, more=row_header(1048575) + FAR), "workbook", None, ""),
     "a.epub": (circling_book, "office", None, ""),
     "a.pdf": (pdf_stream, "pdf", None, ""),
-    "forms.pdf": (pdf_of_forms, "pdf", "memory_cap", "2 GiB"),
+    "forms.pdf": (pdf_of_forms, "pdf", "bad_file", "draw each other"),
+    "packed-forms.pdf": (pdf_of_packed_forms, "pdf", "bad_file", "draw each other"),
+    "circle.pdf": (pdf_of_forms_in_a_circle, "pdf", None, ""),
     "dotted.toml": (lambda: b".".join([b"a"] * 100_000) + b" = 1\n", "data", None, ""),
     "deep.toml": (lambda: b"a = " + b"[" * 100_000 + b"]" * 100_000, "data", None, ""),
     "deep.yaml": (lambda: b"[" * 200_000, "data", None, ""),

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from uploads.processors import pixels
+from uploads.processors import pdf_forms, pixels
 from uploads.processors.bounds import clip, within
 from uploads.processors.context import Context
 from uploads.processors.failures import BadFile
@@ -50,6 +50,11 @@ def pdf(ctx: Context) -> dict[str, Any]:
     """
     if ctx.size == 0:
         return {"empty": True, "pages": 0}
+    if pdf_forms.most_drawn(ctx.path) > pdf_forms.DRAWN:
+        raise BadFile(
+            f"Drawings inside the PDF draw each other more than {pdf_forms.DRAWN:,} times: it looks"
+            " like a bomb."
+        )
     document = _open(ctx)
     if document is None:
         ctx.progress(ctx.size, ctx.size, "bytes")
