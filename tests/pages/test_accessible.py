@@ -169,3 +169,18 @@ async def test_nothing_moves_for_those_who_asked_for_rest(visit: Visit):
         }))"""
     )
     assert longest <= 0.001
+
+
+async def test_the_contents_of_the_specification_stand_open_only_where_there_is_room(visit: Visit):
+    visitor = await visit()
+    page = await visitor.open("/api/docs/")
+    contents = page.get_by_role("navigation", name="Contents")
+    await expect(contents.get_by_role("link", name="Errors")).to_be_visible()
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await expect(contents).to_be_hidden()
+    await expect(page.get_by_role("heading", name="API", exact=True)).to_be_in_viewport()
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+    await page.get_by_text("Contents", exact=True).click()
+    await check(page)
+    await contents.get_by_role("link", name="Errors").click()
+    await expect(page.get_by_role("heading", name="Errors", exact=True)).to_be_in_viewport()

@@ -45,6 +45,18 @@ async def test_a_password_leads_where_one_wanted_to_go(server: Server, visit: Vi
     await page.wait_for_url("**/files/?kind=image")
 
 
+async def test_somebody_else_may_sign_in_where_one_is_signed_in(server: Server, visit: Visit):
+    visitor = await visit()
+    page = await visitor.live()
+    other = await visitor.context.new_page()
+    async with page.expect_websocket():  # the line that it had is cut
+        await other.goto(server.manage("link", "ivan").strip())
+    await other.get_by_label("Account").click()
+    await expect(other.locator("details.menu[open]")).to_contain_text("Signed in asivan")
+    await other.goto(server.manage("link", "ivan").strip())  # once more, as the same
+    await expect(other.locator("#live[data-state=live]")).to_be_visible()
+
+
 async def test_signing_out_ends_the_session(visit: Visit):
     visitor = await visit()
     page = await visitor.live()

@@ -55,8 +55,15 @@ def called(agent: str) -> str:
 
 
 def begin(request: HttpRequest, user: User) -> None:
-    """Sign the user in, in this browser."""
+    """Sign the user in, in this browser. Somebody else who was is signed out, and hears no more."""
+    before, earlier = request.session.session_key, request.user.pk
     login(request, user)
+    if request.session.session_key is None:  # somebody else's was thrown away, and this one is new
+        request.session.save()
+    if before is not None and earlier not in {None, user.pk}:
+        SignedIn.objects.filter(session_key=before).delete()
+        transaction.on_commit(partial(doorbell.revoke, user=earlier, session=before))
+        access.forget()
     SignedIn.objects.update_or_create(
         session_key=request.session.session_key,
         defaults={

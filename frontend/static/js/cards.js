@@ -95,7 +95,7 @@ export class Card {
   /** A large batch shows what moves first, but never sorts away what somebody is pointing at. */
   #order() {
     const { group } = this;
-    if (group.entries.length <= OPEN_ROWS) return group.entries;
+    if (group.entries.length <= OPEN_ROWS) return group.inOrder();
     const now = performance.now();
     const sameLength = this.sorted?.length === group.entries.length;
     if (sameLength && (this.rows.held || now - this.#sortedAt < SETTLE)) return this.sorted;

@@ -71,6 +71,7 @@ class Group {
     this.endedAt = "";
     this.version = 0;
     this.complete = true; // whether every file of it is held here
+    this.sorted = true; // whether its entries stand in the order in which they came
     this.awaiting = new Map(); // entries that are being sent and have no file yet, by path and name
   }
 
@@ -106,10 +107,17 @@ class Group {
     return tops.size === 1 ? [...tops][0] : "";
   }
 
+  /** Entries as they came; a snapshot tells of the newest first. */
+  inOrder() {
+    if (!this.sorted) this.entries.sort((a, b) => compare(a.createdAt, b.createdAt) || compare(a.id ?? "", b.id ?? ""));
+    this.sorted = true;
+    return this.entries;
+  }
+
   /** Entries with what moves first; within a rank as they came. */
   ranked() {
     const ranks = Array.from({ length: 8 }, () => []);
-    for (const entry of this.entries) ranks[RANK[entry.status] ?? 7].push(entry);
+    for (const entry of this.inOrder()) ranks[RANK[entry.status] ?? 7].push(entry);
     ranks[6].reverse(); // what was processed last comes first
     return ranks.flat();
   }
@@ -126,8 +134,8 @@ export class Groups {
   }
 
   /** What the store says of a file. */
-  fileChanged({ type, file }) {
-    if (type === "put") this.#put(file);
+  fileChanged({ type, file, live }) {
+    if (type === "put") this.#put(file, live);
     else this.#gone(file, type);
   }
 
@@ -176,7 +184,7 @@ export class Groups {
     const found = [];
     for (const group of this.split().flight) {
       if (!group.count("queued")) continue;
-      for (const { status, id } of group.entries) {
+      for (const { status, id } of group.inOrder()) {
         if (status === "queued" && id) found.push(id);
         if (found.length === most) return found;
       }
@@ -242,13 +250,14 @@ export class Groups {
     return gone;
   }
 
-  #put(file) {
+  #put(file, live) {
     let entry = this.byFile.get(file.id);
     if (!entry) {
       const key = file.batch ?? (file.parent ? `from:${file.parent}` : `file:${file.id}`);
       const group = this.#group(key, file.batch);
       entry = this.#awaited(group, file) ?? new Entry(file.id, group);
       if (!entry.item) group.entries.push(entry);
+      if (!live) group.sorted = false;
       this.byFile.set(file.id, entry);
     }
     entry.file = file;

@@ -136,3 +136,13 @@ test("ten thousand files are grouped without a long task", () => {
   }
   assert.equal(groups.groups.get("drop").count("queued"), 10_000);
 });
+
+test("what a snapshot tells, the newest first, is shown as it came", () => {
+  const groups = new Groups();
+  const moment = (second) => `2026-01-01T00:00:0${second}.000Z`;
+  for (const second of [3, 2, 1]) groups.fileChanged({ type: "put", live: false, file: file(`${second}`, { created_at: moment(second) }) });
+  groups.fileChanged({ type: "put", live: true, file: file("4", { created_at: moment(4) }) });
+  const [group] = groups.groups.values();
+  assert.deepEqual(group.ranked().map(({ id }) => id), ["1", "2", "3", "4"]);
+  assert.deepEqual(groups.queued(2), ["1", "2"]);
+});
