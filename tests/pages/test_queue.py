@@ -164,6 +164,16 @@ async def test_failures_are_told_by_reason_and_all_of_one_tried_again(visit: Vis
     async with page.expect_response("**/api/files/retry/") as answer:
         await reason.get_by_role("button", name="Retry all").click()
     assert (await (await answer.value).json())["changed"] == 2
+    again = await visitor.context.new_page()
+    await again.route("**/api/failures/**", lambda route: route.abort())
+    visitor.expected = ["ERR_FAILED"]
+    await again.goto("/")  # the server says it first, so that nothing jumps
+    told = again.locator("#reasons li", has_text="Broken file · image")
+    await expect(told.get_by_role("link")).to_have_attribute("href", re.compile("error=bad_file"))
+    async with again.expect_response("**/api/files/retry/") as answer:
+        await told.get_by_role("button", name="Retry all").click()
+    assert (await answer.value).ok
+    await again.close()
     await expect(page.locator(".toast", has_text="2 files are tried again")).to_be_visible()
     await expect(reason.locator("b")).to_have_text("2")  # they are as broken as before
     await reason.get_by_role("link").click()

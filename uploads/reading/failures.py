@@ -1,20 +1,23 @@
 """`/api/failures/`: why files failed, by reason, so that all of a reason can be tried again."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Count, Min
 from django.db.models.fields.json import KT
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.formats import number_format
 from ninja import Router
 
 from project import database
 from uploads import access
-from uploads.models import Status, UploadedFile
-from uploads.reading import doors
+from uploads.models import Space, Status, UploadedFile
+from uploads.reading import doors, rows
 from uploads.reading.shapes import Reasons
 
 LOOKED_AT = 20_000  # newest failed files
 REASONS = 50
+SHOWN = 6  # on the dashboard
 
 router = Router(tags=["files"])
 
@@ -49,3 +52,25 @@ def reasons(space_id: int) -> dict[str, Any]:
         ],
         "more": more,
     }
+
+
+def lines(space: Space, and_space: str) -> list[dict[str, Any]]:
+    """As `frontend/static/js/failures.js` shows them; `and_space` ends each address. Sync."""
+    if not space.counts[Status.FAILED]:
+        return []
+    found = []
+    for one in reasons(space.pk)["items"][:SHOWN]:
+        code, step = one["code"], one["step"] or ""
+        words = str(rows.REASON_WORDS.get(code, code))
+        query = urlencode({"status": Status.FAILED, "error": code, "step": step})
+        found.append(
+            {
+                "code": code,
+                "step": step,
+                "words": f"{words} · {step}" if step else words,
+                "message": one["message"],
+                "number": number_format(one["count"], force_grouping=True),
+                "url": f"/files/?{query}{and_space}",
+            }
+        )
+    return found

@@ -19,7 +19,7 @@ from uploads.models import IN_FLIGHT, Role, Space, Status, UploadedFile, User
 from uploads.processing import jobs, known
 from uploads.publishing import standing
 from uploads.publishing.events import describe
-from uploads.reading import inside, own_views, rows, scripts, whose
+from uploads.reading import failures, inside, own_views, rows, scripts, whose
 from uploads.reading.files import detail
 from uploads.reading.frame import Page, show
 
@@ -67,6 +67,7 @@ class Dashboard(Page):
             "mistakes": len(known.mistakes()) if cast("User", request.user).is_staff else 0,
             "pauses": [rows.pause_words(pause) for pause in pauses],
             "own_pause": any(pause.space_id is not None for pause in pauses),
+            "reasons": failures.lines(space, page["and_space"]),
             "in_flight": sum(space.counts[status] for status in IN_FLIGHT),
             "samples": _samples(space),
         }

@@ -1,4 +1,4 @@
-// Why files failed, on the dashboard: by reason, each with all its files at once.
+// Why files failed, on the dashboard: by reason, each with all its files at once. The server says it first (failures.py).
 
 import { actOnReason, retryFailed } from "millrace/actions";
 import { address, ask, boot } from "millrace/boot";
@@ -16,6 +16,10 @@ export class Failures {
 
   constructor() {
     command("retry-failed", { run: retryFailed });
+    $("reasons").addEventListener("click", ({ target }) => {
+      const { code, step } = target.closest("button")?.parentElement.dataset ?? {};
+      if (code) actOnReason(code, step || null);
+    });
   }
 
   see({ failed }) {
@@ -44,6 +48,6 @@ function reasonLine({ code, step, message, count }) {
   const title = boot.reasons[code] ?? code;
   const link = h("a", { href: address("/files/", { status: "failed", error: code, step }), title: message }, h("span", {}, dotted(title, step)), h("b", {}, number(count)));
   const label = gettext("Retry all: %(reason)s", { reason: dotted(title, step) });
-  const retry = h("button", { class: "button bare small only-icon", type: "button", "aria-label": label, title: label, onclick: () => actOnReason(code, step) }, icon("retry"));
-  return h("li", {}, link, boot.mayUpload ? retry : null);
+  const retry = h("button", { class: "button bare small only-icon", type: "button", "aria-label": label, title: label }, icon("retry"));
+  return h("li", { "data-code": code, "data-step": step ?? "" }, link, boot.mayUpload ? retry : null);
 }
