@@ -7,7 +7,7 @@ import zipfile
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.pages.conftest import SAMPLES, Visit, Visitor, send, text_file
+from tests.pages.conftest import SAMPLES, Visit, Visitor, send, text_file, until
 from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
@@ -128,6 +128,12 @@ async def test_the_gallery_shows_the_same_files(server: Server, visit: Visit):
     assert "view=gallery" in page.url
 
 
+HOLDS = """(rows) => {
+    const [line] = document.querySelectorAll(".lines .line");
+    return line && document.getElementById("lines").offsetHeight >= rows * line.offsetHeight;
+}"""
+
+
 async def test_a_long_list_is_fetched_as_one_scrolls_and_holds_few_rows(
     server: Server, visit: Visit
 ):
@@ -149,6 +155,11 @@ async def test_a_long_list_is_fetched_as_one_scrolls_and_holds_few_rows(
             await page.wait_for_timeout(30)
     await expect(page.locator(".line-name", has_text="259.txt")).to_be_visible()
     assert await page.locator(".lines .line").count() < 60
+    await page.goto("/files/?sort=name")
+    for known, last in ((100, "099.txt"), (200, "199.txt"), (260, "259.txt")):
+        await until(page, HOLDS, known)
+        await page.evaluate("scrollTo({ top: 1e9, behavior: 'instant' })")  # one leap, then rest
+        await expect(page.locator(".line-name", has_text=last)).to_be_in_viewport()
 
 
 async def test_dates_and_sizes_filter_by_the_address_and_live(server: Server, visit: Visit):

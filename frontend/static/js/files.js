@@ -149,7 +149,8 @@ function seen() {
   const last = rows.length ? Number(rows[rows.length - 1].dataset.index) : 0;
   if (last >= listing.items.length - AHEAD) fetchMore();
 }
-addEventListener("scroll", () => inFrame(seen), { passive: true });
+const seenLater = () => inFrame(seen); // in the same frame, once the rows are those that are seen
+addEventListener("scroll", () => inFrame(seenLater), { passive: true });
 
 // -- rows ----------------------------------------------------------------------------------------------------------------
 

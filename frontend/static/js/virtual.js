@@ -2,7 +2,7 @@
 
 import { inFrame } from "millrace/dom";
 
-const BEYOND = 6; // rows above and below what is seen
+const BEYOND = 360; // px above and below what is seen
 const SPARE = 24; // rows that wait to be used again
 const UNKNOWN = 8; // rows that a scroller is taken to show until it has been measured
 
@@ -105,8 +105,8 @@ export class VirtualRows {
     const height = this.height();
     const columns = this.columns();
     this.#setTall();
-    const first = Math.max(0, Math.floor(view.top / height) - BEYOND) * columns;
-    const last = Math.min(this.items.length, (Math.ceil(view.bottom / height) + BEYOND) * columns);
+    const first = Math.max(0, Math.floor((view.top - BEYOND) / height)) * columns;
+    const last = Math.min(this.items.length, Math.ceil((view.bottom + BEYOND) / height) * columns);
     const wanted = new Map();
     for (let index = first; index < last; index += 1) wanted.set(this.keyOf(this.items[index]), index);
     const free = this.#letGo(wanted);
