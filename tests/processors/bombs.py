@@ -171,6 +171,27 @@ def pdf_stream(size: int = 200 * MIB) -> bytes:
     )
 
 
+def deep_line(depth: int) -> bytes:
+    """JSON that is read, and that the library which reads it does not write."""
+    return b'{"a":' + b"[" * depth + b"]" * depth + b"}\n"
+
+
+def font_of_one_name() -> bytes:
+    """Twenty thousand names, all of them the same 65,000 bytes."""
+    from fontTools.ttLib import TTFont, newTable
+
+    font = TTFont(sfntVersion="\0\1\0\0")
+    table = newTable("name")
+    count = 20_000
+    record = struct.pack(">HHHHHH", 3, 1, 0x409, 1, 65_000, 0)
+    data = struct.pack(">HHH", 0, count, 0) + record * count + b"\0A" * 40_000
+    table.compile = lambda _: data
+    font["name"] = table
+    buffer = io.BytesIO()
+    font.save(buffer)
+    return buffer.getvalue()
+
+
 def svg(body: str) -> bytes:
     space = "http://www.w3.org/2000/svg"
     return f'<svg xmlns="{space}" width="1000" height="1000">{body}</svg>'.encode()
@@ -251,6 +272,9 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str, str | None, str]] = {
     "forms.pdf": (pdf_of_forms, "pdf", "bad_file", "draw each other"),
     "packed-forms.pdf": (pdf_of_packed_forms, "pdf", "bad_file", "draw each other"),
     "circle.pdf": (pdf_of_forms_in_a_circle, "pdf", None, ""),
+    "names.ttf": (font_of_one_name, "font", "bad_file", "16 MiB"),
+    "deep.ndjson": (lambda: deep_line(900) * 300, "json-lines", None, ""),
+    "deep-enough.json": (lambda: deep_line(900), "data", None, ""),
     "dotted.toml": (lambda: b".".join([b"a"] * 100_000) + b" = 1\n", "data", None, ""),
     "deep.toml": (lambda: b"a = " + b"[" * 100_000 + b"]" * 100_000, "data", None, ""),
     "deep.yaml": (lambda: b"[" * 200_000, "data", None, ""),

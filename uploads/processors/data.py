@@ -117,7 +117,10 @@ def _json(source: Source, survey: structure.Survey) -> dict[str, Any]:
     for event in structure.events(value):
         survey.add(*event)
     if len(content) <= PRETTY // 2:
-        pretty = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+        try:
+            pretty = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+        except TypeError:  # it reads deeper nesting than it writes, which isn't pretty any more
+            return {}
         if len(pretty) <= PRETTY:
             source.ctx.save("pretty.json", "application/json").write_bytes(pretty)
     return {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import struct
 from typing import TYPE_CHECKING, Any
 
 from uploads.processors import pixels, webfonts
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from PIL import ImageFont
 
 MAX_BYTES = 64 * 1024 * 1024
+NAMES = 16 * 1024 * 1024  # bytes of all names of a face
 SPECIMEN = (1200, 520)  # pixels
 THUMBNAIL = 320
 FACES = 64  # of a collection
@@ -143,6 +145,7 @@ def _described(opened: TTFont) -> dict[str, Any]:
 def _names(opened: TTFont) -> dict[str, str]:
     if "name" not in opened:
         return {}
+    _check_names(opened.reader["name"])
     table: Any = opened["name"]
     found = {}
     for number, field in _NAMES.items():
@@ -150,6 +153,16 @@ def _names(opened: TTFont) -> dict[str, str]:
         if words:
             found[field] = clip(words, NAME)
     return found
+
+
+def _check_names(table: bytes) -> None:
+    """Records may all point to the same words, which are read for each of them."""
+    count = min(int.from_bytes(table[2:4], "big"), (len(table) - 6) // 12)
+    room = len(table) - int.from_bytes(table[4:6], "big")
+    places = struct.iter_unpack(">8xHH", table[6 : 6 + 12 * max(0, count)])
+    lengths = (length for length, start in places if start + length <= room)
+    if sum(lengths) > NAMES:
+        raise BadFile(f"The font's names have more than {NAMES // 1024**2} MiB.")
 
 
 def _axes(opened: TTFont) -> list[dict[str, Any]]:

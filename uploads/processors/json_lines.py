@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -148,5 +149,16 @@ def _flat(value: Any) -> Any:
     if isinstance(value, (dict, list)):
         import orjson
 
-        return orjson.dumps(value).decode("utf-8", "replace")
+        try:
+            return orjson.dumps(value).decode("utf-8", "replace")
+        except TypeError:  # it writes 254 levels, and reads 1,024
+            return _deep(value)
     return value
+
+
+def _deep(value: Any) -> str:
+    """As JSON, what is nested deeper than is common."""
+    import json
+
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 10_000))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -93,7 +93,7 @@ def _level(energy: float) -> float:
 
 
 def _taps(rate: int) -> int:
-    return _TAPS << max(0, math.ceil(math.log2(rate / 48_000)))
+    return int(_TAPS * 2.0 ** math.ceil(math.log2(rate / 48_000)))
 
 
 @cache

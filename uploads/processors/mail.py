@@ -22,7 +22,7 @@ from uploads.processors import hypertext, outlook
 from uploads.processors.bounds import clip, within
 from uploads.processors.context import Context
 from uploads.processors.failures import BadFile
-from uploads.processors.registry import processor
+from uploads.processors.registry import LONG, processor
 
 WHOLE = 96 * 1024 * 1024  # bytes of a message that are held
 HEADER = 256 * 1024  # bytes of a message's header
@@ -54,6 +54,7 @@ _MANY = 100_000  # different senders that are counted
     accepts=["message/rfc822", "application/mbox", "application/vnd.ms-outlook"],
     version=1,
     after=["identify", "checksum"],
+    seconds=LONG,  # a mailbox is streamed
 )
 def mail(ctx: Context) -> dict[str, Any]:
     """{format, subject, from, to, cc [{name, address}], date, message_id, references, received,

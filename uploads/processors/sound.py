@@ -22,6 +22,7 @@ SILENCE = 0.001  # of full scale: −60 dB
 SECONDS = 3 * 3600  # decoded at most
 LOUDNESS_SECONDS = 3600  # of which the loudness is measured, which takes the longest
 POINTS = 600  # of the outline
+TOGETHER = 65_536  # samples that are measured at once
 CHANNELS = 8  # that are told apart; more are mixed to two
 RATES = range(8000, 384_001)  # samples a second; of others 48,000 are made
 
@@ -133,14 +134,14 @@ Piece = tuple[int, "Samples"]  # samples a second, and so many of them
 
 
 def _by_seconds(pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """The same in pieces of a second or more: a filter takes as long for a short one."""
+    """The same in longer pieces: a filter takes as long for a short one."""
     import numpy as np
 
     waiting: list[Samples] = []
     rate = 0
     for rate, piece in pieces:
         waiting.append(piece)
-        if sum(map(len, waiting)) >= rate:
+        if sum(map(len, waiting)) >= TOGETHER:
             yield rate, np.concatenate(waiting)
             waiting.clear()
     if waiting:
