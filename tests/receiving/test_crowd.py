@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import random
+import re
 import signal
 import socket
 import threading
@@ -30,6 +31,14 @@ SENDERS = 12
 def receivers(server: Server) -> list[int]:
     """The processes that take small files off a server's hands."""
     return [child for child in children(server.pid) if b"receiver" in command(child)]
+
+
+def at_work(server: Server) -> list[int]:
+    """Those of them that have begun: after one that dies before that, the server waits a minute."""
+    said = server.log_path.read_text()
+    return [
+        pid for pid in receivers(server) if re.search(rf"process of their own .*pid={pid}\b", said)
+    ]
 
 
 def command(pid: int) -> bytes:
@@ -148,7 +157,7 @@ def test_when_it_is_killed_nothing_is_lost_and_nothing_doubled(busy: Tus) -> Non
 
     def kill() -> None:
         while not done.wait(dice.uniform(0.01, 0.3)):
-            for pid in receivers(tus.server):
+            for pid in at_work(tus.server):
                 os.kill(pid, signal.SIGKILL)
                 killed.append(pid)
 
