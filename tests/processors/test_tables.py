@@ -282,8 +282,9 @@ def test_a_broken_database_is_a_bad_file(take, database):
 
 def test_each_sheet_with_a_header_is_copied_to_parquet(take, monkeypatch):
     monkeypatch.setattr(parquet_copy, "WORTH", 10)
-    rows = [["id", "name", "share"], *[[n, f"n{n}", n / 4] for n in range(600)]]
-    numbers = [[1.5, 2], [3, 4]]
+    rows: list[list[Any]] = [["id", "name", "share"]]
+    rows += [[n, f"n{n}", n / 4] for n in range(600)]
+    numbers: list[list[Any]] = [[1.5, 2], [3, 4]]
     taken = take(xlsx({"People": rows, "Numbers": numbers, "Empty": []}), "x.xlsx")
     found = taken["parquet-copy"]
     (copy,) = found["copies"]
