@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.async_api import FilePayload, Request, Route, WebSocketRoute, expect
 
-from tests.pages.conftest import Visit, send, text_file
+from tests.pages.conftest import Visit, send, text_file, until
 from tests.pages.test_accessible import check
 
 pytestmark = pytest.mark.browser
@@ -164,6 +164,11 @@ async def test_failures_are_told_by_reason_and_all_of_one_tried_again(visit: Vis
     async with page.expect_response("**/api/files/retry/") as answer:
         await reason.get_by_role("button", name="Retry all").click()
     assert (await (await answer.value).json())["changed"] == 2
+    await expect(page.locator(".toast", has_text="2 files are tried again")).to_be_visible()
+    await expect(reason.locator("b")).to_have_text("2")  # they are as broken as before
+    await until(
+        page, "async () => (await (await fetch('/api/counts/')).json()).failed === 3", seconds=60
+    )
     again = await visitor.context.new_page()
     await again.route("**/api/failures/**", lambda route: route.abort())
     visitor.expected = ["ERR_FAILED"]
@@ -174,8 +179,6 @@ async def test_failures_are_told_by_reason_and_all_of_one_tried_again(visit: Vis
         await told.get_by_role("button", name="Retry all").click()
     assert (await answer.value).ok
     await again.close()
-    await expect(page.locator(".toast", has_text="2 files are tried again")).to_be_visible()
-    await expect(reason.locator("b")).to_have_text("2")  # they are as broken as before
     await reason.get_by_role("link").click()
     await expect(page.locator(".lines .line-name")).to_have_count(2)
     await expect(page.locator("#filters .chip")).to_contain_text("Broken file · image")

@@ -84,6 +84,48 @@ async def test_nothing_jumps_while_files_come_and_end(visit: Visit, path: str, w
     assert sum(value for value, _ in found) < MOST, found
 
 
+STILL = """() => ![...document.querySelectorAll("#standstill, #drop, #sending, .side-card")]
+    .some(({ style }) => style.transform)"""
+DROP = """() => {
+    const transfer = new DataTransfer();
+    for (const name of ["one", "two", "three"]) transfer.items.add(new File([name], name));
+    const options = { bubbles: true, cancelable: true, dataTransfer: transfer };
+    document.body.dispatchEvent(new DragEvent("drop", options));
+}"""
+CLOSE = "document.querySelector('[data-command=dismiss-sending]').click()"
+
+
+async def test_what_comes_above_others_and_goes_makes_none_of_them_jump(visit: Visit):
+    visitor = await visit()
+    client = visitor.client
+    for number in range(4):
+        client.put(f"/upload/{number}.txt", content=b"a" * number, headers=JSON)
+    page = await visitor.live("/")
+    await until(page, SEEN_TO_END, 4)
+    await page.evaluate(WATCH)
+    for pausing in (True, False):
+        way = "pause" if pausing else "resume"
+        await asyncio.to_thread(client.post, f"/api/queue/{way}/", json={})
+        await until(
+            page, "(shown) => !document.querySelector('#standstill').hidden === shown", pausing
+        )
+        await until(page, STILL)
+    await page.evaluate(DROP)
+    await until(page, "() => document.querySelector('#sending').dataset.state === 'safe'")
+    await until(page, SEEN_TO_END, 7)
+    await page.evaluate(CLOSE)
+    await until(page, "() => document.querySelector('#sending').hidden")
+    await until(page, STILL)
+    await asyncio.to_thread(
+        client.put, "/upload/broken.png", content=b"\x89PNG\r\n\x1a\nno more", headers=JSON
+    )
+    await until(page, "() => !document.querySelector('#failures').hidden")
+    await until(page, STILL)
+    await until(page, SEEN_TO_END, 8)
+    found = await shifts(page)
+    assert sum(value for value, _ in found) < 0.03, found
+
+
 SEEN_TO_END = """async (count) => {
     const counts = await (await fetch("/api/counts/")).json();
     const rows = [...document.querySelectorAll(".row, .line[data-id]")];

@@ -48,8 +48,9 @@ const uploader = boot.mayUpload
       room: () => (storage.quota ? storage.quota - storage.used : Infinity),
     })
   : null;
-const queue = new Queue({ groups, changed: () => soon() });
-const failures = new Failures();
+const rooms = new Map(); // elements that come or go, and so make others move
+const queue = new Queue({ groups, changed: () => soon(), makeRoom });
+const failures = new Failures(makeRoom);
 const cards = new Map();
 let whole = false; // until the first snapshot is in, what the server rendered stays
 let splitVersion = -1;
@@ -66,20 +67,34 @@ const soon = calmly(show, CALM);
 // -- groups and cards ------------------------------------------------------------------------------------------------------
 
 function show() {
-  if (!whole && !uploader?.items.size) return;
+  if (!known() && !rooms.size) return;
   if (moving && !document.hidden) showInPlace();
-  else if (groups.version !== splitVersion || [...groups.changed].some(({ key }) => cards.get(key)?.changesHeight)) moveGroups();
+  else if (rooms.size || groups.version !== splitVersion || [...groups.changed].some(({ key }) => cards.get(key)?.changesHeight)) moveGroups();
   else showGroups();
   for (const group of groups.endings.splice(0)) ended(group);
   showCounts();
   storage.show();
 }
 
+/** Whether there is more to show than what the server rendered. */
+const known = () => whole || Boolean(uploader?.items.size);
+
+/** Shows or hides an element above others, when these have come to rest. */
+function makeRoom(element, hidden) {
+  if (element.hidden === hidden) rooms.delete(element);
+  else rooms.set(element, hidden);
+  if (rooms.size) soon();
+}
+
 let moving = false;
 
 async function moveGroups() {
   moving = true;
-  await glide(movable, showGroups);
+  await glide(movable, () => {
+    for (const [element, hidden] of rooms) element.hidden = hidden;
+    rooms.clear();
+    if (known()) showGroups();
+  });
   moving = false;
   soon();
 }
@@ -95,7 +110,7 @@ function showInPlace() {
   }
 }
 
-const parts = [...document.querySelectorAll("#sending, .section-head, .dashboard-side")];
+const parts = [...document.querySelectorAll("#standstill, #drop, #sending, .section-head, .side-card")];
 
 /** What makes room on this page: its parts, and the cards as far down as they can be seen. */
 const movable = () => [...parts, ...inSight("flight-groups"), ...inSight("ended-groups")];
@@ -336,12 +351,11 @@ function showSending() {
   const { sum } = uploader;
   const strip = $("sending");
   const state = sendingState(sum);
+  makeRoom(strip, state === "none" || (strip.dataset.closed === "yes" && !uploader.busy));
   if (state === "none") {
-    strip.hidden = true;
     lastState = state;
     return;
   }
-  strip.hidden = strip.dataset.closed === "yes" && !uploader.busy;
   strip.dataset.state = state;
   setIcon(strip.firstElementChild, { safe: "shield", stuck: "alert", here: "copy", paused: "pause" }[state] ?? "upload");
   setText($("sending-title"), sendingTitle(state, sum));
@@ -471,7 +485,7 @@ function learnCommands() {
   command("dismiss-sending", {
     run: () => {
       $("sending").dataset.closed = "yes";
-      $("sending").hidden = true;
+      makeRoom($("sending"), true);
     },
   });
 }

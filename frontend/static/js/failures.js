@@ -2,7 +2,7 @@
 
 import { actOnReason, retryFailed } from "millrace/actions";
 import { address, ask, boot } from "millrace/boot";
-import { $, h, icon, setHidden } from "millrace/dom";
+import { $, h, icon } from "millrace/dom";
 import { command } from "millrace/frame";
 import { dotted, gettext, number } from "millrace/words";
 
@@ -14,7 +14,9 @@ export class Failures {
   #failed = -1;
   #timer = 0;
 
-  constructor() {
+  /** `makeRoom(element, hidden)` shows and hides what makes others move. */
+  constructor(makeRoom) {
+    this.makeRoom = makeRoom;
     command("retry-failed", { run: retryFailed });
     $("reasons").addEventListener("click", ({ target }) => {
       const { code, step } = target.closest("button")?.parentElement.dataset ?? {};
@@ -31,13 +33,13 @@ export class Failures {
   async #ask() {
     this.#timer = 0;
     if (!this.#failed) {
-      setHidden($("failures"), true);
+      this.makeRoom($("failures"), true);
       return;
     }
     try {
       const { items } = await ask("GET", "/api/failures/");
-      setHidden($("failures"), items.length === 0);
       $("reasons").replaceChildren(...items.slice(0, SHOWN).map(reasonLine));
+      this.makeRoom($("failures"), items.length === 0);
     } catch {
       this.#failed = -1; // the next count asks again
     }

@@ -13,7 +13,8 @@ const MINUTES = [15, 60, 240, 1440];
 const LONGEST = 2 ** 31 - 1; // ms that a timer can run
 
 /**
- * Keeps the banner, the card and the rows' places true. `groups` hold the rows, `changed()` shows them anew.
+ * Keeps the banner, the card and the rows' places true. `groups` hold the rows, `changed()` shows them anew,
+ * `makeRoom(element, hidden)` shows and hides what makes others move.
  *
  * What holds the queue up is told by the stream. Places and times are asked for, but only after the stream has told that
  * something moved: a queue that stands still, or is empty, asks nothing.
@@ -28,8 +29,8 @@ export class Queue {
   #turn = 0; // of the newest word of the stream: an answer to what was asked before it is no news
   #wait = null; // seconds until all that waits has begun
 
-  constructor({ groups, changed }) {
-    Object.assign(this, { groups, changed });
+  constructor({ groups, changed, makeRoom }) {
+    Object.assign(this, { groups, changed, makeRoom });
     this.pauses = [];
     document.addEventListener("visibilitychange", () => this.#due && this.#askIn(0));
     if (!boot.mayManage) return;
@@ -110,8 +111,8 @@ export class Queue {
     const now = Date.now();
     const pauses = all.filter(({ until }) => !until || Date.parse(until) > now);
     this.pauses = pauses;
-    setHidden($("standstill"), pauses.length === 0);
-    $("standstill-words").replaceChildren(...pauses.map(pauseLine));
+    if (pauses.length) $("standstill-words").replaceChildren(...pauses.map(pauseLine));
+    this.makeRoom($("standstill"), pauses.length === 0);
     setHidden($("resume-queue"), !this.#own);
     setHidden($("pause-queue"), this.#own);
     const soonest = Math.min(...pauses.map(({ until }) => (until ? Date.parse(until) : Infinity)));
