@@ -25,6 +25,10 @@ THEMES: dict[Literal["light", "dark"], dict[str, Any]] = {"light": ALL_RULES, "d
 SETTLED = """() => Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {})))
     .then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))"""
 BROKEN = b"\x89PNG\r\n\x1a\nno more"
+UNTELLABLE = """
+from uploads.models import UploadedFile
+UploadedFile.objects.filter(pk="{}").update(error={{"step": "image"}})
+"""
 
 
 async def check(page: Page) -> None:
@@ -65,6 +69,32 @@ async def test_pages_before_anybody_signed_in_or_sent_anything(visit: Visit):
     await check(await newcomer.live("/"))
     await check(await newcomer.live("/files/"))
     await check(await newcomer.open("/nothing/here/"))
+
+
+async def test_pages_that_refuse_or_could_not_be_built(server: Server, visit: Visit):
+    visitor = await visit()
+    visitor.expected = ["400", "410", "500"]
+    broken = Owner(visitor).ended("broken.png", BROKEN)
+    server.manage("shell", "-v0", "-c", UNTELLABLE.format(broken))
+    refused = await visitor.open("/")
+    await refused.locator("#drop-form input[type=file]").set_input_files(
+        {"name": "n" * 300, "mimeType": "text/plain", "buffer": b"x"}
+    )
+    await refused.evaluate("document.getElementById('drop-form').submit()")
+    await says(refused, "A file was not taken")
+    await says(await visitor.open("/join/used-or-expired/"), "This invitation is over")
+    await says(await visitor.open(f"/files/{broken}/"), "Something broke on our side")
+    made = visitor.client.post("/api/tokens/", json={"name": "blind", "scopes": ["upload"]})
+    headers = {"Authorization": f"Bearer {made.json()['secret']}"}
+    stranger = await visit(signed_in=False, extra_http_headers=headers)
+    stranger.expected = ["403"]
+    await says(await stranger.open("/files/"), "That is not for you")
+
+
+async def says(page: Page, title: str) -> None:
+    """A page with that title, of which axe has nothing to say."""
+    await expect(page.get_by_role("heading", name=title)).to_be_visible()
+    await check(page)
 
 
 @pytest.mark.timeout(300)
