@@ -366,10 +366,13 @@ def check_form_token(request: HttpRequest, token: str) -> None:
         raise BadCsrf
 
 
-def _check_site(request: HttpRequest) -> None:
+def _check_site(request: HttpRequest, who: Who) -> None:
     """A cookie comes along by itself, so requests that change something must show that our page
-    made them.
+    made them; and a page that says whose it is changes nothing in the name of somebody else, who
+    has signed in in the same browser since.
     """
+    if request.headers.get("x-millrace-user", str(who.user_id)) != str(who.user_id):
+        raise NotSignedIn("Somebody else is signed in in this browser now; load the page anew.")
     origin = request.headers.get("origin")
     if origin is not None and not origin_good(origin):
         raise BadOrigin
@@ -440,7 +443,7 @@ class Identify:
         if who is None and request.method != "OPTIONS" and not _public(request):
             raise NotSignedIn
         if who is not None and who.via == "cookie" and request.method not in SAFE:
-            _check_site(request)
+            _check_site(request, who)
         return await self.respond(request)
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.async_api import FilePayload, Page, Request, Route, expect
 
-from tests.pages.conftest import Visit, send, text_file, until
+from tests.pages.conftest import Visit, Visitor, send, text_file, until
 from tests.pages.test_dashboard import full_speed, large_file, row, slow_down, word
 
 pytestmark = pytest.mark.browser
@@ -96,6 +96,15 @@ async def test_another_page_leaves_alone_what_a_living_page_sends(visit: Visit):
     await expect(page.locator("[data-count=processed]")).to_have_text("20")
 
 
+async def become(visitor: Visitor, other: Visitor) -> None:
+    """Another signs in where somebody was."""
+    await visitor.context.clear_cookies()
+    for cookie in await other.context.cookies():
+        await visitor.context.add_cookies(
+            [{"name": cookie["name"], "value": cookie["value"], "url": visitor.server.url}]
+        )
+
+
 async def test_somebody_else_at_the_same_browser_neither_sends_nor_keeps_it(visit: Visit):
     visitor, other = await visit(), await visit()
     page = await visitor.live()
@@ -104,15 +113,24 @@ async def test_somebody_else_at_the_same_browser_neither_sends_nor_keeps_it(visi
     await send(page, large_file("secret.bin"), *many(20))
     await kept_at_least(page, 8)
     await page.close(run_before_unload=False)
-    await visitor.context.clear_cookies()
-    for cookie in await other.context.cookies():
-        await visitor.context.add_cookies(
-            [{"name": cookie["name"], "value": cookie["value"], "url": visitor.server.url}]
-        )
+    await become(visitor, other)
     page = await visitor.live()
     await kept(page, 0)
     await expect(page.locator(".row")).to_have_count(0)
     assert "secret.bin" not in await page.evaluate("JSON.stringify(localStorage)")
+    assert other.client.get("/api/files/").json()["items"] == []
+
+
+async def test_an_open_page_sends_nothing_in_the_name_of_whoever_signs_in_later(visit: Visit):
+    visitor, other = await visit(), await visit()
+    visitor.expected = ["401"]
+    page = await visitor.live()
+    page.on("dialog", lambda dialog: dialog.accept())
+    await slow_down(page)
+    await send(page, large_file("secret.bin"), *many(20))
+    await kept_at_least(page, 8)
+    await become(visitor, other)
+    await expect(page.locator("#sending-title")).to_contain_text("Paused")
     assert other.client.get("/api/files/").json()["items"] == []
 
 

@@ -59,17 +59,18 @@ class Dashboard(Page):
         page["boot"]["reasons"] = {code: str(words) for code, words in rows.REASON_WORDS.items()}
         page["boot"]["storage"] = {"used": space.used_bytes, "quota": _quota(space)}
         pauses = standing.pauses(space.pk)
+        samples = _samples(space)  # none where a file has come since the space was read
         page |= _storage(space) | {
             "max_size": rows.size_words(settings.UPLOAD_MAX_BYTES),
             "max_files": number_format(settings.BATCH_MAX_FILES, force_grouping=True),
             "batch": str(uuid.uuid4()),
-            "first_run": not sum(space.counts.values()),
+            "first_run": bool(samples) and not sum(space.counts.values()),
             "mistakes": len(known.mistakes()) if cast("User", request.user).is_staff else 0,
             "pauses": [rows.pause_words(pause) for pause in pauses],
             "own_pause": any(pause.space_id is not None for pause in pauses),
             "reasons": failures.lines(space, page["and_space"]),
             "in_flight": sum(space.counts[status] for status in IN_FLIGHT),
-            "samples": _samples(space),
+            "samples": samples,
         }
         context = {
             "page": page,

@@ -8,9 +8,12 @@ function cookie(name) {
   return pair ? decodeURIComponent(pair.slice(name.length + 1)) : "";
 }
 
-/** Headers that show that our own page makes the request; read anew each time, since signing in changes the token. */
+/**
+ * Headers that show that our own page makes the request, and for whom: another may have signed in since. The token is read anew
+ * each time, since signing in changes it.
+ */
 export function proof() {
-  return { [boot.csrf.header]: cookie(boot.csrf.cookie) };
+  return { [boot.csrf.header]: cookie(boot.csrf.cookie), "X-Millrace-User": String(boot.user) };
 }
 
 /** An address with this page's space and further parameters. */
