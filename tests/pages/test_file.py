@@ -61,6 +61,10 @@ async def test_each_kind_has_its_preview_first(visit: Visit):
         await expect(page.get_by_role("heading", name=name)).to_be_visible()
         await expect(page.locator(f"#preview {selector}").first).to_be_visible()
         await expect(page.locator(".step", has_text="checksum")).to_be_visible()
+        lines = await page.locator(".step").count()
+        await expect(page.locator(".step-span i")).to_have_count(lines)
+        await expect(page.locator(".step-name").nth(0)).to_contain_text("Received")
+        await expect(page.locator(".step-name").nth(1)).to_have_text("Waited")
         await page.close()
 
 

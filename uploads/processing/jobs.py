@@ -104,7 +104,8 @@ def _take(files: Sequence[UploadedFile], now: datetime) -> Space:
 
 def _received(arrival: Arrival, sha256: str, now: datetime) -> UploadedFile:
     file = _row(arrival, status=Status.QUEUED)
-    file.complete, file.received, file.received_at = True, arrival.size or 0, now
+    file.complete, file.received = True, arrival.size or 0
+    file.received_at = max(now, file.created_at)  # its row is made after `now`
     file.sha256, file.expires_at = sha256, None
     return file
 

@@ -151,9 +151,11 @@ class Outdated(Frozen):
 
 class FileDetail(File):
     """A file by itself: with its steps, their results and artifacts, and its place while it is
-    queued. Steps are those of one attempt; `attempts` are all that are kept.
+    queued. Steps are those of one attempt; `attempts` are all that are kept. Every byte was there
+    at `received_at`.
     """
 
+    received_at: datetime | None
     steps: list[Step]
     results: dict[str, Any]
     artifacts: list[Artifact]

@@ -71,6 +71,7 @@ def detail(file: UploadedFile, place: Access, attempt: int | None = None) -> dic
     artifacts = [_artifact(each) for each in made.select_related("step")]
     return {
         **shown(file, place.space_slug),
+        "received_at": moment(file.received_at),
         "steps": [_step(step, place) for step in steps],
         "results": results,
         "artifacts": artifacts,

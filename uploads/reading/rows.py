@@ -247,11 +247,30 @@ def facts(file: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def steps(file: dict[str, Any]) -> list[dict[str, str]]:
-    """The steps, with how long each took."""
-    return [
+    """The steps, with how long each took, after what was before them."""
+    return _before(file) + [
         {"name": step["name"], "status": step["status"], "took": took_words(step["duration_ms"])}
         for step in file["steps"]
     ]
+
+
+def _before(file: dict[str, Any]) -> list[dict[str, str]]:
+    """How it was received and waited; nothing of that is known of later attempts."""
+    first = [step["started_at"] for step in file["steps"] if step["attempt"] == 1]
+    started, received = min(filter(None, first), default=None), file["received_at"]
+    if started is None or received is None:
+        return []
+    size, took = size_words(file["size"]), _between(file["created_at"], received)
+    return [
+        {"name": _("Received"), "status": "before", "took": took, "about": size},
+        {"name": _("Waited"), "status": "before", "took": _between(received, started)},
+    ]
+
+
+def _between(begin: str, end: str) -> str:
+    """Machines whose clocks differ may have measured the two."""
+    passed = datetime.fromisoformat(end) - datetime.fromisoformat(begin)
+    return took_words(max(0, round(passed.total_seconds() * 1000)))
 
 
 def artifacts(file: dict[str, Any]) -> list[dict[str, Any]]:

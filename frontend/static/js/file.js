@@ -88,7 +88,7 @@ function part(name, source, build) {
 function show() {
   showMoving();
   part("facts", [file.sha256, file.media_type, file.results, file.finished_at, file.attempt], () => $("facts").replaceChildren(...facts(allFacts()).children));
-  part("steps", [file.steps, chosen], showSteps);
+  part("steps", [file.steps, file.received_at, chosen], showSteps);
   part("attempts", [file.attempts, chosen], () => showAttempts(file, chosen, choose));
   part("compared", [file.attempts], () => $("compared").replaceChildren());
   part("made", file.artifacts, showMade);
@@ -175,24 +175,50 @@ const STEP_ICON = { done: "check", running: "wheel", failed: "alert", skipped: "
 
 function showSteps() {
   const steps = file.steps.filter(({ attempt }) => attempt === (chosen ?? file.attempt) || attempt === undefined);
-  const times = steps.flatMap(({ started_at: from, finished_at: to }) => [from, to]).filter(Boolean).map(Date.parse);
-  const begin = Math.min(...times);
-  const whole = Math.max(1, Math.max(...times) - begin);
+  const started = steps.map(({ started_at: from }) => from).filter(Boolean).map(Date.parse);
+  const earlier = started.length && steps[0].attempt === 1 && file.received_at ? before(Math.min(...started)) : [];
+  const place = scale(earlier[0]?.from, Math.min(...started), Math.max(...started, ...steps.map(({ finished_at: to }) => to).filter(Boolean).map(Date.parse)));
   setHidden($("steps-card"), steps.length === 0);
-  $("steps").replaceChildren(...steps.map((step) => showStep(step, begin, whole)));
+  $("steps").replaceChildren(...earlier.map((one) => showBefore(one, place)), ...steps.map((step) => showStep(step, place)));
 }
 
-function showStep(step, begin, whole) {
+/** What is known of a file before its first step: later attempts waited too, but for how long is kept nowhere. */
+function before(started) {
+  const received = Date.parse(file.received_at);
+  return [
+    { name: gettext("Received"), about: bytes(file.size), mark: "upload", from: Date.parse(file.created_at), to: received },
+    { name: gettext("Waited"), mark: "clock", from: received, to: started },
+  ];
+}
+
+/** Where a time stands, in per cent: what was before the steps takes half at most, for an upload may last an hour, steps a blink. */
+function scale(begin, started, ended) {
+  const early = Math.max(0, started - (begin ?? started));
+  const late = Math.max(1, ended - started);
+  const half = 100 * Math.min(0.5, early / (early + late));
+  return (time) => Math.min(100, Math.max(0, time < started ? half * (1 - (started - time) / early) : half + ((100 - half) * (time - started)) / late));
+}
+
+function stretch(place, from, to) {
   const span = h("i");
-  if (step.started_at) {
-    span.style.setProperty("--from", `${(100 * (Date.parse(step.started_at) - begin)) / whole}%`);
-    span.style.setProperty("--long", `${(100 * (step.duration_ms ?? 0)) / whole}%`);
-  }
+  span.style.setProperty("--from", `${place(from)}%`);
+  span.style.setProperty("--long", `${Math.max(0, place(to) - place(from))}%`);
+  return h("span", { class: "step-span", "aria-hidden": "true" }, span);
+}
+
+function showBefore({ name, about, mark, from, to }, place) {
+  return h("li", { class: "step", "data-step": "before" },
+    icon(mark), h("span", { class: "step-name" }, name, about ? h("span", { class: "quiet numbers" }, ` ${about}`) : null),
+    h("span", { class: "step-took numbers" }, took(Math.max(0, to - from))), stretch(place, from, to));
+}
+
+function showStep(step, place) {
+  const from = Date.parse(step.started_at);
   const mark = icon(STEP_ICON[step.status], step.status === "running" ? "icon spin" : "icon");
   return h("li", { class: "step", "data-step": step.status, title: `${step.name} v${step.version}` },
     mark, h("span", { class: "step-name" }, step.name, h("span", { class: "unseen" }, ` ${step.status}`)),
     h("span", { class: "step-took numbers" }, took(step.duration_ms)),
-    step.started_at ? h("span", { class: "step-span", "aria-hidden": "true" }, span) : null,
+    step.started_at ? stretch(place, from, from + (step.duration_ms ?? 0)) : null,
     step.sent_on ? h("span", { class: "step-sent quiet" }, dotted(step.sent_on.files ? ngettext("%(count)s file sent on", "%(count)s files sent on", step.sent_on.files) : "", step.sent_on.left_out_total ? gettext("%(n)s left out", { n: number(step.sent_on.left_out_total) }) : "")) : null,
     step.error ? h("span", { class: "step-why" }, step.error.message) : null,
     step.detail ? h("details", { class: "step-detail" }, h("summary", {}, gettext("For its author")), h("pre", { tabindex: "0" }, step.detail)) : null);

@@ -125,6 +125,7 @@ class FileDetail(File):
     queued.
     """
 
+    received_at: str | None
     steps: list[Step]
     results: dict[str, dict[str, Any]]
     artifacts: list[Artifact]
