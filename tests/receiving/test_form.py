@@ -35,7 +35,7 @@ def test_several_files_come_in_one_form(tus: Tus) -> None:
 
 
 def test_a_file_of_a_form_keeps_the_path_that_stands_before_it(tus: Tus) -> None:
-    parts = [
+    parts: list[tuple[str, tuple[str | None, bytes | str]]] = [
         ("path", (None, "survey/one.txt")),
         ("file", ("one.txt", b"1")),
         ("file", ("two.txt", b"2")),

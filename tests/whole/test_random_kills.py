@@ -38,6 +38,9 @@ def unhurried(ctx: Context) -> dict:
 """
 EVENTS = (1, 12)  # from one death to the next, so that work goes on between them
 PAUSE_SECONDS = (0, 0.1)  # and so long after an event
+# That are left are let alone: they alone would be killed then, again and again, and each death
+# doubles the pause before the next try and more.
+FEW = 5
 VICTIMS = {"child": 85, "fork server": 10, "server": 5}  # weights
 
 
@@ -58,7 +61,7 @@ async def test_whoever_is_killed_every_file_ends_once_and_every_event_arrives(
         PROCESSORS_DIR=str(processors), JOB_ATTEMPTS="50", RETRY_SECONDS="0.05", SECRET_KEY="s" * 50
     ).start()
     person = Person(server.url, server.token("alice"))
-    killer = Killer(server, person, random.Random(seed))
+    killer = Killer(server, person, random.Random(seed), files - FEW)
     async with watching([person]):
         began = time.monotonic()
         killing = asyncio.get_running_loop().create_task(killer.kill_for_ever())
@@ -83,15 +86,17 @@ async def test_whoever_is_killed_every_file_ends_once_and_every_event_arrives(
 class Killer:
     """Kills -9 a part of a server, again and again; a server that was killed is started again."""
 
-    def __init__(self, server: Server, person: Person, dice: random.Random) -> None:
+    def __init__(self, server: Server, person: Person, dice: random.Random, files: int) -> None:
+        """It stops once so many `files` have ended."""
+        self.files = files
         self.server = server
         self.person = person
         self.dice = dice
         self.deaths: Counter[str] = Counter()
 
     async def kill_for_ever(self) -> None:
-        """Until cancelled; the server runs then, and serves."""
-        while True:
+        """Until nearly all have ended, or until cancelled; the server runs then, and serves."""
+        while self._ended() < self.files:
             await self._heard(self.dice.randint(*EVENTS))
             await asyncio.sleep(self.dice.uniform(*PAUSE_SECONDS))
             (victim,) = self.dice.choices([*VICTIMS], [*VICTIMS.values()])
@@ -100,6 +105,9 @@ class Killer:
                 self.deaths[victim] += 1
             else:
                 self._kill_one(victim)
+
+    def _ended(self) -> int:
+        return sum(file["status"] in ENDED for file in self.person.files.values())
 
     async def _heard(self, more: int) -> None:
         enough = len(self.person.seqs) + more
