@@ -164,6 +164,7 @@ async def test_a_failure_says_what_happened_what_to_do_and_can_be_retried(visit:
     page = await ada.open(ada.ended("broken.png", b"\x89PNG\r\n\x1a\nno more"))
     await expect(page.locator("#trouble")).to_contain_text("image")
     await expect(page.locator("#trouble-advice")).to_contain_text("Send it again")
+    await expect(page.locator("#preview")).to_be_hidden()
     async with page.expect_response("**/retry/"):
         await page.get_by_role("button", name="Retry").click()
     await expect(page.locator("#facts")).to_contain_text("Attempt")

@@ -25,6 +25,7 @@ from uploads.reading.frame import Page, show
 
 SHOWN_IN_FLIGHT = 60  # files in the page itself; the scripts bring the rest
 SHOWN_ENDED = 40
+ASIDE = {"identify", "checksum"}  # steps whose results stand among the facts
 SAMPLES = (
     ("image", "waterwheel.jpg"),
     ("table", "rivers.csv"),
@@ -130,6 +131,7 @@ class OneFile(Page):
             "may_again": may and not flight,
             "may_remove": may,
             "error": error,
+            "nothing_to_see": error is not None and found["results"].keys() <= ASIDE,
             "error_title": _("Processing failed"),
             "advice": rows.ADVICE.get(error["code"], rows.ADVICE[""]) if error else "",
         }

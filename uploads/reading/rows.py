@@ -64,7 +64,7 @@ ADVICE: dict[str, str | Promise] = {
     "output_cap": gettext_lazy("The step returned more than can be kept. Save it as an artifact."),
     "invalid_result": gettext_lazy("The step returned something that is not JSON."),
     "worker_lost": gettext_lazy("The machine that worked on it went away. Trying again is safe."),
-    "": gettext_lazy("The original is safe. You can try again."),
+    "": gettext_lazy("You can try again."),
 }
 ROLE_WORDS: dict[str, str | Promise] = {
     Role.VIEWER: pgettext_lazy("role", "Viewer"),

@@ -234,6 +234,7 @@ const artifact = (step, name) => file.artifacts.find((each) => each.step === ste
 
 function showPreview() {
   const view = preview(file, { artifact, artifacts: file.artifacts, content: address(`/api/files/${file.id}/content/`) });
+  setHidden($("preview"), !view && file.status === "failed"); // what went wrong stands there
   $("preview").replaceChildren(view ?? stand());
 }
 
@@ -241,7 +242,6 @@ function showPreview() {
 function stand() {
   if (file.status === "receiving") return message("upload", gettext("Still being received"), gettext("The preview comes once every byte is here."));
   if (IN_FLIGHT.has(file.status)) return message("wheel", gettext("Being taken apart"), gettext("The preview comes by itself."));
-  if (file.status === "failed") return message("alert", gettext("No preview"), gettext("The original is safe and can be downloaded."));
   if (file.status === "cancelled") return message("slash", gettext("Cancelled before there was a preview"));
   return message(file.kind || "other", gettext("No preview for this kind of file"), gettext("What was found in it is below."));
 }
