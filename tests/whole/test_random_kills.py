@@ -58,7 +58,10 @@ async def test_whoever_is_killed_every_file_ends_once_and_every_event_arrives(
     processors.mkdir()
     (processors / "unhurried.py").write_text(UNHURRIED)
     server = make_server(
-        PROCESSORS_DIR=str(processors), JOB_ATTEMPTS="50", RETRY_SECONDS="0.0005", SECRET_KEY="s" * 50
+        PROCESSORS_DIR=str(processors),
+        JOB_ATTEMPTS="50",
+        RETRY_SECONDS="0.0005",
+        SECRET_KEY="s" * 50,
     ).start()
     person = Person(server.url, server.token("alice"))
     killer = Killer(server, person, random.Random(seed), files - FEW)
