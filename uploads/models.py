@@ -427,6 +427,7 @@ class Step(models.Model):
     detail = models.TextField(null=True)  # of a failure, for the processor's author
     result = models.JSONField(null=True)
     sent_on = models.JSONField(null=True)  # as events.SentOn
+    worker = models.CharField(max_length=100, null=True)  # who ran it
 
     class Meta:
         constraints = [

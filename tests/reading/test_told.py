@@ -3,6 +3,7 @@ the files that somebody chose, tried again.
 """
 
 import re
+import socket
 import uuid
 from collections.abc import Iterator
 from html import unescape
@@ -67,6 +68,12 @@ def test_a_files_page_tells_when_it_was_received_how_it_waited_and_each_step_of_
     before = [("before", "Received 1.2 kB"), ("before", "Waited")]
     assert [line[:2] for line in lines] == before + steps
     assert [took for *_, took in lines if not TOOK.fullmatch(took)] == []
+    (worker,) = {step["worker"] for step in file["steps"]}
+    assert worker == f"embedded {socket.gethostname()}"
+    html = teller.get(f"/files/{file_id}/").text
+    assert all(
+        f'title="{step["name"]} v{step["version"]} · {worker}"' in html for step in file["steps"]
+    )
     teller.post(f"/api/files/{file_id}/retry/")
     assert server.wait_for(teller, file_id)["attempt"] == 2
     again = timeline(teller, file_id)

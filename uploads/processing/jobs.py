@@ -289,6 +289,7 @@ class Claimed:
     tries: int = 1  # this one included
     depth: int = 0  # containers that it lies in
     expand: bool = False  # somebody asked for all that is inside
+    worker: str | None = None
 
 
 @dataclass
@@ -351,6 +352,7 @@ def _start(file_id: uuid.UUID, worker: str, now: datetime) -> Claimed:
         tries=started.tries,
         depth=children.depth(file),
         expand=started.expand,
+        worker=" ".join(worker.split()[:2]),  # its place on the disk is nobody's business
     )
 
 
@@ -534,6 +536,7 @@ def _keep(claimed: Claimed, steps: Sequence[StepRecord]) -> None:
             error=step.error,
             detail=step.detail,
             result=step.result,
+            worker=claimed.worker,
         )
         for step in steps
     ]

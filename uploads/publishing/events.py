@@ -112,6 +112,7 @@ class Step(Frozen):
     error: StepError | None
     detail: str | None
     sent_on: SentOn | None
+    worker: str | None
 
 
 class Artifact(Frozen):

@@ -128,6 +128,7 @@ def _step(step: Step, place: Access) -> dict[str, Any]:
         "error": step.error,
         "detail": step.detail if place.may(Role.MANAGER) else None,
         "sent_on": step.sent_on,
+        "worker": step.worker,
     }
 
 

@@ -249,7 +249,12 @@ def facts(file: dict[str, Any]) -> list[tuple[str, str]]:
 def steps(file: dict[str, Any]) -> list[dict[str, str]]:
     """The steps, with how long each took, after what was before them."""
     return _before(file) + [
-        {"name": step["name"], "status": step["status"], "took": took_words(step["duration_ms"])}
+        {
+            "name": step["name"],
+            "status": step["status"],
+            "took": took_words(step["duration_ms"]),
+            "run": " · ".join(filter(None, [f"{step['name']} v{step['version']}", step["worker"]])),
+        }
         for step in file["steps"]
     ]
 

@@ -215,7 +215,7 @@ function showBefore({ name, about, mark, from, to }, place) {
 function showStep(step, place) {
   const from = Date.parse(step.started_at);
   const mark = icon(STEP_ICON[step.status], step.status === "running" ? "icon spin" : "icon");
-  return h("li", { class: "step", "data-step": step.status, title: `${step.name} v${step.version}` },
+  return h("li", { class: "step", "data-step": step.status, title: dotted(`${step.name} v${step.version}`, step.worker ?? "") },
     mark, h("span", { class: "step-name" }, step.name, h("span", { class: "unseen" }, ` ${step.status}`)),
     h("span", { class: "step-took numbers" }, took(step.duration_ms)),
     step.started_at ? stretch(place, from, from + (step.duration_ms ?? 0)) : null,

@@ -83,6 +83,7 @@ class Step(TypedDict):
     error: dict[str, str] | None
     detail: str | None  # for managers of the space
     sent_on: SentOn | None
+    worker: str | None  # who ran it
 
 
 class Artifact(TypedDict):
