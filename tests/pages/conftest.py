@@ -18,6 +18,7 @@ from playwright.async_api import (
     BrowserContext,
     FilePayload,
     Page,
+    Route,
     async_playwright,
     expect,
 )
@@ -161,6 +162,24 @@ async def until(page: Page, expression: str, arg: Any = None, *, seconds: float 
     async with asyncio.timeout(seconds):
         while not await page.evaluate(expression, arg):  # noqa: ASYNC110 - it is there, not here
             await asyncio.sleep(0.05)
+
+
+async def lose_answers(page: Page, pattern: str, *, most: int) -> list[str]:
+    """The first `most` requests reach the server, and their answers nobody. The addresses of all
+    such requests, as they come.
+    """
+    asked: list[str] = []
+
+    async def lose(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) > most:
+            await route.continue_()
+            return
+        await route.fetch()
+        await route.abort()
+
+    await page.route(pattern, lose)
+    return asked
 
 
 async def send(page: Page, *files: Any) -> None:

@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from playwright.async_api import FilePayload, Locator, Page, Request, Route, expect
+from playwright.async_api import FilePayload, Locator, Page, Request, expect
 
-from tests.pages.conftest import Visit, Visitor, send, text_file, until
+from tests.pages.conftest import Visit, Visitor, lose_answers, send, text_file, until
 from tests.pages.test_dashboard import full_speed, large_file, row, slow_down, word
 
 pytestmark = pytest.mark.browser
@@ -193,18 +193,10 @@ async def test_a_lost_answer_does_not_double_a_file(visit: Visit):
     visitor = await visit()
     visitor.expected = ["ERR_FAILED"]
     page = await visitor.live()
-    lost = 0
-
-    async def lose(route: Route) -> None:
-        nonlocal lost
-        await route.fetch()
-        lost += 1
-        await route.abort()
-
-    await page.route("**/uploads/**", lose, times=1)
+    asked = await lose_answers(page, "**/uploads/**", most=1)
     await send(page, text_file("once.txt"))
     await expect(page.locator("#sending-title")).to_contain_text("safe to close")
-    assert lost == 1
+    assert len(asked) == 1
     items = visitor.client.get("/api/files/").json()["items"]
     assert [item["name"] for item in items] == ["once.txt"]
 

@@ -20,7 +20,6 @@ GROUPS = {"tasks", "self._tasks"}
 OWNED = {
     "project/lifespan.py": "Lifespan keeps it; it sees every failure and starts anew",
     "uploads/publishing/doorbell.py": "listen() waits for it, and looks at how it ended",
-    "uploads/receiving/crowd.py": "service() keeps it; without it one process takes all files",
     "uploads/processing/runner.py": "_claim() shields it and waits for it",
     "uploads/processing/pipeline.py": "run() waits for all of them; they see their own failures",
 }

@@ -5,7 +5,8 @@ import hashlib
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
@@ -14,6 +15,7 @@ from tests.support.server import Server
 
 VERSION = {"Tus-Resumable": "1.0.0"}
 SOON = 1 * LOADED  # seconds
+SENDERS = 20  # at once, of `post_all`
 BYTES = {"Content-Type": "application/offset+octet-stream"}
 
 
@@ -47,6 +49,18 @@ class Tus:
         answer = self.post(size | (metadata(**names) if names else {}))
         assert answer.status_code == 201, answer.text
         return answer.headers["Location"]
+
+    def post_all(self, files: Mapping[str, bytes], **more: str) -> dict[str, httpx.Response]:
+        """The answers to creations with their bytes, many at once, by the files' names; further
+        metadata as keywords.
+        """
+
+        def one(name: str) -> httpx.Response:
+            headers = {"Upload-Length": str(len(files[name]))} | BYTES
+            return self.post(headers | metadata(filename=name, **more), files[name])
+
+        with ThreadPoolExecutor(SENDERS) as senders:
+            return dict(zip(files, senders.map(one, files), strict=True))
 
     def head(self, url: str) -> httpx.Response:
         """HEAD."""

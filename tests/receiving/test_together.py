@@ -2,23 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from tests.receiving.client import BYTES, Tus, metadata
+from tests.receiving.client import Tus
 from tests.support.server import Server
 
 
 def crowd(tus: Tus, number: int, size: int, **names: str) -> list[httpx.Response]:
     """The answers to so many small creations at once."""
-    headers = {"Upload-Length": str(size)} | BYTES
-
-    def send(place: int) -> httpx.Response:
-        return tus.post(headers | metadata(filename=f"{place}.bin", **names), b"x" * size)
-
-    with ThreadPoolExecutor(20) as senders:
-        return list(senders.map(send, range(number)))
+    files = {f"{place}.bin": b"x" * size for place in range(number)}
+    return list(tus.post_all(files, **names).values())
 
 
 def test_each_has_its_row_its_job_and_its_event(server: Server, user: Callable[..., Tus]) -> None:

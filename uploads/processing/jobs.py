@@ -89,12 +89,6 @@ def receive_together(whole: Sequence[tuple[Arrival, str]]) -> list[UploadedFile]
     return files
 
 
-def received(file_ids: Sequence[uuid.UUID]) -> list[UploadedFile] | None:
-    """What `receive_together` has returned for these, where it was committed."""
-    files = UploadedFile.objects.in_bulk(file_ids)
-    return [files[file_id] for file_id in file_ids] if len(files) == len(file_ids) else None
-
-
 def _take(files: Sequence[UploadedFile], now: datetime) -> Space:
     """New files of one space that are there whole; the space as that leaves it."""
     insert(files)

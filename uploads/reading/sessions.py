@@ -61,9 +61,7 @@ def begin(request: HttpRequest, user: User) -> None:
     if request.session.session_key is None:  # somebody else's was thrown away, and this one is new
         request.session.save()
     if before is not None and earlier not in {None, user.pk}:
-        SignedIn.objects.filter(session_key=before).delete()
-        transaction.on_commit(partial(doorbell.revoke, user=earlier, session=before))
-        access.forget()
+        _shut_out(earlier, before)
     SignedIn.objects.update_or_create(
         session_key=request.session.session_key,
         defaults={
@@ -125,6 +123,11 @@ def keep_here(request: HttpRequest, user: User) -> None:
 
 def _end(row: SignedIn) -> None:
     Session.objects.filter(session_key=row.session_key).delete()
-    row.delete()
-    transaction.on_commit(partial(doorbell.revoke, user=row.user_id, session=row.session_key))
+    _shut_out(row.user_id, row.session_key)
+
+
+def _shut_out(user_id: int, session_key: str) -> None:
+    """The session is gone; whatever still lives by it is closed."""
+    SignedIn.objects.filter(session_key=session_key).delete()
+    transaction.on_commit(partial(doorbell.revoke, user=user_id, session=session_key))
     access.forget()

@@ -21,7 +21,7 @@ from project import database
 from project.lending import Lender
 from project.writer import run_hooks
 from uploads import storage
-from uploads.processing import jobs
+from uploads.models import UploadedFile
 from uploads.publishing import doorbell
 from uploads.receiving import together
 from uploads.receiving.intake import budget
@@ -163,10 +163,11 @@ async def _recover(place: Place) -> None:
     """Whether its row was committed, nobody has said."""
     file_id = place.file.arrival.id
     try:
-        if found := await database.write(jobs.received, [file_id]):
+        written = await database.read(UploadedFile.objects.filter(pk=file_id).first)
+        if written is not None:
             budget.give(len(place.file.data))
             doorbell.wake()
-            place.settle(found[0], None)
+            place.settle(written, None)
         else:
             await storage.in_pool(storage.remove_now, file_id)
             together.take_here(place)
@@ -181,12 +182,12 @@ async def service() -> AsyncIterator[None]:
     if settings.DATABASE_URL or not settings.RECEIVER_PROCESS:
         yield
         return
-    watching = asyncio.get_running_loop().create_task(_watch(), name="crowds")
-    try:
-        yield
-    finally:
-        watching.cancel()
-        await asyncio.wait([watching])
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(_watch(), name="crowds")
+        try:
+            yield
+        finally:
+            task.cancel()
 
 
 async def _watch() -> None:
