@@ -67,6 +67,6 @@ async def _work(slots: int, queues: list[str]) -> None:
         await stop.wait()
         log.info("worker stopping", worker=name, jobs=len(runner.running))
         await runner.rest(settings.GRACE_SECONDS)
-        waking.cancel()
         running.cancel()
+        await procrastinate_worker.end(waking)
     log.info("worker ended", worker=name)

@@ -29,6 +29,7 @@ AGAIN_SECONDS = 1  # before procrastinate is started anew
 POLL_SECONDS = 5  # a lost nudge costs no more than this
 REPAIR_SECONDS = 10
 STOP_SECONDS = 2  # for a nudge or a chore to end
+CANCEL_SECONDS = 3  # then it has not heard
 
 
 async def work(runner: Runner, queues: Collection[str]) -> None:
@@ -40,6 +41,16 @@ async def work(runner: Runner, queues: Collection[str]) -> None:
         except Exception as error:  # noqa: BLE001 - whatever it raises, the database was away
             log.warning("procrastinate ended", error=repr(error))
         await asyncio.sleep(AGAIN_SECONDS)
+
+
+async def end(working: "asyncio.Task[None]") -> None:
+    """End `work`, in order. It is told again until it hears: in Python 3.11 `asyncio.wait_for`, by
+    which the pool waits for its connections, loses a cancellation that comes together with what it
+    waits for, and a worker that is stopped while it starts would never end.
+    """
+    while not working.done():
+        working.cancel()
+        await asyncio.wait([working], timeout=CANCEL_SECONDS)
 
 
 def _connector() -> PsycopgConnector:
