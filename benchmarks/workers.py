@@ -15,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks import table
-from tests.production.stack import ROOT, WORKING, Program, Stack
+from tests.production.stack import WORKING, Program, Stack
+from tests.support.server import ROOT
 from tests.support.services import Postgres, eventually
 
 FILES = 400

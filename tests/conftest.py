@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import parallel
+from tests.support import parallel, shared
 from tests.support.server import Server
 from tests.support.settings import POSTGRES, REDIS
 
@@ -20,7 +20,10 @@ logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every reques
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let threads that are not ours, such as asgiref's, end with their connection open."""
+    """Begin what the run's processes share; let threads that are not ours, such as asgiref's, end
+    with their connection open.
+    """
+    shared.begin()
     if POSTGRES is not None:
         message = "ignore:.*was deleted while still open:ResourceWarning"
         config.addinivalue_line("filterwarnings", message)

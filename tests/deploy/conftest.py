@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import server
+from tests.support import server, shared
 from tests.support.processes import spawn
 from tests.support.services import Postgres, Redis
 
@@ -58,6 +58,11 @@ class Installation:
         self.environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(self.data_dir)}
         self.running: list[subprocess.Popen[bytes]] = []
         self.log = (folder / "log").open("wb")
+
+    def prepare(self) -> None:
+        """Tables in an SQLite, and static files, as the commands of docs/deploy.md make them."""
+        shutil.copyfile(shared.database(), self.data_dir / "millrace.sqlite3")
+        (self.data_dir / "static").symlink_to(shared.static_files())
 
     def run(self, *command: str) -> str:
         """What a program of Python's says on stdout; it must end well."""

@@ -42,7 +42,7 @@ def children(pid: int) -> list[int]:
 @pytest.mark.timeout(240)
 def test_it_serves_and_replaces_a_worker_that_dies_and_ends_cleanly(install, free_port):
     machine = install()
-    machine.run("manage.py", "migrate", "--verbosity", "0")
+    machine.prepare()
     url = f"http://127.0.0.1:{free_port}"
     gunicorn = machine.start(
         "-m", "gunicorn", "--bind", f"127.0.0.1:{free_port}", "asgi:application"
@@ -66,8 +66,7 @@ def test_it_serves_and_replaces_a_worker_that_dies_and_ends_cleanly(install, fre
 @pytest.mark.timeout(240)
 def test_guesses_are_counted_by_the_address_that_the_proxy_tells(install, free_port):
     machine = install()
-    machine.run("manage.py", "migrate", "--verbosity", "0")
-    machine.run("manage.py", "collectstatic", "--no-input", "--verbosity", "0")
+    machine.prepare()
     url = f"http://127.0.0.1:{free_port}"
     machine.start("-m", "gunicorn", "--bind", f"127.0.0.1:{free_port}", "asgi:application")
     machine.ready(url)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -18,11 +17,10 @@ import httpx
 import psycopg
 
 from tests.deploy.nginx import Nginx
-from tests.support.processes import spawn
+from tests.support.nursery import Forked, nursery
 from tests.support.server import Commands, free_port
 from tests.support.services import Postgres, Redis, eventually
 
-ROOT = Path(__file__).resolve().parents[2]
 STOP_SECONDS = 40
 WORKING = "worker started"
 
@@ -32,11 +30,11 @@ class Program:
 
     def __init__(self, name: str, command: list[str], environment: dict[str, str], log: Path):
         self.name = name
-        self.command = [sys.executable, *command]
+        self.command = command
         self.environment = environment
         self.log_path = log
         self._began = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
 
     @property
     def pid(self) -> int:
@@ -47,15 +45,12 @@ class Program:
         """Start it; it may not be ready yet."""
         with self.log_path.open("ab") as log:
             self._began = log.tell()
-            self._process = spawn(
+            self._process = nursery.start(
                 self.command,
-                "TERM",  # gunicorn's workers outlive it otherwise
-                cwd=ROOT,
+                signal.SIGTERM,  # gunicorn's workers outlive it otherwise
                 env=self.environment,
-                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
             )
         return self
 
@@ -64,7 +59,7 @@ class Program:
         process, self._process = self._process, None
         if process is None:
             return 0
-        process.terminate()
+        process.send_signal(signal.SIGTERM)
         try:
             return process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -121,9 +116,9 @@ class Stack:
             ends.enter_context(self.postgres)
             ends.enter_context(self.redis)
             self.database_url = self.postgres.database()
-            self.manage("migrate", "--verbosity", "0")
             self._commands = Commands(self.env())
             ends.callback(self._commands.end)
+            self.manage("migrate", "--verbosity", "0")
             self.web = [self._web(number) for number in range(self._web_count)]
             self.workers = [self.worker(number) for number in range(self._worker_count)]
             for program in [*self.web, *self.workers]:
@@ -170,20 +165,11 @@ class Stack:
 
     def manage(self, *arguments: str) -> str:
         """What a management command prints."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self.env(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return self._commands.ask(*arguments)
 
     def token(self, name: str) -> str:
         """A new API token of a user."""
-        return self._commands.ask("token", name).strip()
+        return self.manage("token", name).strip()
 
     def client(self, token: str) -> httpx.Client:
         """An HTTP client that carries a token, through nginx."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
 import json
 import os
@@ -13,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -21,6 +19,8 @@ from typing import IO
 
 import httpx
 
+from tests.support import shared
+from tests.support.nursery import Forked, nursery
 from tests.support.processes import spawn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,40 +58,15 @@ def _kernels_ports() -> int:
     return first if first > 2 * LOWEST_PORT else 2**15
 
 
-@functools.cache
-def _static_files() -> Path:
-    """Collected by the first server of a test run, for all: that takes seconds."""
-    folder = Path(tempfile.mkdtemp(prefix="millrace-static-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
-@functools.cache
-def _migrated() -> Path:
-    """An empty database with all its tables, made once for all servers of a test run."""
-    folder = Path(tempfile.mkdtemp(prefix="millrace-tables-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
-        cwd=ROOT,
-        env=kept | {"DATA_DIR": str(folder)},
-        check=True,
-    )
-    return folder / "millrace.sqlite3"
-
-
 class Commands:
     """A process beside a server that runs management commands, one after the other."""
 
     def __init__(self, environment: dict[str, str]) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.commands"],
-            cwd=ROOT,
+        self._process = nursery.start(
+            ["-m", "tests.support.commands"],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
         )
 
     def ask(self, *arguments: str) -> str:
@@ -107,7 +82,11 @@ class Commands:
 
     def end(self) -> None:
         """It ends when nothing more can come."""
-        self._process.communicate(timeout=STOP_SECONDS)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=STOP_SECONDS)
+        self._process.stdout.close()
 
 
 class Server:
@@ -117,9 +96,9 @@ class Server:
         self.data_dir = data_dir
         self.port = free_port()
         self.environment = environment
-        self.empty = False  # whether its first start finds nothing at all
+        self.empty = False  # whether its starts find nothing ready: no tables, no interpreter
         self.link = ""
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[str] | Forked | None = None
         self._log: IO[bytes] | None = None
         self._commands: Commands | None = None
 
@@ -155,28 +134,36 @@ class Server:
         if not self.empty:
             self._share()
         self._log = self.log_path.open("ab")
-        self._process = spawn(
+        self._process = self._fresh(self._log) if self.empty else self._forked(self._log)
+        self.link = self._wait_for_link(self._process)
+        return self
+
+    def _forked(self, log: IO[bytes]) -> Forked:
+        return nursery.start(
+            ["manage.py", "serve"], env=self.env(), stdout=subprocess.PIPE, stderr=log
+        )
+
+    def _fresh(self, log: IO[bytes]) -> subprocess.Popen[str]:
+        return spawn(
             [sys.executable, "manage.py", "serve"],
             cwd=ROOT,
             env=self.env(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=self._log,
+            stderr=log,
             text=True,
             start_new_session=True,
         )
-        self.link = self._wait_for_link(self._process)
-        return self
 
     def _share(self) -> None:
         """What takes seconds to make, and is the same for all."""
         if not (self.data_dir / "static").exists():
-            (self.data_dir / "static").symlink_to(_static_files())
+            (self.data_dir / "static").symlink_to(shared.static_files())
         database = self.data_dir / "millrace.sqlite3"
         if not database.exists() and "DATABASE_URL" not in self.environment:
-            shutil.copyfile(_migrated(), database)
+            shutil.copyfile(shared.database(), database)
 
-    def _wait_for_link(self, process: subprocess.Popen[str]) -> str:
+    def _wait_for_link(self, process: subprocess.Popen[str] | Forked) -> str:
         assert process.stdout is not None
         timer = threading.Timer(START_SECONDS, process.kill)
         timer.start()

@@ -18,13 +18,12 @@ from pathlib import Path
 from tests.production.stack import Program
 from tests.support.processes import children
 from tests.support.server import Server, free_port
-from tests.support.services import Redis
+from tests.support.services import Redis, eventually
 
 folder = Path(sys.argv[1])
 server = Server(folder / "data")
 threading.Thread(target=server.start).start()  # it outlives the thread that asked for it
-while not server.link:
-    pass
+eventually(lambda: server.link, "the server's start")
 redis = Redis().start()
 port = str(free_port())
 web = Program(
@@ -33,8 +32,7 @@ web = Program(
     server.env() | {"PORT": port, "WEB_CONCURRENCY": "1", "DATA_DIR": str(folder / "data")},
     folder / "web.log",
 ).start()
-while not children(web.pid):
-    pass
+eventually(lambda: children(web.pid), "gunicorn's worker")
 print(server.pid, redis.pid, web.pid, flush=True)
 sys.stdin.read()
 """
