@@ -165,3 +165,20 @@ def test_curl_sends_forms(tus: Tus, tmp_path: Path) -> None:
     ).stdout
     assert b"one.txt" in said
     assert b"two.bin" in said
+
+
+def test_a_form_of_more_files_than_are_taken_from_one_is_read_no_further(tus: Tus) -> None:
+    part = (
+        '--x\r\nContent-Disposition: form-data; name="{}"; filename="n.txt"\r\n\r\nbytes\r\n'.format
+    )
+    kind = {"Content-Type": "multipart/form-data; boundary=x"} | JSON
+    form = part("file") + part("elsewhere") * 9_998 + part("file")
+    whole = tus.http.post("/upload/", content=form + "--x--\r\n", headers=kind).json()
+    assert (len(whole["files"]), len(whole["refused"])) == (2, 9_998)
+    answer = tus.http.post("/upload/", content=form + part("file") + "--x--\r\n", headers=kind)
+    assert (answer.status_code, len(answer.json()["files"])) == (201, 2)
+    end = answer.json()["refused"][-1]
+    assert (end["name"], end["error"]["code"]) == ("", "too_many_files")
+    refused = tus.http.post("/upload/", content=part("other") * 30_000 + "--x--\r\n", headers=kind)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (413, "too_many_files")
+    assert len(refused.content) < 1_000, "nobody is told of each"

@@ -22,6 +22,7 @@ from uploads.errors import (
     BodyTooLarge,
     DiskFull,
     ShuttingDown,
+    TooManyFiles,
 )
 from uploads.models import Role, UploadedFile
 from uploads.publishing.events import describe
@@ -33,6 +34,7 @@ from uploads.receiving.metadata import Metadata
 TOKEN_FIELD = "csrfmiddlewaretoken"  # noqa: S105 - a field's name
 FILE_FIELD = "file"
 ENDS_ALL = (BodyTimeout, BodyTooLarge, DiskFull, ShuttingDown)
+FORM_FILES = 10_000  # taken and refused together, since the answer tells of each
 SKIP_BYTES = 256 * 1024 * 1024  # of a refused file, to come to the next one
 
 
@@ -111,6 +113,8 @@ async def _take_all(request: HttpRequest, who: Access, form: Form, outcome: Outc
             access.check_form_token(request, await part.text())
             trusted = True
         elif part.filename is not None:
+            if len(outcome.taken) + len(outcome.refused) >= FORM_FILES:
+                raise TooManyFiles(f"At most {FORM_FILES:,} files are taken from one form.")
             if not await _take_one(who, about, part, outcome):
                 return
             about = replace(about, path="")
