@@ -44,9 +44,9 @@ async def work(runner: Runner, queues: Collection[str]) -> None:
 
 
 async def end(working: "asyncio.Task[None]") -> None:
-    """End `work`, in order. It is told again until it hears: in Python 3.11 `asyncio.wait_for`, by
-    which the pool waits for its connections, loses a cancellation that comes together with what it
-    waits for, and a worker that is stopped while it starts would never end.
+    """Cancel a task until it has ended. In Python 3.11 `asyncio.wait_for`, by which the pool waits
+    for connections, loses a cancellation that comes together with what it waits for; a worker that
+    is stopped while it starts would never end.
     """
     while not working.done():
         working.cancel()
@@ -72,7 +72,7 @@ async def _serve(app: App, runner: Runner, queues: Collection[str]) -> None:
     names = {JOBS: QUEUE, CHORES: CHORES}
     async with asyncio.TaskGroup() as tasks:
         for queue in queues:
-            tasks.create_task(_serve_queue(app, names[queue]), name=f"procrastinate {queue}")
+            tasks.create_task(_serve_queue(app, names[queue]), name=f"queue {queue}")
 
 
 def _add(app: App, chore: Chore) -> None:
@@ -96,13 +96,21 @@ async def _repair(app: App) -> int:
 
 async def _serve_queue(app: App, queue: str) -> None:
     """One after another, since a nudge is held while the runner is busy."""
-    await app.run_worker_async(
-        queues=[queue],
-        concurrency=1,
-        fetch_job_polling_interval=POLL_SECONDS,
-        delete_jobs="always",
-        install_signal_handlers=False,
-        shutdown_graceful_timeout=STOP_SECONDS,
-        stalled_worker_timeout=STALLED_SECONDS,
+    serving = asyncio.get_running_loop().create_task(
+        app.run_worker_async(
+            queues=[queue],
+            concurrency=1,
+            fetch_job_polling_interval=POLL_SECONDS,
+            delete_jobs="always",
+            install_signal_handlers=False,
+            shutdown_graceful_timeout=STOP_SECONDS,
+            stalled_worker_timeout=STALLED_SECONDS,
+        ),
+        name=f"procrastinate {queue}",
     )
+    try:
+        await asyncio.wait([serving])
+        serving.result()
+    finally:
+        await end(serving)  # a group cancels its tasks once, however often it is cancelled itself
     raise ConnectionError(f"{queue} is no longer served")
