@@ -2,10 +2,11 @@
 
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.sandbox.conftest import take
 from uploads.processing.sandbox import Planned, Sandbox, StepDone, StepFailed, Task
@@ -110,6 +111,22 @@ ENTRY = {
 }
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def deceived(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Callable[[object], Awaitable[Sandbox]]]:
+    """A sandbox that has been told this of an own processor, by whatever forges its description."""
+    folder = tmp_path_factory.mktemp("deceived")
+    async with with_processors(folder, bad="") as sandbox:
+
+        async def tell(value: object) -> Sandbox:
+            (folder / "processors" / "bad.py").write_text(FORGED % repr(value))
+            await sandbox.load_processors()
+            return sandbox
+
+        yield tell
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -124,10 +141,19 @@ ENTRY = {
         {"processors": [ENTRY | {"accepts": 5}]},
     ],
 )
-async def test_a_forged_description_is_judged(tmp_path: Path, value: object) -> None:
-    async with with_processors(tmp_path, bad=FORGED % repr(value)) as sandbox:
-        assert all(entry.builtin for entry in sandbox.processors.values())
-        assert "checksum" in sandbox.processors
+async def test_a_forged_description_is_judged(
+    deceived: Callable[[object], Awaitable[Sandbox]], value: object
+) -> None:
+    sandbox = await deceived(value)
+    assert all(entry.builtin for entry in sandbox.processors.values())
+    assert "checksum" in sandbox.processors
+
+
+async def test_what_was_judged_had_been_told(
+    deceived: Callable[[object], Awaitable[Sandbox]],
+) -> None:
+    sandbox = await deceived({"processors": [ENTRY]})
+    assert "forged" in sandbox.processors
 
 
 async def test_a_changed_folder_is_seen_when_asked(tmp_path: Path) -> None:
