@@ -29,6 +29,7 @@ from project import stopping
 Respond = Callable[["LeanRequest"], Awaitable[HttpResponseBase]]
 
 PAGE_THREADS = 8
+WHOLE_SECONDS = 60  # for a body that is not streamed: those are small
 DISCARD_BYTES = 256 * 1024  # of an unread body, to keep its connection
 LINGER_BYTES = 64 * 1024 * 1024  # read and thrown away before a connection is closed
 LINGER_SECONDS = 5
@@ -42,6 +43,10 @@ POLICY = (
 
 class Disconnected(Exception):
     """The client left before its body was complete."""
+
+
+class Dawdled(Exception):
+    """A body that is not streamed took longer than WHOLE_SECONDS."""
 
 
 class Body:
@@ -93,12 +98,16 @@ class Body:
         return chunk
 
     async def whole(self, limit: int) -> bytes | None:
-        """All of it, or None when it is longer than `limit` bytes."""
+        """All of it, or None when it is longer than `limit` bytes. Raises Dawdled."""
         parts = bytearray()
-        async for chunk in self:
-            parts += chunk
-            if len(parts) > limit:
-                return None
+        try:
+            async with asyncio.timeout(WHOLE_SECONDS):
+                async for chunk in self:
+                    parts += chunk
+                    if len(parts) > limit:
+                        return None
+        except TimeoutError:
+            raise Dawdled from None
         return bytes(parts)
 
 
@@ -294,6 +303,10 @@ class PageHandler(ASGIHandler):
         try:
             whole = await body.whole(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         except Disconnected:
+            return
+        except Dawdled:
+            slow = HttpResponse("Request Timeout", status=408, headers={"Connection": "close"})
+            await send_response(slow, receive, send)
             return
         if whole is None:
             await send_response(HttpResponse("Content Too Large", status=413), receive, send)

@@ -16,7 +16,7 @@ SILENT_SECONDS, STUCK_SECONDS = 60, 300
 
 UVICORN: dict[str, Any] = {
     "loop": "uvloop",
-    "http": "httptools",
+    "http": "project.connections:Connections",  # bounds what comes before a request is one
     "ws": "project.sockets:Sockets",  # send() waits for the socket, so a slow subscriber is felt
     "ws_max_size": 64 * 1024,  # clients send a hello and little else
     "ws_per_message_deflate": False,  # three times the memory of an idle subscriber

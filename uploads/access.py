@@ -31,12 +31,13 @@ from django.urls import Resolver404, resolve
 from django.utils import timezone
 
 from project import database
-from project.http import Disconnected
+from project.http import Dawdled, Disconnected
 from uploads.errors import (
     ApiError,
     BadCsrf,
     BadOrigin,
     BadRequest,
+    BodyTimeout,
     BodyTooLarge,
     Forbidden,
     NotFound,
@@ -408,14 +409,20 @@ class AnswerErrors:
         except (OperationalError, InterfaceError):
             log.exception("database unreachable", path=request.path)
             refusal = Unavailable(headers={"Retry-After": "2"})
-        except RequestDataTooBig:
-            refusal = BodyTooLarge()
-        except SuspiciousOperation:
-            refusal = BadRequest()
+        except (RequestDataTooBig, Dawdled, SuspiciousOperation) as error:
+            refusal = _of_request(error)
         except Exception:
             log.exception("unexpected", path=request.path, method=request.method)
             refusal = ApiError()
         return answer(request, refusal)
+
+
+def _of_request(error: Exception) -> ApiError:
+    if isinstance(error, RequestDataTooBig):
+        return BodyTooLarge()
+    if isinstance(error, Dawdled):
+        return BodyTimeout("The body did not come in time.", headers={"Connection": "close"})
+    return BadRequest()
 
 
 def answer(request: HttpRequest, error: ApiError) -> HttpResponseBase:
