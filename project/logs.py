@@ -4,6 +4,7 @@ Each line carries what is bound to its context (`request`, `file`, `job`); nothi
 ever bound.
 """
 
+import logging
 import logging.config
 from typing import Any
 
@@ -51,7 +52,14 @@ def configure(options: dict[str, Any]) -> None:
                     "foreign_pre_chain": shared,
                 }
             },
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+            "filters": {"refusals": {"()": _Refusals}},
+            "handlers": {
+                "stderr": {
+                    "class": "logging.StreamHandler",
+                    "formatter": "line",
+                    "filters": ["refusals"],
+                }
+            },
             "root": {"handlers": ["stderr"], "level": options["level"]},
             "loggers": {
                 "uvicorn.access": {
@@ -68,3 +76,16 @@ def configure(options: dict[str, Any]) -> None:
 
 def _keep(_logger: Any, _method: str, event: Any) -> Any:
     return event
+
+
+class _Refusals(logging.Filter):
+    """What Django refuses as suspicious is a line: anybody can ask for that as often as they like,
+    and nothing of ours went wrong.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, some without their traceback."""
+        if record.name.startswith("django.security."):
+            record.exc_info = None
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
