@@ -179,6 +179,40 @@ def test_a_7z_is_listed(take):
     assert {row["path"]: row["size"] for row in found["tree"]} == {"a.txt": 5, "b/c.txt": 6}
 
 
+def test_a_7z_that_is_locked_is_listed_as_far_as_that_is_possible(take):
+    found = take(SAMPLES / "locked.7z", "locked.7z")["archive"]
+    assert (found["encrypted"], found["tree"][0]["encrypted"]) == (1, True)
+    found = take(SAMPLES / "locked-names.7z", "locked.7z")["archive"]
+    assert (found["listed"], found["entries"]) == (False, 0)
+    assert "password" in found["comment"]
+
+
+def test_what_is_compressed_with_lz4_is_one_file(take):
+    content = b"Package: millrace\n" * 3
+    header = b"\x04\x22\x4d\x18\x60\x40\x82"  # version 1, blocks of 64 KiB
+    block = (len(content) | 1 << 31).to_bytes(4, "little") + content  # stored
+    found = take(header + block + bytes(4), "Packages.lz4")["archive"]
+    assert (found["format"], found["verified"], found["total_size"]) == ("lz4", True, len(content))
+    assert found["tree"][0]["path"] == "Packages"
+    assert take(header + block[:20], "Packages.lz4").broken["archive"]
+
+
+def test_the_tables_of_an_ar_archive_are_no_members_of_it(take):
+    def part(name: bytes, content: bytes) -> bytes:
+        return (
+            name.ljust(16)
+            + b"0".ljust(12)
+            + b"0".ljust(6) * 2
+            + b"644".ljust(8)
+            + (str(len(content)).encode().ljust(10) + b"`\n" + content + b"\n" * (len(content) % 2))
+        )
+
+    library = b"!<arch>\n" + part(b"/", bytes(4)) + part(b"//", b"a-name-of-some-length.o/\n")
+    found = take(library + part(b"/0", b"object"), "libx.a")["archive"]
+    assert [row["path"] for row in found["tree"]] == ["a-name-of-some-length.o"]
+    assert found["warnings"] == []
+
+
 def test_a_debian_package_is_listed(take):
     header = b"debian-binary   1700000000  0     0     100644  4         `\n"
     found = take(b"!<arch>\n" + header + b"2.0\n", "x.deb")

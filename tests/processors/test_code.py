@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -84,6 +85,13 @@ def test_secrets_are_named_and_not_shown(take, line, kind):
     assert found["secrets"] == [{"line": 2, "kind": kind}]
 
 
+def test_settings_for_the_environment_are_searched_too(take):
+    lines = ["DB_PASSWORD=hunter2hunter2", "export AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG"]
+    harmless = ["API_KEY=${API_KEY}", "SECRET=", "PASSWORD_MIN=8", "TOKEN_FILE='/run/secrets/x'"]
+    found = take("\n".join(lines + harmless), "prod.env")["code"]
+    assert [row["line"] for row in found["secrets"]] == [1, 2]
+
+
 def test_a_log_has_levels_and_a_time_range(take):
     lines = [f"2024-05-01T12:{minute:02}:00 INFO started {minute}" for minute in range(50)]
     lines += ["2024-05-01T12:59:30 ERROR it broke", "    at line 3"]
@@ -106,13 +114,30 @@ def test_a_log_has_levels_and_a_time_range(take):
     ("line", "first"),
     [
         ('1.2.3.4 - - [01/May/2024:12:00:00 +0000] "GET / HTTP/1.1" 404 12', "2024-05-01T12:00:00"),
-        ("May  1 12:00:00 host kernel: error here", "2000-05-01T12:00:00"),
     ],
 )
 def test_logs_of_other_makes_are_read(take, line, first):
     found = take(f"{line}\n" * 5)["log"]
     assert (found["first"], found["timed"]) == (first, 5)
     assert found["statuses"] == ({"4xx": 5} if "404" in line else {})
+
+
+@pytest.mark.parametrize("days", [0, 3, 200, 300])
+def test_a_log_that_says_no_year_is_of_the_last_one_in_which_that_is_past(take, days):
+    then = datetime.now(UTC).replace(microsecond=0, tzinfo=None) - timedelta(days=days)
+    if (then.month, then.day) == (2, 29):
+        then -= timedelta(days=1)
+    found = take(f"{then:%b %e %H:%M:%S} host kernel: error here\n" * 5)["log"]
+    assert (found["first"], found["timed"]) == (then.isoformat(), 5)
+    assert found["year_guessed"] is True
+    assert found["levels"] == {"error": 5}
+
+
+def test_a_level_is_a_word_of_its_own(take):
+    line = "2024-05-01 12:00:00 status installed libgpg-error0:amd64 shared-mime-info\n"
+    found = take(line.replace("error0", "error-dev") * 5, "dpkg.log")["log"]
+    assert (found["levels"], found["errors"]) == ({}, [])
+    assert take("2024-05-01 12:00:00 -ERROR- x\n" * 5)["log"]["levels"] == {"error": 5}
 
 
 def test_a_log_of_one_endless_line_and_of_impossible_times(take):

@@ -111,6 +111,36 @@ TEXTUAL = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("content", "name", "expected"),
+    [
+        ("city\tpeople\nBern\t1\nChur\t2\n", "report.xls", "text/tab-separated-values"),
+        ("<html><body><table></table></body></html>", "report.xls", "text/html"),
+        ("namespace eval ::tk {}\n", "en_gb.msg", "text/plain"),
+        ("just a note\n", "x.db", "text/plain"),
+        ("just a note\n", "x.parquet", "text/plain"),
+    ],
+)
+def test_a_text_is_no_workbook_whatever_its_name_says(take, content, name, expected):
+    found = take(content, name)
+    assert found.media_type == expected
+    assert found["identify"]["extension_matches"] is False
+
+
+@pytest.mark.parametrize(
+    "content", ["42", "true", '"a word"', "// settings\n{}", '/* more\n */ {"a": 1}']
+)
+def test_a_single_value_and_settings_with_comments_are_json_where_the_name_says_so(take, content):
+    assert take(content, "settings.json").media_type == "application/json"
+    assert take(content, "settings").media_type == "text/plain"
+
+
+def test_a_log_may_be_written_in_any_form(take):
+    found = take('{"level": "info"}\n' * 3, "app.log")
+    assert found.media_type == "application/x-ndjson"
+    assert found["identify"]["extension_matches"] is True
+
+
 @pytest.mark.parametrize(("content", "expected"), BINARY, ids=map(str, range(len(BINARY))))
 def test_binary_content_decides_whatever_the_name_says(take, content, expected):
     assert take(content, "holiday.txt").media_type == expected

@@ -250,6 +250,21 @@ def test_a_drawing_is_shown_as_pixels_and_its_powers_are_named(take):
     assert pixel(preview, 1500, 400)[3] == 0
 
 
+def test_a_drawing_of_odd_measures_fits_too(take):
+    drawing = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="100mm" height="50mm" viewBox="0 0 2 1">'
+        '<rect width="2" height="1"/></svg>'
+    )
+    shown = take(drawing, "a.svg")["image"]
+    assert max(shown["preview"].values()) == 1600
+
+
+def test_a_resolution_of_no_unit_is_none(take):
+    plain = Image.new("RGB", (20, 20))
+    assert take(saved(plain, "TIFF"))["image"]["dpi"] is None
+    assert take(saved(plain, "TIFF", dpi=(300, 300)))["image"]["dpi"] == [300, 300]
+
+
 def test_a_drawing_reads_no_other_file(take, tmp_path):
     (tmp_path / "secret.png").write_bytes(saved(drawn(), "PNG"))
     link = f'<image href="file://{tmp_path}/secret.png" width="100" height="50"/>'

@@ -101,6 +101,17 @@ def test_tags_and_cover_are_shown(take):
     assert Image.open(io.BytesIO(taken.artifact("audio", "thumbnail.webp"))).size == (320, 320)
 
 
+def test_a_codec_has_the_name_that_people_know(take):
+    assert take(encoded("mp3", "libmp3lame"))["audio"]["codec"] == "MP3"
+
+
+def test_who_made_a_wave_is_its_artist(take):
+    info = b"INFOIART\x04\0\0\0Ada\0INAM\x02\0\0\0A\0"
+    data = wav() + b"LIST" + len(info).to_bytes(4, "little") + info
+    data = data[:4] + (len(data) - 8).to_bytes(4, "little") + data[8:]
+    assert take(data)["audio"]["tags"] == {"artist": "Ada", "title": "A"}
+
+
 def test_a_broken_cover_is_left_out(take):
     assert take(tagged_mp3(b"\xff\xd8\xff\xe0 no picture"))["audio"]["cover"] is False
 

@@ -100,6 +100,16 @@ def test_a_docx_becomes_markdown(take):
     assert Image.open(io.BytesIO(taken.artifact("office", "thumbnail.webp"))).size == (256, 320)
 
 
+def test_lists_by_style_are_lists_too(take):
+    styles = ("ListBullet", "ListNumber2", "Aufzhlungszeichen", "ListParagraph")
+    body = "".join(
+        f'<w:p><w:pPr><w:pStyle w:val="{style}"/></w:pPr><w:r><w:t>{style}</w:t></w:r></w:p>'
+        for style in styles
+    )
+    text = take(docx(body), "a.docx").artifact("office", "text.md").decode()
+    assert text == "- ListBullet\n- ListNumber2\n- Aufzhlungszeichen\nListParagraph\n\n"
+
+
 def shape(text: str, kind: str = "") -> str:
     place = f'<p:nvSpPr><p:nvPr><p:ph type="{kind}"/></p:nvPr></p:nvSpPr>' if kind else ""
     return f"<p:sp>{place}<p:txBody><a:p><a:r><a:t>{text}</a:t></a:r></a:p></p:txBody></p:sp>"

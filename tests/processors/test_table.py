@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from uploads.processors import columns as columns_module
 from uploads.processors import parquet_copy, profile, records, small_columns, table
 from uploads.processors.columns import Column
 from uploads.processors.dialect import sniff
@@ -241,6 +242,25 @@ def test_many_rows_give_close_estimates(take):
     assert columns["word"]["distinct"] == pytest.approx(50_000, rel=0.08)
     assert columns["word"]["distinct_exact"] is False
     assert columns["id"]["distinct"] == pytest.approx(250_000, rel=0.08)
+
+
+def test_no_more_values_differ_than_there_are(take, monkeypatch):
+    monkeypatch.setattr(columns_module, "SKETCH", 64)  # which guesses too high in every other case
+    rows = (",".join(f"{n * factor}" for factor in range(1, 11)) for n in range(30_000))
+    _, table, columns = shown(take, "a,b,c,d,e,f,g,h,i,j\n" + "\n".join(rows) + "\n")
+    assert max(column["distinct"] for column in columns.values()) == table["rows"] == 30_000
+    assert not any(column["distinct_exact"] for column in columns.values())
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("rows", [3, 60_000])
+def test_a_first_line_for_excel_says_the_delimiter_and_is_no_row(take, coding, rows):
+    lines = ["sep=;", "city;people, in all", *(f"Bern;{n},5" for n in range(rows))]
+    found, table, columns = shown(take, ("\r\n".join(lines) + "\r\nx;1;2\r\n").encode(coding))
+    assert (found["delimiter"], found["bom"]) == (";", coding != "utf-8")
+    assert list(columns) == ["city", "people, in all"]
+    assert table["rows"] == rows + 1
+    assert table["errors"] == [{"line": rows + 3, "problem": "3 fields instead of 2"}]
 
 
 def test_progress_counts_the_bytes(take):

@@ -39,6 +39,40 @@ def test_the_encoding_is_found(take, content, encoding, bom):
     assert "\ufeff" not in found["head"]
 
 
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        ("“Schöne” Grüße – 5 €\n", "cp1252"),
+        ("grüne Bäume, déjà vu, señor\n", "cp1252"),
+        ("Þetta er íslenska og það\n", "cp1252"),
+        ("Café déjà vu, naïve\n", "mac-roman"),
+        ("Grüße aus Köln\n", "cp850"),
+        ("Příliš žluťoučký kůň\n", "cp1250"),
+        ("Příliš žluťoučký kůň\n", "iso8859-2"),
+        ("Zażółć gęślą jaźń, a dziś jest środa\n", "cp1250"),
+        ("Árvíztűrő tükörfúrógép\n", "cp1250"),
+        ("Şimdi güneşli bir gün, ağaçlar yeşil\n", "cp1254"),
+        ("Это русский текст\n", "cp1251"),
+        ("Это русский текст\n", "koi8-r"),
+        ("Это русский текст\n", "cp866"),
+        ("int a; // привет мир\n", "cp1251"),
+        ("η γρήγορη καφετιά αλεπού\n", "iso8859-7"),
+        ("שלום עולם\n", "cp1255"),
+        ("これは日本語の文章です。改行もあります。\n" * 8, "cp932"),
+        ("这是一个中文文本文件,用于测试编码。\n", "gb18030"),
+    ],
+)
+def test_old_encodings_are_told_apart_by_the_letters_of_a_language(take, content, encoding):
+    found = take(content.encode(encoding), "a.txt")["text"]
+    assert found["head"] == content
+    assert found["encoding_certain"] is False
+
+
+def test_a_mark_inside_does_not_make_text_binary(take):
+    found = take("Zeile\r\n".encode("utf-16") * 20, "a.txt")["text"]
+    assert (found["encoding"], found["lines"]) == ("utf-16-le", 20)
+
+
 def test_a_late_foreign_byte_is_noticed(take):
     found = take(b"plain ascii\n" * 20_000 + "schön und grün\n".encode("cp1252"), "a.txt")["text"]
     assert found["encoding"] == "cp1252"
@@ -119,4 +153,6 @@ def test_the_language_is_guessed(take, content, code):
 
 
 def test_no_language_is_guessed_for_what_is_no_prose(take):
+    line = '10.0.0.1 - - [01/May/2024:10:00:00 +0000] "GET /a?v=1 HTTP/1.1" 200 1\n'
+    assert take(line * 50, "access.log")["text"]["language"] is None
     assert take("x1 y2 z3\n" * 50, "a.txt")["text"]["language"] is None

@@ -44,7 +44,7 @@ OTHERS = (
 @processor(
     name="archive",
     accepts=[*ZIPS, *TARS, *OTHERS],
-    version=1,
+    version=2,
     after=["identify", "checksum"],
     seconds=LONG,
 )

@@ -18,7 +18,7 @@ INK = "#4a7dbd"
 COVER_BYTES = 32 * 1024 * 1024
 
 
-@processor(name="audio", accepts=["audio/*"], version=2, after=["identify", "checksum"])
+@processor(name="audio", accepts=["audio/*"], version=3, after=["identify", "checksum"])
 def audio(ctx: Context) -> dict[str, Any]:
     """{format, codec, duration_s, bit_rate, sample_rate, channels, bits, lossless, tags, streams,
     chapters, cover: bool, decoded: bool, note, waveform [0 to 100], loudness_lufs,

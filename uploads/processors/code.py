@@ -88,6 +88,13 @@ _SECRETS = (
     ("Slack token", re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}\b")),
     ("password in an address", re.compile(r"\b[a-z][a-z0-9+.-]*://[^/\s:@]{1,64}:[^/\s:@]{1,64}@")),
     (
+        "password or key",  # settings for the environment quote nothing
+        re.compile(
+            r"""^(?:export )?[A-Z0-9_]*(?:PASSWORD|PASSWD|SECRET|API_?KEY|TOKEN|ACCESS_KEY)"""
+            r"""[A-Z0-9_]*=(?!["'$<{%])\S{8,}$"""
+        ),
+    ),
+    (
         "password or key",
         re.compile(
             r"""(?i)\b(?:password|passwd|secret|api_?key|auth_?token)["']?\s*[:=]\s*["'][^"'\s]{8,}["']"""
@@ -96,7 +103,7 @@ _SECRETS = (
 )
 
 
-@processor(name="code", accepts=list(LANGUAGES), version=1, after=["identify", "text"], light=True)
+@processor(name="code", accepts=list(LANGUAGES), version=2, after=["identify", "text"], light=True)
 def code(ctx: Context) -> dict[str, Any]:
     """{language, lines, code_lines, comment_lines, blank_lines, to_do [{line, text}], secrets
     [{line, kind}], outline [{line, kind, name}], tokens [[[class, text], …] for each line],

@@ -148,7 +148,7 @@ class Column:
             "nulls": self.nulls,
             "invalid": self.invalid,
             "invalid_shown": self.invalid_shown,
-            "distinct": self._distinct.count(),
+            "distinct": min(self._distinct.count(), self.rows),
             "distinct_exact": self._distinct.exact,
             "top": self._tops(),
         }

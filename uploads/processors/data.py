@@ -34,6 +34,9 @@ class Invalid(Exception):
         self.place = {"message": clip(message, MESSAGE), "line": line, "column": column}
 
 
+COMMENT = "A comment: JSON has none, though some programs take them."
+
+
 @processor(
     name="data",
     accepts=["application/json", "application/xml", "application/yaml", "application/toml"],
@@ -113,7 +116,8 @@ def _json(source: Source, survey: structure.Survey) -> dict[str, Any]:
         value = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         _json_as_far(content, survey)
-        raise Invalid(error.msg, error.lineno, error.colno) from None
+        words = COMMENT if error.doc[error.pos : error.pos + 2] in ("//", "/*") else error.msg
+        raise Invalid(words, error.lineno, error.colno) from None
     for event in structure.events(value):
         survey.add(*event)
     if len(content) <= PRETTY // 2:

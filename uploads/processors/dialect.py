@@ -17,23 +17,35 @@ _DATE = re.compile(r"\s*\d{1,4}[-./]\d{1,2}[-./]\d{1,4}.*")
 
 
 class Dialect(NamedTuple):
-    """`delimiter` is ALONE for a single column; `width` is the usual number of fields in a row."""
+    """`delimiter` is ALONE for a single column; `width` is the usual number of fields in a row;
+    `skipped` bytes before the first row are a line for Excel, which says the delimiter.
+    """
 
     delimiter: str
     quote: str
     width: int
     header: bool
     names: tuple[str, ...]
+    skipped: int = 0
+
+
+def told(sample: str) -> tuple[str, str]:
+    """The first line where it says the delimiter, and that: sep=; Both "" where it doesn't."""
+    found = re.match(r"sep=([,;\t|:])(?:\r\n|\n|\r)", sample, re.IGNORECASE)
+    return (found.group(), found[1]) if found else ("", "")
 
 
 def sniff(sample: str, *, whole: bool, tabs: bool = False) -> Dialect:
     """The dialect of a table from its first characters; `tabs` where it is known to be a TSV."""
-    lines = sample.splitlines()
+    line, delimiter = told(sample)
+    lines = sample.removeprefix(line).splitlines()
     if not whole and len(lines) > 1:
         lines.pop()  # cut somewhere
     lines = [line for line in lines[:SAMPLE_ROWS] if line.strip()]
     quote = _quote(lines)
-    delimiter = "\t" if tabs and any("\t" in line for line in lines) else _delimiter(lines, quote)
+    if not delimiter:
+        tabbed = tabs and any("\t" in line for line in lines)
+        delimiter = "\t" if tabbed else _delimiter(lines, quote)
     rows = split(lines, delimiter, quote)
     width = _usual([len(row) for row in rows])
     header = has_header(rows, width)

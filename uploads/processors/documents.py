@@ -100,6 +100,7 @@ class Word(Target):
             self.reads = True
         elif name == "pStyle":
             self._style = attribute(attributes, "val")
+            self._listed = self._listed or is_list(self._style)
         elif name == "numPr":
             self._listed = True
         elif name in ("tab", "br", "cr"):
@@ -168,6 +169,12 @@ def heading_level(style: str) -> int:
         if plain.startswith(word) and plain[len(word) :].isdecimal():
             return min(int(plain[len(word) :][:2]) or 1, 6)
     return 0
+
+
+def is_list(style: str) -> bool:
+    """Whether it is one of Word's styles for lists, by their English or German id."""
+    plain = style.lower().replace(" ", "").replace("-", "")
+    return plain.startswith(("listbullet", "listnumber", "aufzhlungszeichen", "listennummer"))
 
 
 class Slide(Target):

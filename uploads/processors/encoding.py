@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from uploads.processors import codepages
+
 BLOCK = 1024 * 1024  # bytes
 CHECKED = 64 * BLOCK  # how far a file is read to find out whether it is UTF-8
 GUESSED = 16 * 1024  # bytes given to the guesser
@@ -70,7 +72,8 @@ def _is_printable(sample: bytes, name: str) -> bool:
         decoded = codecs.getincrementaldecoder(name)().decode(sample)
     except UnicodeDecodeError:
         return False
-    printable = sum(char.isprintable() or char in "\t\r\n\f" for char in decoded)
+    # The mark is within where such files were put together.
+    printable = sum(char.isprintable() or char in "\t\r\n\f\ufeff" for char in decoded)
     return printable >= 0.95 * len(decoded)
 
 
@@ -119,7 +122,7 @@ def _looks_like_eight_bit_text(head: bytes) -> bool:
     high = len(re.findall(rb"[\x80-\xff]", head))
     undefined = len(re.findall(rb"[\x80-\x9f]", head))
     if letters > 0.7 * len(head):
-        return undefined * 10 <= len(head)
+        return undefined * 10 <= len(head) or codepages.single(head) is not None
     # Cyrillic, Greek and East Asian encodings: mostly high bytes, but lines and spaces among them.
     spaces = len(re.findall(rb"[ \r\n]", head))
     return (
@@ -141,13 +144,16 @@ def _foreign_lines(block: bytes) -> list[bytes]:
 
 
 def _guess(sample: bytes) -> Encoding:
-    # Slow to import, and only texts in old encodings need it.
-    from charset_normalizer import from_bytes
+    sample = sample[:GUESSED]
+    name = codepages.single(sample)
+    if name is None:
+        # Slow to import, and only texts of many bytes a letter need it.
+        from charset_normalizer import from_bytes
 
-    best = from_bytes(sample[:GUESSED]).best()
-    name = best.encoding if best is not None else "cp1252"
-    if name in ("latin_1", "ascii", "utf_8") or _is_western(sample):
-        name = "cp1252"
+        best = from_bytes(sample).best()
+        name = best.encoding if best is not None else "cp1252"
+        if name in ("latin_1", "ascii", "utf_8") or _is_western(sample):
+            name = "cp1252"
     return Encoding(codecs.lookup(name).name, 0, certain=False)
 
 

@@ -101,6 +101,8 @@ def extension_matches(extension: str, media_type: str) -> bool:
     claimed = media_types.BY_EXTENSION.get(extension)
     if media_type == media_types.EMPTY or not claimed or media_type in claimed:
         return True
+    if extension == "log":  # programs write theirs in any form
+        return media_types.describe(media_type).kind in wording.TEXTUAL_KINDS
     parent = media_types.CONTAINERS.get(extension)
     return parent is not None and _is_made_of(media_type, parent)
 

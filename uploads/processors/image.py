@@ -169,7 +169,9 @@ def _dpi(value: Any) -> list[float] | None:
         across, down = (round(float(part), 1) for part in value)
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return None
-    return [across, down] if 0 < across < 1e6 and 0 < down < 1e6 else None
+    # One dot to the inch stands for no unit in TIFF: only the shape of a pixel is told.
+    known = 0 < across < 1e6 and 0 < down < 1e6 and (across, down) != (1, 1)
+    return [across, down] if known else None
 
 
 def _frames(ctx: Context, opened: Image.Image, loader: str | None) -> dict[str, Any]:

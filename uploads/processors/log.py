@@ -34,16 +34,18 @@ LEVELS = {
 }
 
 _LEVEL = re.compile(
-    rb"\b(trace|debug|info|notice|warn(?:ing)?|err(?:or)?|severe|fatal|crit(?:ical)?|panic|emerg)\b",
+    rb"\b(?<!\w-)(trace|debug|info|notice|warn(?:ing)?|err(?:or)?|severe|fatal|crit(?:ical)?|panic"
+    rb"|emerg)\b(?!-\w)",  # not within a name with hyphens
     re.IGNORECASE,
 )
 _ISO = re.compile(rb"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)")
 _WEB = re.compile(rb"\[(\d\d/[A-Z][a-z]{2}/\d{4}):(\d\d:\d\d:\d\d)")
 _SYSLOG = re.compile(rb"^([A-Z][a-z]{2} [ \d]\d) (\d\d:\d\d:\d\d)")
+_NO_YEAR = "%b %d %H:%M:%S"
 _FORMS = (
     (_ISO, "%Y-%m-%d %H:%M:%S"),
     (_WEB, "%d/%b/%Y %H:%M:%S"),
-    (_SYSLOG, "%b %d %H:%M:%S"),
+    (_SYSLOG, _NO_YEAR),
 )
 _STATUS = re.compile(rb'" ([1-5])\d\d ')
 
@@ -51,15 +53,15 @@ _STATUS = re.compile(rb'" ([1-5])\d\d ')
 @processor(
     name="log",
     accepts=["text/x-log"],
-    version=1,
+    version=2,
     after=["identify", "text"],
     seconds=LONG,
     light=True,
 )
 def log(ctx: Context) -> dict[str, Any]:
     """{lines, levels {level: lines}, statuses {2xx: lines} of web logs, first, last, timed (lines
-    with a time), histogram [{from, to, count, levels {level: lines}}], errors [{line, text}]};
-    times as the log has them.
+    with a time), histogram [{from, to, count, levels {level: lines}}], errors [{line, text}],
+    year_guessed}; times as the log has them, but for their year where it says none.
     """
     gathered = Gathered()
     coding = encoding.detect(ctx.path)
@@ -75,6 +77,23 @@ def log(ctx: Context) -> dict[str, Any]:
                 ctx.progress(done, max(done, ctx.size), "bytes")
     ctx.progress(done, done, "bytes")
     return gathered.result()
+
+
+def _parsed(text: str, form: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, form).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _of_no_year(text: str) -> datetime | None:
+    """In the latest year in which that isn't still to come; clocks may differ by a day."""
+    latest = datetime.now(UTC) + timedelta(days=1)
+    for year in range(latest.year, latest.year - 9, -1):  # eight years may lie between leap years
+        moment = _parsed(f"{year} {text}", f"%Y {_NO_YEAR}")
+        if moment and moment <= latest:
+            return moment
+    return None
 
 
 def _skip_rest(file: Any) -> int:
@@ -127,6 +146,7 @@ class Gathered:
             "last": self._last.isoformat() if self._last else None,
             "histogram": self._histogram(),
             "errors": self.errors,
+            "year_guessed": self._form is not None and self._form[1] == _NO_YEAR,
         }
 
     def _time(self, line: bytes, level: str) -> None:
@@ -153,14 +173,7 @@ class Gathered:
             if len(self._known) > 10_000:
                 self._known.clear()
             text = words.decode()
-            if form.startswith(
-                "%b"
-            ):  # syslog has no year; any leap year makes 29 February readable
-                text, form = f"2000 {text}", f"%Y {form}"
-            try:
-                self._known[words] = datetime.strptime(text, form).replace(tzinfo=UTC)
-            except ValueError:
-                self._known[words] = None
+            self._known[words] = _of_no_year(text) if form == _NO_YEAR else _parsed(text, form)
         found = self._known[words]
         return found.replace(tzinfo=None) if found else None
 

@@ -44,7 +44,6 @@ _PROPERTIES = {
     "Application": "application",
     "generator": "application",
     "Pages": "pages",
-    "Slides": "slides",
     "Company": "company",
     "revision": "revision",
 }
@@ -64,7 +63,7 @@ _PROPERTIES = {
         "application/vnd.ms-powerpoint",
         "application/x-ole-storage",
     ],
-    version=2,
+    version=3,
     after=["identify", "checksum"],
 )
 def office(ctx: Context) -> dict[str, Any]:

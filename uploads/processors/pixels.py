@@ -225,7 +225,9 @@ def _drawn(path: Path, side: int) -> Any:
     check_size(drawing.width, drawing.height)
     # A drawing has no pixels of its own: small ones are drawn larger, up to the side asked for.
     scale = side / max(drawing.width, drawing.height)
-    return vips().Image.svgload_buffer(data, scale=scale).copy_memory()
+    drawn = vips().Image.svgload_buffer(data, scale=scale)
+    # Rounding may have added a pixel or a few.
+    return drawn.crop(0, 0, min(drawn.width, side), min(drawn.height, side)).copy_memory()
 
 
 def _webp(image: Any) -> bytes:

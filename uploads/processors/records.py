@@ -67,8 +67,9 @@ class Reader:
         """All rows below the header, in order."""
         tail: list[bytes] = []
         with self.path.open("rb", buffering=0) as file:
-            file.seek(self.coding.mark)
-            self.done = self.coding.mark
+            self.done = self.coding.mark + self.dialect.skipped
+            self.line = int(self.dialect.skipped > 0)
+            file.seek(self.done)
             for block in self._blocks(file.read):
                 lines = block.split(b"\n")
                 tail.append(lines[0])

@@ -20,6 +20,7 @@ _TAGS = {
     "title": "title",
     "track_name": "title",
     "performer": "artist",
+    "artist": "artist",
     "album": "album",
     "album_performer": "album_artist",
     "track_name_position": "track",
@@ -69,7 +70,7 @@ def _stream(track: Mapping[str, Any]) -> dict[str, Any]:
     kind = _KINDS[track["track_type"]]
     found: dict[str, Any] = {
         "type": kind,
-        "codec": track.get("format"),
+        "codec": _codec(track),
         "profile": track.get("format_profile"),
         "language": track.get("language"),
         "title": clip(str(track["title"]), WORDS) if track.get("title") else None,
@@ -82,6 +83,12 @@ def _stream(track: Mapping[str, Any]) -> dict[str, Any]:
     elif kind == "audio":
         found |= _audio(track)
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _codec(track: Mapping[str, Any]) -> str | None:
+    """As people call it: the third layer of MPEG audio is MP3."""
+    layer = re.fullmatch(r"Layer ([123])", str(track.get("format_profile") or ""))
+    return f"MP{layer[1]}" if layer and track.get("format") == "MPEG Audio" else track.get("format")
 
 
 def _video(track: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +118,9 @@ def _audio(track: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tags(general: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for theirs, ours in _TAGS.items():
+    # RIFF has one field for who made it, which is taken for a director, of sounds as of films.
+    wrong = {"director": "artist"} if general.get("format") == "Wave" else {}
+    for theirs, ours in (_TAGS | wrong).items():
         value = general.get(theirs)
         if value and ours not in found:
             found[ours] = clip(str(value), WORDS)

@@ -24,7 +24,7 @@ SMALL = 1024 * 1024  # bytes up to which rows are read here
 @processor(
     name="table",
     accepts=["text/csv", "text/tab-separated-values"],
-    version=1,
+    version=2,
     after=["identify", "checksum"],
     seconds=LONG,
     light=True,
@@ -71,12 +71,13 @@ def opened(ctx: Context) -> tuple[encoding.Encoding, dialect.Dialect]:
     with ctx.path.open("rb") as file:
         file.seek(coding.mark)
         sample = file.read(SNIFFED)
+    text = sample.decode(coding.name, "replace")
     form = dialect.sniff(
-        sample.decode(coding.name, "replace"),
+        text,
         whole=len(sample) < SNIFFED,
         tabs=ctx.media_type == "text/tab-separated-values",
     )
-    return coding, form
+    return coding, form._replace(skipped=len(dialect.told(text)[0].encode(coding.name)))
 
 
 def cells(chunk: Chunk, form: dialect.Dialect) -> list[list[str | None]]:

@@ -37,7 +37,7 @@ SAMPLE = 64 * 1024  # characters that the language is guessed from
         "application/x-bibtex",
         "application/postscript",
     ],
-    version=1,
+    version=2,
     after=["identify"],
     seconds=LONG,
     light=True,
@@ -68,6 +68,7 @@ def text(ctx: Context) -> dict[str, Any]:
         "bom": coding.mark > 0,
         "bytes": done,
         **counts.result(),
+        "language": None if ctx.media_type == "text/x-log" else natural_language(counts.sample),
     }
 
 
@@ -161,7 +162,6 @@ class Counts:
             "invalid": self.invalid,
             "head": head,
             "head_truncated": cut,
-            "language": natural_language(self.sample),
         }
 
     def _eol(self) -> str:

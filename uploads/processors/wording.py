@@ -16,6 +16,20 @@ from uploads.processors.media_types import BY_EXTENSION, MEDIA_TYPES, TEXT
 SAMPLE = 64 * 1024  # characters
 PROLOG = 8192  # characters within which the first element must begin
 TEXTUAL_KINDS = ("text", "code", "data", "table", "mail")
+# Of these kinds, but never text: what a program exports as .xls is often a web page, or a table.
+BINARY = frozenset(
+    [
+        "application/vnd.apache.arrow.file",
+        "application/vnd.apache.arrow.stream",
+        "application/vnd.apache.parquet",
+        "application/vnd.ms-excel",
+        "application/vnd.ms-excel.sheet.binary.macroenabled.12",
+        "application/vnd.ms-outlook",
+        "application/vnd.oasis.opendocument.spreadsheet",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "application/vnd.sqlite3",
+    ]
+)
 
 _MAIL_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}:[ \t]?")
 _MAIL_KNOWN = frozenset(
@@ -74,7 +88,7 @@ def textual_media_type(text: str, extension: str, *, whole: bool) -> str:
     hints = [
         hint
         for hint in BY_EXTENSION.get(extension, ())
-        if MEDIA_TYPES[hint].kind in TEXTUAL_KINDS or hint in SHAPED
+        if (MEDIA_TYPES[hint].kind in TEXTUAL_KINDS or hint in SHAPED) and hint not in BINARY
     ]
     for hint in hints:
         if hint in (TEXT, shape) or (hint in SHAPED and SHAPED[hint](text)):
@@ -222,9 +236,17 @@ def _is_regular(lines: list[str], delimiter: str) -> bool:
     return len(widths) == 1 and min(widths) >= (2 if delimiter == "\t" else 3)
 
 
+def _may_be_json(text: str) -> bool:
+    """A document, a single value, or what begins with a comment, as settings of programs do."""
+    rest = re.sub(r"\A(?:\s|//[^\n]*\n|/\*.*?\*/)+", "", text, flags=re.DOTALL)
+    return begins_like_json(rest) or re.match(_VALUE, rest) is not None
+
+
+_VALUE = re.compile(r'(?:true|false|null|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|"[^"\n]*")\s*\Z')
+
 # What a text must begin with to be what its extension says.
 SHAPED: dict[str, Callable[[str], bool]] = {
-    "application/json": begins_like_json,
+    "application/json": _may_be_json,
     "application/x-ndjson": begins_like_json,
     "application/xml": lambda text: text.lstrip().startswith("<"),
     "image/svg+xml": lambda text: "<svg" in text[:8192].lower(),

@@ -16,7 +16,15 @@ from uploads.processors.listing import Enough, Entry, Listing
 from uploads.processors.members import goes_on
 
 LINK_TARGET = 4096  # bytes
-_COMPRESSIONS = {0: "stored", 8: "deflate", 9: "deflate64", 12: "bzip2", 14: "lzma", 93: "zstd"}
+_COMPRESSIONS = {
+    0: "stored",
+    8: "deflate",
+    9: "deflate64",
+    12: "bzip2",
+    14: "lzma",
+    93: "zstd",
+    99: "AES-encrypted",
+}
 _ENCRYPTED = 0x1
 
 
