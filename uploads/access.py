@@ -22,7 +22,7 @@ from django.contrib.auth import get_user
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.signing import BadSignature, TimestampSigner
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -232,6 +232,15 @@ def here(request: HttpRequest, need: Role = Role.VIEWER) -> Access:
         raise NotSignedIn
     slug = request.GET.get("space") if request.META["QUERY_STRING"] else None
     return enter(who, slug, need)
+
+
+def by_browser(request: HttpRequest) -> None:
+    """Raises PermissionDenied for a token: what proves somebody is theirs alone to change, whatever
+    they let a token do.
+    """
+    who: Who | None = getattr(request, "who", None)
+    if who is not None and who.token_id is not None:
+        raise PermissionDenied
 
 
 def inside(request: HttpRequest, space_id: int, need: Role = Role.VIEWER) -> Access:

@@ -19,7 +19,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("upload/<path:name>/", form_views.PlainDoor.as_view(), name="plain"),
     path("settings/", account.Settings.as_view(), name="settings"),
     path("sign-out/", signing.SignOut.as_view(), name="sign-out"),
-    # the administration's own would leave what the session let in open
+    # the administration's own would count no tries, and leave what the session let in open
+    path("admin/login/", signing.staff),
     path("admin/logout/", signing.SignOut.as_view()),
     path("admin/password_change/", RedirectView.as_view(pattern_name="settings")),
     path("", include("uploads.reading.urls")),

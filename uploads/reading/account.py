@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
+from uploads import access
 from uploads.models import KnownProcessor, Role, User
 from uploads.processing import known
 from uploads.reading import rows, sessions
@@ -46,9 +47,10 @@ class Settings(Page):
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         """End other sessions, or set the password; this browser stays signed in."""
+        access.by_browser(request)
         user, action = cast("User", request.user), request.POST.get("action", "")
-        if action == "end-session" and request.POST.get("session", "").isdecimal():
-            sessions.end(user, int(request.POST["session"]))
+        if action == "end-session":
+            sessions.end(user, request.POST.get("session", ""))
         elif action == "mail":
             self._choose_mail(request, user)
         elif action == "end-others":

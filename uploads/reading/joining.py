@@ -5,8 +5,10 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
@@ -35,6 +37,7 @@ class Join(View):
         found = membership.invitation(secret)
         if found is None:
             return self._page(request, None)
+        access.by_browser(request)
         if not request.user.is_authenticated:
             return self._make_account(request, secret, found)
         try:
@@ -54,7 +57,8 @@ class Join(View):
         name, password = request.POST.get("username", "").strip(), request.POST.get("password", "")
         try:
             _check(name, password)
-            space, user = async_to_sync(database.write)(_join, secret, name, password)
+            hashed = make_password(password)  # takes long, which the writing thread need not wait
+            space, user = async_to_sync(database.write)(_join, secret, name, hashed)
         except ValidationError as error:
             tries.count()
             return self._page(request, found, " ".join(error.messages))
@@ -86,17 +90,25 @@ def _check(name: str, password: str) -> None:
     user.clean_fields(
         exclude=[field.name for field in User._meta.fields if field.name != "username"]
     )
+    _check_free(name)
+    validate_password(password, user)
+
+
+def _check_free(name: str) -> None:
     if User.objects.filter(username__iexact=name).exists():
         raise ValidationError(_("That name is taken. Choose another, or sign in."))
-    validate_password(password, user)
 
 
 def _accept(secret: str, user_id: int) -> Space:
     return membership.accept(secret, User.objects.get(pk=user_id))
 
 
-def _join(secret: str, name: str, password: str) -> tuple[Space, User]:
-    user = people.person(name)
-    user.set_password(password)
-    user.save(update_fields=["password"])
+def _join(secret: str, name: str, hashed: str) -> tuple[Space, User]:
+    _check_free(name)  # once more: somebody may have taken it since, and keeps it
+    try:
+        with transaction.atomic():
+            user = User.objects.create(username=name, password=hashed)
+    except IntegrityError:
+        raise ValidationError(_("That name is taken. Choose another, or sign in.")) from None
+    people.private_space(user)
     return membership.accept(secret, user), user

@@ -95,10 +95,11 @@ def of(request: HttpRequest, user: User) -> list[Shown]:
     return sorted(shown, key=lambda one: not one.here)
 
 
-def end(user: User, number: int) -> None:
+def end(user: User, number: str) -> None:
     """Sign the user out in another browser, at once; nothing happens where it is gone already."""
-    for row in SignedIn.objects.filter(user=user, pk=number):
-        _end(row)
+    for row in SignedIn.objects.filter(user=user):
+        if str(row.pk) == number:
+            _end(row)
 
 
 def end_others(request: HttpRequest, user: User) -> None:

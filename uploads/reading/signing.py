@@ -3,11 +3,15 @@
 from functools import partial
 from http import HTTPStatus
 
+from django.contrib import admin
 from django.contrib.auth import authenticate, logout
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -80,6 +84,14 @@ class SignIn(View):
             wanted, {request.get_host()}, require_https=request.is_secure()
         )
         return wanted if here else "/"
+
+
+@login_not_required
+def staff(request: HttpRequest) -> HttpResponseBase:
+    """`/admin/login/`: whoever the administration does not let in signs in where all do."""
+    if request.user.is_authenticated and not admin.site.has_permission(request):
+        raise PermissionDenied
+    return redirect_to_login(request.GET.get("next", "/admin/"), reverse("sign-in"))
 
 
 class SignOut(View):

@@ -52,9 +52,11 @@ class Tries:
             log.warning("tries not counted", error=repr(error))
 
     def forget(self) -> None:
-        """It went well."""
+        """It went well, for this name. The address still counts what it tried of others: it would
+        be free of them by signing in as somebody whose password it knows.
+        """
         try:
-            cache.delete_many(self._keys)
+            cache.delete_many(self._keys[1:])
         except AWAY as error:
             log.warning("tries not forgotten", error=repr(error))
 
