@@ -29,14 +29,18 @@ export function icon(name, className = "icon") {
   return s("svg", { class: className, "aria-hidden": "true" }, s("use", { href: `#i-${name}` }));
 }
 
-/** Changes the icon that an element shows. */
+/** Changes the icon that an element shows, where it is another: the browser copies it anew with each write. */
 export function setIcon(svg, name) {
-  svg.firstElementChild.setAttribute("href", `#i-${name}`);
+  const use = svg.firstElementChild;
+  if (use.getAttribute("href") !== `#i-${name}`) use.setAttribute("href", `#i-${name}`);
 }
 
-/** Writes a text only where it differs: a write costs, a look does not. */
+/** Writes a text only where it differs: a write costs, a look does not. What holds a text already takes the new one in its place. */
 export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  if (element.textContent === text) return;
+  const [only, ...others] = element.childNodes;
+  if (only?.nodeType === Node.TEXT_NODE && !others.length && text) only.data = text;
+  else element.textContent = text;
 }
 
 export function setHidden(element, hidden) {
