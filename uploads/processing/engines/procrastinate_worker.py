@@ -35,11 +35,14 @@ CANCEL_SECONDS = 3  # then it has not heard
 async def work(runner: Runner, queues: Collection[str]) -> None:
     """Bring nudges to the runner, and chores, until cancelled."""
     while True:
+        app = App(connector=_connector())
         try:
-            async with App(connector=_connector()).open_async() as app:
-                await _serve(app, runner, queues)
+            await app.open_async()
+            await _serve(app, runner, queues)
         except Exception as error:  # noqa: BLE001 - whatever it raises, the database was away
             log.warning("procrastinate ended", error=repr(error))
+        finally:  # also where opening was cancelled: what the pool runs does not let itself be
+            await app.close_async()
         await asyncio.sleep(AGAIN_SECONDS)
 
 
