@@ -10,8 +10,10 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import quote
@@ -95,10 +97,14 @@ class Access:
 # -- who is it -------------------------------------------------------------------------------------
 
 _known: "OrderedDict[tuple[str, str], tuple[float, Who]]" = OrderedDict()
+_rounds = 0  # how often all were forgotten
+_asking: ContextVar["Who | None"] = ContextVar("asking", default=None)  # in a request's task
 
 
 def forget(_ring: dict[str, Any] | None = None) -> None:
     """Identify everybody anew."""
+    global _rounds
+    _rounds += 1
     _known.clear()
 
 
@@ -140,9 +146,12 @@ async def _recall(kind: str, key: str, find: Callable[[str], Who]) -> Who:
     known = _known.get((kind, key))
     if known is not None and known[0] > time.monotonic():
         return known[1]
+    before = _rounds
     who = await database.read(find, key)
     if who.token_id is not None:
         await database.write(_used, who.token_id)
+    if before != _rounds:  # it may have been revoked since it was read
+        return who
     _known[kind, key] = (time.monotonic() + REMEMBER_SECONDS, who)
     while len(_known) > REMEMBER_MOST:
         _known.popitem(last=False)
@@ -287,18 +296,43 @@ def gone(accesses: Iterable[Access]) -> set[Access]:
 
 
 def _stands(access: Access) -> bool:
-    tokens = Token.objects.select_related("user", "space")
     try:
-        if access.token_id is not None:
-            who = _of_token(tokens.filter(pk=access.token_id).first())
-        elif access.session_key is not None:
-            who = _by_session(access.session_key)
-        else:
-            return True
-        enter(who, access.space_slug)
+        if (who := _anew(access)) is not None:
+            enter(who, access.space_slug)
     except (NotSignedIn, NotFound, Forbidden):
         return False
     return True
+
+
+def _anew(who: "Who | Access") -> Who | None:
+    """The same, as the database knows them now; None where nothing says how they came in."""
+    if who.token_id is not None:
+        tokens = Token.objects.select_related("user", "space")
+        return _of_token(tokens.filter(pk=who.token_id).first())
+    return None if who.session_key is None else _by_session(who.session_key)
+
+
+Permit = Callable[[], None]
+
+
+def permit(space_id: int) -> Permit | None:
+    """What asks the database once more whether who sent this request may still upload there.
+
+    It raises NotSignedIn, NotFound or Forbidden where not. None where nobody asks.
+    """
+    who = _asking.get()
+    return None if who is None else partial(_check_still, who, space_id)
+
+
+def _check_still(who: Who, space_id: int) -> None:
+    now = _anew(who)
+    if now is None:
+        return
+    for slug, (number, _) in now.spaces.items():
+        if number == space_id:
+            enter(now, slug, Role.UPLOADER)
+            return
+    raise NotFound
 
 
 # -- tickets ---------------------------------------------------------------------------------------
@@ -456,6 +490,7 @@ class Identify:
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
         who = await identify(request.headers)
         request.who = who  # type: ignore[attr-defined]
+        _asking.set(who)
         if who is None and request.method != "OPTIONS" and not _public(request):
             raise NotSignedIn
         if who is not None and who.via == "cookie" and request.method not in SAFE:

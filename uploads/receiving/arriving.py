@@ -13,7 +13,7 @@ from django.conf import settings
 
 from project import database
 from project.http import Disconnected
-from uploads import metrics, storage
+from uploads import access, metrics, storage
 from uploads.access import Access
 from uploads.errors import ApiError, ChecksumMismatch, TooLarge, TooManyFiles
 from uploads.models import UploadedFile
@@ -32,14 +32,14 @@ SMALL_BYTES = 256 * 1024  # a body up to this is gathered first, if it comes at 
 AT_ONCE_SECONDS = 0.5
 
 
-def arrival(access: Access, metadata: Metadata, size: int | None) -> Arrival:
+def arrival(who: Access, metadata: Metadata, size: int | None) -> Arrival:
     """What `jobs` must know of a new file. Raises TooManyFiles, TooManyRequests."""
-    rate.take(access.user_id)
+    rate.take(who.user_id)
     if (metadata.batch_total or 0) > settings.BATCH_MAX_FILES:
         raise TooManyFiles(f"A batch holds at most {settings.BATCH_MAX_FILES} files.")
     return Arrival(
-        space_id=access.space_id,
-        uploader_id=access.user_id,
+        space_id=who.space_id,
+        uploader_id=who.user_id,
         name=metadata.name,
         path=metadata.path,
         size=size,
@@ -106,7 +106,8 @@ async def append(
     """
     content = claim.content
     most = settings.UPLOAD_MAX_BYTES if upload.size is None else upload.size
-    flow = Flow(claim, most - content.offset, reporter(upload), TUS)
+    permit = access.permit(upload.space_id)
+    flow = Flow(claim, most - content.offset, reporter(upload), TUS, permit)
     try:
         if checksum is None:
             await flow.run(body, before)

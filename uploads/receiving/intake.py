@@ -4,20 +4,23 @@ While one block is written and hashed in the pool the next is gathered, so a fas
 writes and a slow one small ones. When the memory for all (`UPLOAD_BUFFER_BYTES`) is used up, nobody
 reads on until something is written; the kernel then slows the senders down. Several times a second
 every flow is looked at: is it silent, wanted elsewhere, deleted, is the disk full, does the server
-stop? Whatever ends a flow, all that arrived is stored first.
+stop? And when rights change: may its sender still do that? Whatever ends a flow, all that arrived
+is stored first.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.conf import settings
 
-from project import stopping
+from project import database, stopping
 from uploads import metrics, storage
+from uploads.access import Permit
 from uploads.errors import ApiError, BodyTimeout, DiskFull, Gone, Interrupted, ShuttingDown
+from uploads.publishing import doorbell
 from uploads.receiving.locks import Claim
 
 BLOCK_BYTES = 1024 * 1024  # gathered for one write at the most
@@ -75,14 +78,21 @@ class Flow:
     """One body's way into one content, through a door.
 
     `room`: bytes that may still come; what is beyond is cut and sets `overrun`. `report` is called
-    now and then with the number of bytes stored and the speed in bytes per second.
+    now and then with the number of bytes stored and the speed in bytes per second. `permit` is
+    asked again when somebody's rights change.
     """
 
     def __init__(
-        self, claim: Claim, room: int, report: Callable[[int, float], None], door: str
+        self,
+        claim: Claim,
+        room: int,
+        report: Callable[[int, float], None],
+        door: str,
+        permit: Permit | None = None,
     ) -> None:
         self.claim = claim
         self.door = door
+        self.permit = permit
         self.content = claim.content
         self.room = room
         self.overrun = False
@@ -238,6 +248,7 @@ class Watch:
     def __init__(self) -> None:
         self._flows: dict[Flow, None] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._asking: set[asyncio.Task[None]] = set()
         self.block = BLOCK_BYTES
 
     def _share(self) -> None:
@@ -263,6 +274,13 @@ class Watch:
             self._timer.cancel()
             self._timer = None
 
+    def revoked(self, _ring: dict[str, Any]) -> None:
+        """Somebody's rights have changed: end the flows of those who may not upload any more."""
+        if flows := [flow for flow in self._flows if flow.permit is not None]:
+            task = asyncio.get_running_loop().create_task(_end_refused(flows), name="rights")
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+
     def stop(self) -> None:
         """The server stops: end them all."""
         for flow in tuple(self._flows):
@@ -275,5 +293,22 @@ class Watch:
             flow.look(disk_full=disk_full)
 
 
+async def _end_refused(flows: Sequence[Flow]) -> None:
+    for flow, reason in await database.read(_refused, flows):
+        flow.end(reason)
+
+
+def _refused(flows: Sequence[Flow]) -> list[tuple[Flow, ApiError]]:
+    found = []
+    for flow in flows:
+        try:
+            if flow.permit is not None:
+                flow.permit()
+        except ApiError as reason:
+            found.append((flow, reason))
+    return found
+
+
 watch = Watch()
 stopping.subscribe(watch.stop)
+doorbell.subscribe("revoke", watch.revoked)

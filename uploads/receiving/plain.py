@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from django.conf import settings
 
 from project import database
-from uploads import storage
+from uploads import access, storage
 from uploads.access import Access
 from uploads.errors import NotFound, TooLarge, WrongState
 from uploads.models import UploadedFile
@@ -55,7 +55,8 @@ async def _stream(
     await in_pool(mark.touch)
     upload = await database.write(rows.create, coming)
     room = settings.UPLOAD_MAX_BYTES if upload.size is None else upload.size
-    flow = Flow(claim, room, arriving.reporter(upload), door)
+    permit = access.permit(upload.space_id)
+    flow = Flow(claim, room, arriving.reporter(upload), door, permit)
     await flow.run(body, before)
     if flow.overrun:
         raise TooLarge(f"At most {room} bytes are taken.")
