@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
+from datetime import date
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -74,6 +75,8 @@ def _cell(place: str, value: object) -> str:
         return f'<c r="{place}" t="b"><v>{int(value)}</v></c>'
     if isinstance(value, int | float):
         return f'<c r="{place}"><v>{value}</v></c>'
+    if isinstance(value, date):
+        return f'<c r="{place}" t="d"><v>{value.isoformat()}</v></c>'
     if str(value).startswith("="):
         return f'<c r="{place}"><f>{escape(str(value)[1:])}</f><v>7</v></c>'
     return f'<c r="{place}" t="inlineStr"><is><t>{escape(str(value))}</t></is></c>'

@@ -54,6 +54,17 @@ def test_an_xlsx_shows_its_sheets_as_tables(take):
     assert taken.reports["workbook"][-1] == (2, 2, "sheets")
 
 
+def test_what_is_written_above_a_table_is_no_row_of_it(take):
+    rows: list[list[Any]] = [["Report of 2024"], [None], *CITIES]
+    (found,) = take(xlsx({"Cities": rows}), "x.xlsx")["workbook"]["tables"]
+    assert (found["above"], found["header"], found["rows"]) == (["Report of 2024"], True, 3)
+    assert list(columns(found)) == ["city", "people", "big"]
+    (found,) = take(xlsx({"Cities": CITIES}), "x.xlsx")["workbook"]["tables"]
+    assert (found["above"], found["rows"]) == ([], 3)
+    numbers: list[list[Any]] = [["Sums"], [1, 2, 3], [4, 5, 6]]
+    assert take(xlsx({"A": numbers}), "x.xlsx")["workbook"]["tables"][0]["above"] == []
+
+
 def test_a_binary_workbook_shows_its_sheets_as_tables(take):
     merged = record(0xB0, bytes(16))
     data = xlsb(

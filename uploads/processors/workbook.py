@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CELLS = 20_000_000  # of one sheet: the reader lays them out in a rectangle, at 32 bytes each
 UNPACKED = 1024 * 1024 * 1024  # bytes of one part of the file
 SNIFFED_ROWS = 50
+TITLE_ROWS = 10  # at most, above the names of the columns
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _XLSB = "application/vnd.ms-excel.sheet.binary.macroenabled.12"
@@ -31,10 +32,10 @@ _ODS = "application/vnd.oasis.opendocument.spreadsheet"
 FORMATS = {_XLSX: "xlsx", _XLSB: "xlsb", _XLS: "xls", _ODS: "ods"}
 
 
-@processor(name="workbook", accepts=list(FORMATS), version=1, after=["identify", "checksum"])
+@processor(name="workbook", accepts=list(FORMATS), version=2, after=["identify", "checksum"])
 def workbook(ctx: Context) -> dict[str, Any]:
     """{format, sheets, hidden [names], macros, formulas, merged, outside_links, tables [as of the
-    table step, with `name`, `hidden`, `header`]}
+    table step, with `name`, `hidden`, `header`, `above` [words over it]}
 
     `formulas`, `merged` and `outside_links` are null where the format doesn't tell cheaply.
     Raises BadFile for a workbook that is broken, locked, or unpacks without end.
@@ -99,8 +100,8 @@ def _table(
         problem = f"its cells span a rectangle of {boxes[number - 1]:,}; at most {CELLS:,} are read"
         return found | nothing | _errors(problem)
     try:
-        names, header, rows = _read(book, sheet.name)
-        return found | _profiled(names, rows, share, header=header)
+        names, header, rows, above = _read(book, sheet.name)
+        return found | _profiled(names, rows, share, header=header) | {"above": above}
     except (python_calamine.CalamineError, OSError, ValueError) as error:
         return found | nothing | _errors(f"it can't be read: {zips.said(error)}")
 
@@ -114,24 +115,42 @@ def named_rows(
     book: python_calamine.CalamineWorkbook, name: str
 ) -> tuple[list[str], Iterator[list[Any]]]:
     """The columns' names and the rows of a sheet."""
-    names, _, rows = _read(book, name)
+    names, _, rows, _ = _read(book, name)
     return names, rows
 
 
 def _read(
     book: python_calamine.CalamineWorkbook, name: str
-) -> tuple[list[str], bool, Iterator[list[Any]]]:
-    """The columns' names, whether the sheet says them, and the rows below."""
+) -> tuple[list[str], bool, Iterator[list[Any]], list[str]]:
+    """The columns' names, whether the sheet says them, the rows below, and the words above."""
     content = book.get_sheet_by_name(name)
     rows = ([_value(cell) for cell in row] for row in content.iter_rows())
     first = list(islice(rows, SNIFFED_ROWS))
     width = max(map(len, first), default=0)
+    above, first = _without_title(first)
     words = [["" if cell is None else str(cell) for cell in row] for row in first]
     header = dialect.has_header(words, width) and all(
         cell is None or isinstance(cell, str) for cell in first[0]
     )
     names = dialect.unique_names(words[0] if header else [], width)
-    return names, header, chain(first[1:] if header else first, rows)
+    return names, header, chain(first[1:] if header else first, rows), above
+
+
+def _without_title(rows: list[list[Any]]) -> tuple[list[str], list[list[Any]]]:
+    """What people write over a table, in a cell or two, and the rows from its names on; nothing
+    where no row of names comes after it.
+    """
+    filled = [sum(cell is not None for cell in row) for row in rows]
+    usual = max(filled, default=0)
+    for place, row in enumerate(rows[: TITLE_ROWS + 1]):
+        if 2 * filled[place] <= usual:
+            continue
+        named = all(cell is None or isinstance(cell, str) for cell in row)
+        if place == 0 or usual < 3 or not named:
+            break
+        said = (" ".join(str(c) for c in line if c is not None) for line in rows[:place])
+        return [clip(words, 200) for words in said if words], rows[place:]
+    return [], rows
 
 
 def _profiled(

@@ -45,12 +45,14 @@ function levelsOverTime({ histogram, levels }) {
   });
 }
 
+const plain = (moment) => moment.replace("T", " ");
+
 export function logDetails(result) {
   const list = [];
   if (result.histogram?.length > 1) {
     const most = Math.max(...result.histogram.map(({ count }) => count)) || 1;
-    const label = gettext("Histogram from %(from)s to %(to)s", { from: result.first, to: result.last });
-    list.push(detail(gettext("Lines over time"), h("div", { class: "bars", role: "img", "aria-label": label }, result.histogram.map(({ from, count }) => styled(h("i", { title: `${from}: ${number(count)}` }), { "--part": String(count / most) }))), ...levelsOverTime(result), h("p", { class: "quiet numbers" }, `${result.first} – ${result.last}`)));
+    const label = gettext("Histogram from %(from)s to %(to)s", { from: plain(result.first), to: plain(result.last) });
+    list.push(detail(gettext("Lines over time"), h("div", { class: "bars", role: "img", "aria-label": label }, result.histogram.map(({ from, count }) => styled(h("i", { title: `${from}: ${number(count)}` }), { "--part": String(count / most) }))), ...levelsOverTime(result), h("p", { class: "quiet numbers" }, `${plain(result.first)} – ${plain(result.last)}`), result.year_guessed ? h("p", { class: "quiet" }, gettext("The log says no year: this one is a guess.")) : null));
   }
   const groups = { ...result.levels, ...result.statuses };
   if (Object.keys(groups).length) list.push(detail(gettext("Levels"), facts(Object.entries(groups).map(([name, count]) => [name, number(count)]))));

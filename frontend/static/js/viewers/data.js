@@ -54,6 +54,7 @@ export function dataFacts(result) {
 // -- archives ------------------------------------------------------------------------------------------------------------
 
 export function archivePreview(file, result) {
+  if (result.listed === false) return message("archive", gettext("A closed archive"), gettext("What is in it can't be listed."));
   if (!result.tree?.length) return message("archive", gettext("An empty archive"), gettext("There is nothing in it."));
   const said = dotted(ngettext("%(count)s entry", "%(count)s entries", result.entries), bytes(result.total_size), result.truncated ? gettext("the first %(n)s are shown", { n: number(result.tree.length) }) : "");
   return h("div", {}, tools(said), h("div", { class: "tree entries", tabindex: "0", role: "region", "aria-label": gettext("Entries") }, folder(nest(result.tree), 0)));

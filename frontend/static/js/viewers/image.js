@@ -47,7 +47,7 @@ export function imageDetails(result) {
 }
 
 function exposure({ exposure: time, aperture, iso }) {
-  return [time && `${time} s`, aperture && `f/${decimal(aperture)}`, iso && `ISO ${iso}`].filter(Boolean).join(", ");
+  return [time, aperture && `f/${decimal(aperture)}`, iso && `ISO ${iso}`].filter(Boolean).join(", ");
 }
 
 function place({ latitude, longitude, altitude_m: altitude }) {

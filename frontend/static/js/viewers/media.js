@@ -2,7 +2,7 @@
 
 import { h, icon } from "millrace/dom";
 import { detail, facts, grid, message, tools } from "millrace/viewers/parts";
-import { decimal, dotted, gettext, number } from "millrace/words";
+import { decimal, dotted, gettext, ngettext, number } from "millrace/words";
 
 /** Seconds as on a clock: 1:02:03 or 2:03. */
 export function clock(seconds) {
@@ -12,7 +12,7 @@ export function clock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }
 
-const rate = (value) => (value ? `${number(value / 1000)} kbit/s` : "");
+const rate = (value) => (value >= 1000 ? `${number(value / 1000)} kbit/s` : value ? `${number(value)} bit/s` : "");
 
 export function audioPreview(file, result, { artifact, content }) {
   if (result.empty) return message("audio", gettext("An empty recording"));
@@ -72,9 +72,9 @@ export function mediaDetails(result) {
   if (tags.length) list.push(detail(gettext("Tags"), facts(tags.map(([name, value]) => [name.replaceAll("_", " "), String(value)]))));
   if (result.streams?.length > 1) {
     const columns = [{ name: gettext("Stream") }, { name: gettext("Codec") }, { name: gettext("Language") }, { name: gettext("About") }];
-    list.push(detail(gettext("Streams"), h("div", { class: "generic" }, grid(columns, result.streams.map((one) => [one.type, one.codec, one.language, dotted(one.width ? `${one.width} × ${one.height}` : "", one.channels ? gettext("%(n)s channels", { n: one.channels }) : "", rate(one.bit_rate))])))));
+    list.push(detail(gettext("Streams"), h("div", { class: "generic" }, grid(columns, result.streams.map((one) => [one.type, one.codec, one.language, dotted(one.width ? `${one.width} × ${one.height}` : "", one.channels ? ngettext("%(count)s channel", "%(count)s channels", one.channels) : "", rate(one.bit_rate))])))));
   }
-  if (result.chapters?.length) list.push(detail(gettext("Chapters"), h("ol", { class: "outline" }, result.chapters.map((one) => h("li", {}, h("span", {}, one.title ?? one.name ?? ""), h("span", { class: "quiet numbers" }, clock(one.start_s ?? one.time_s ?? one.from_s ?? 0)))))));
+  if (result.chapters?.length) list.push(detail(gettext("Chapters"), h("ol", { class: "outline" }, result.chapters.map((one) => h("li", {}, h("span", {}, one.title ?? one.name ?? ""), h("span", { class: "quiet numbers" }, clock(one.at_s ?? 0)))))));
   return list;
 }
 

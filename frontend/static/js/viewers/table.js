@@ -25,9 +25,9 @@ export function tablePreview(file, result) {
   const bar = tools(words);
   const choose = (index) => {
     const table = tables[index];
-    words.textContent = size(table);
+    words.textContent = dotted(...(table.above ?? []), size(table));
     const columns = (table.columns ?? []).map(({ name, type }) => ({ name, note: typeWord(type), numeric: NUMERIC.has(type) }));
-    view.replaceChildren(grid(columns, table.head ?? [], { numbered: true, label: gettext("First rows") }));
+    view.replaceChildren(grid(columns, head(table), { numbered: true, label: gettext("First rows") }));
   };
   if (tables.length > 1) {
     const select = h("select", { class: "select", "aria-label": gettext("Table"), onchange: (event) => choose(Number(event.target.value)) },
@@ -79,7 +79,19 @@ function profile(column, rows) {
 }
 
 const invalid = ({ invalid: count, invalid_shown: shown }) => `${number(count)} (${shown.map(({ value: word }) => `“${word}”`).join(", ")})`;
-const value = (found) => (typeof found === "number" ? precise(found) : found);
+const value = (found) => (typeof found === "number" ? precise(found) : plain(found));
+
+const MOMENT = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d/;
+const MIDNIGHT = /[T ]00:00:00(?:\.0+)?$/;
+
+/** A moment as people write it: a day where it is its beginning, which is how workbooks keep days. */
+const plain = (found) => (MOMENT.test(found) ? found.replace(MIDNIGHT, "").replace("T", " ") : found);
+
+/** The first rows, with days as days in columns that hold nothing else. */
+function head({ columns, head: rows = [] }) {
+  const days = (columns ?? []).map(({ type }, place) => type === "datetime" && rows.every((row) => !MOMENT.test(row[place]) || MIDNIGHT.test(row[place])));
+  return rows.map((row) => row.map((cell, place) => (days[place] ? plain(cell) : cell)));
+}
 
 function histogram(bins) {
   const most = Math.max(...bins.map(({ count }) => count)) || 1;
