@@ -130,22 +130,24 @@ def measure(path: Path, media_type: str, watch: Callable[[float], None]) -> Loud
     return loudness
 
 
-Piece = tuple[int, "Samples"]  # samples a second, and so many of them
+Piece = tuple[int, Any]  # samples a second, and so many of them, as they were decoded
 
 
-def _by_seconds(pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """The same in longer pieces: a filter takes as long for a short one."""
+def _by_seconds(pieces: Iterator[Piece]) -> Iterator[tuple[int, Samples]]:
+    """The same in longer pieces, as the meter takes them: a short one takes as long."""
     import numpy as np
 
-    waiting: list[Samples] = []
-    rate = 0
+    waiting: list[Any] = []
+    rate = held = 0
     for rate, piece in pieces:
         waiting.append(piece)
-        if sum(map(len, waiting)) >= TOGETHER:
-            yield rate, np.concatenate(waiting)
+        held += len(piece)
+        if held >= TOGETHER:
+            held = 0
+            yield rate, _plain(np.concatenate(waiting))
             waiting.clear()
     if waiting:
-        yield rate, np.concatenate(waiting)
+        yield rate, _plain(np.concatenate(waiting))
 
 
 def _reader(media_type: str) -> Callable[[Path, str], Iterator[Piece]] | None:
@@ -168,7 +170,7 @@ def _with_miniaudio(path: Path, media_type: str) -> Iterator[Piece]:
             sample_rate=rate,
             frames_to_read=rate,
         ):
-            yield rate, _plain(np.frombuffer(samples, np.float32).reshape(-1, channels))
+            yield rate, np.frombuffer(samples, np.float32).reshape(-1, channels)
     except miniaudio.MiniaudioError as error:
         raise BadFile("The sound can't be decoded.") from error
 
@@ -204,7 +206,7 @@ def _with_av(path: Path, media_type: str) -> Iterator[Piece]:
             resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
             for frame in _frames(container):
                 for piece in resampler.resample(frame):
-                    yield rate, _plain(piece.to_ndarray().T)
+                    yield rate, piece.to_ndarray().T
     except (av.FFmpegError, ValueError, OSError) as error:
         raise BadFile("The sound can't be decoded.") from error
 
