@@ -29,7 +29,6 @@ def stack(install, postgres, redis, tmp_path):
         "ORIGINS": f"http://127.0.0.1:{port}",
         "ACCEL_REDIRECT": "1",
     }
-    machine.run("manage.py", "migrate", "--verbosity", "0")
     gunicorn = ("-m", "gunicorn", "--bind", f"127.0.0.1:{web}", "asgi:application")
     machine.start(*gunicorn, WEB_CONCURRENCY="2")
     for _ in range(2):

@@ -89,7 +89,6 @@ def test_it_starts_them_starts_them_again_and_stops_them(
         "ENGINE": "procrastinate",
     }
     machine.environment["GUNICORN_CMD_ARGS"] = f"--bind 127.0.0.1:{free_port}"
-    machine.run("manage.py", "migrate", "--verbosity", "0")
     supervisord = machine.start("-m", "supervisor.supervisord", "-c", str(configuration))
     machine.ready(f"http://127.0.0.1:{free_port}")
 

@@ -118,7 +118,6 @@ class Stack:
             self.database_url = self.postgres.database()
             self._commands = Commands(self.env())
             ends.callback(self._commands.end)
-            self.manage("migrate", "--verbosity", "0")
             self.web = [self._web(number) for number in range(self._web_count)]
             self.workers = [self.worker(number) for number in range(self._worker_count)]
             for program in [*self.web, *self.workers]:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.support.server import Server
-from tests.support.services import Postgres
+from tests.support.services import EMPTY, Postgres
 
 NOT_KEPT = shutil.ignore_patterns("*.sqlite3*", "work", "static", "*.lock", "server.log")
 
@@ -88,7 +88,7 @@ def test_a_dump_of_postgres_taken_while_it_runs_can_be_put_back(
             first.wait_for(client, lost)
             old = cursor_of(client)
         first.kill9()
-        new = postgres.database()
+        new = postgres.database(EMPTY)
         _run(postgres.program("pg_restore"), "--no-owner", f"--dbname={new}", str(dump))
         second = Server(copy, DATABASE_URL=new)
         assert "streams begun anew" in second.manage("restored")

@@ -27,11 +27,14 @@ from urllib.parse import quote
 import psycopg
 import redis
 
+from tests.support import shared
 from tests.support.processes import spawn
 
 START_SECONDS = 120  # these two guard against hanging alone
 STOP_SECONDS = 60
 ORDINARY_USER = "nobody"
+TABLES = "millrace_tables"  # the database in every Postgres from which the tests' ones are made
+EMPTY = "template0"
 
 
 class _Service:
@@ -143,9 +146,11 @@ class Postgres(_Service):
             shutil.chown(self.folder, ORDINARY_USER)
 
     def start(self) -> Self:
-        """Make the data area where missing, then start."""
-        if not (self.folder / "data").exists():
-            self._initialise()
+        """Begin with the data area that all begin with, then start."""
+        data = self.folder / "data"
+        if not data.exists():
+            first = shared.made("postgres", _first_data) / "data"
+            subprocess.run(["cp", "--archive", first, data], check=True)  # with its owner
         super().start()
         return self
 
@@ -153,10 +158,10 @@ class Postgres(_Service):
         """`DATABASE_URL` of a database."""
         return f"postgres://millrace@/{name}?host={quote(str(self.folder), safe='')}"
 
-    def database(self) -> str:
-        """`DATABASE_URL` of a new, empty database."""
+    def database(self, template: str = TABLES) -> str:
+        """`DATABASE_URL` of a new database: with all tables that there are, and nothing in them."""
         name = f"test{next(self._numbers)}"
-        self.execute(f"CREATE DATABASE {name}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
     def execute(self, sql: str) -> None:
@@ -168,7 +173,8 @@ class Postgres(_Service):
         """The path of one of Postgres' own programs, such as `pg_dump`."""
         return str(self._programs / name)
 
-    def _initialise(self) -> None:
+    def initialise(self) -> None:
+        """Make the data area, with nothing in it."""
         subprocess.run(
             [
                 self.program("initdb"),
@@ -207,6 +213,20 @@ class Postgres(_Service):
         if os.geteuid() != 0:
             return {}
         return {"user": ORDINARY_USER, "group": "nogroup", "extra_groups": []}
+
+
+def _first_data(place: Path) -> None:
+    """A data area with a database to make others from, in `place`. It has the tables of workers
+    apart, which are left alone where there are none.
+    """
+    apart = {"ENGINE": "procrastinate", "REDIS_URL": "unix:///nowhere"}  # it isn't asked here
+    first = Postgres()
+    first.initialise()
+    with first:
+        first.execute(f"CREATE DATABASE {TABLES}")
+        shared.manage(place, "migrate", DATABASE_URL=first.url(TABLES), **apart)
+        first.stop()
+        (first.folder / "data").rename(place / "data")
 
 
 class Redis(_Service):

@@ -9,7 +9,7 @@ import atexit
 import os
 import tempfile
 
-from tests.support.services import Postgres, Redis
+from tests.support.services import TABLES, Postgres, Redis
 
 _data = tempfile.TemporaryDirectory(prefix="millrace-tests-", ignore_cleanup_errors=True)
 _ours = ("DATABASE_URL", "REDIS_URL", "PROCESSORS_DIR", "ENGINE", "SECRET_KEY", "DEBUG", "PORT")
@@ -32,5 +32,8 @@ if _on == "production":
     os.environ["ENGINE"] = "procrastinate"
 
 from project.settings import *  # noqa: E402, F403
+
+if POSTGRES is not None:
+    DATABASES["default"]["TEST"] = {"TEMPLATE": TABLES}  # noqa: F405
 
 RECEIVER_PROCESS = False  # it would write to the database of a server, not to that of a test

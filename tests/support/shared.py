@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,32 +27,34 @@ def begin() -> Path:
 def static_files() -> Path:
     """STATIC_ROOT with everything collected, as `manage.py serve` does it."""
     collect = "from uploads.management.commands.serve import _collect_static as go; go()"
-    return _made("static", "shell", "--command", collect) / "static"
+    return made("static", lambda place: manage(place, "shell", "--command", collect)) / "static"
 
 
 def database() -> Path:
     """An empty SQLite with all its tables."""
-    return _made("tables", "migrate") / "millrace.sqlite3"
+    return made("tables", lambda place: manage(place, "migrate")) / "millrace.sqlite3"
 
 
-def _made(name: str, *command: str) -> Path:
-    """A DATA_DIR in which this management command has run."""
+def made(name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first who wants it has filled."""
     place = begin() / name
     with (begin() / f"{name}.lock").open("a") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         if not place.exists():
             unfinished = place.with_suffix(".unfinished")
-            _run(unfinished, *command)
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            make(unfinished)
             unfinished.rename(place)
     return place
 
 
-def _run(data_dir: Path, *command: str) -> None:
-    data_dir.mkdir(exist_ok=True)
+def manage(data_dir: Path, *command: str, **environment: str) -> None:
+    """Run a management command."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     subprocess.run(
         [sys.executable, "manage.py", *command, "--verbosity", "0"],
         cwd=ROOT,
-        env=kept | {"DATA_DIR": str(data_dir)},
+        env=kept | {"DATA_DIR": str(data_dir)} | environment,
         check=True,
     )
