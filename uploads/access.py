@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from http.cookies import CookieError, SimpleCookie
+from sqlite3 import SQLITE_FULL
 from typing import Any
 from urllib.parse import quote
 
@@ -41,6 +42,7 @@ from uploads.errors import (
     BadRequest,
     BodyTimeout,
     BodyTooLarge,
+    DiskFull,
     Forbidden,
     NotFound,
     NotSignedIn,
@@ -51,6 +53,7 @@ from uploads.publishing import doorbell
 
 log = structlog.get_logger(__name__)
 
+POSTGRES_FULL = "53100"  # its code for a disk that is full
 REMEMBER_SECONDS = 5
 REMEMBER_MOST = 10_000
 TICKET_SECONDS = 60
@@ -449,15 +452,26 @@ class AnswerErrors:
             refusal = error
         except (Http404, Resolver404):
             refusal = NotFound()
-        except (OperationalError, InterfaceError):
-            log.exception("database unreachable", path=request.path)
-            refusal = Unavailable(headers={"Retry-After": "2"})
+        except (OperationalError, InterfaceError) as error:
+            refusal = _of_database(request, error)
         except (RequestDataTooBig, Dawdled, SuspiciousOperation) as error:
             refusal = _of_request(error)
         except Exception:
             log.exception("unexpected", path=request.path, method=request.method)
             refusal = ApiError()
         return answer(request, refusal)
+
+
+def _of_database(request: HttpRequest, error: Exception) -> ApiError:
+    told = error.__cause__
+    if getattr(told, "sqlite_errorcode", None) == SQLITE_FULL:
+        log.warning("the database has no room left on its disk", path=request.path)
+        return DiskFull()
+    if getattr(told, "sqlstate", None) == POSTGRES_FULL:
+        log.warning("the database server's disk is full", path=request.path)
+        return DiskFull()
+    log.error("database unreachable", path=request.path, exc_info=error)
+    return Unavailable(headers={"Retry-After": "2"})
 
 
 def _of_request(error: Exception) -> ApiError:
