@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.contenttypes.management import create_contenttypes
+from django.db.models.signals import post_migrate
 
 from tests.support import parallel, shared
 from tests.support.server import Server
@@ -64,6 +66,16 @@ def services() -> dict[str, str]:
 def django_db_keepdb() -> bool:
     """A Postgres of this run's own goes as a whole; threads may still hold connections to it."""
     return POSTGRES is not None
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """After each test that commits all tables are emptied, which counts as a migration: to make the
+    administration's rights anew each time takes longer than the emptying, and nothing here asks
+    for them.
+    """
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
 
 
 @pytest.fixture
