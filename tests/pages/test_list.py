@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page
 
-from tests.pages.conftest import Visit
+from tests.pages.conftest import Visit, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 ROWS = 10
@@ -43,7 +43,7 @@ async def a_list(visit: Visit, count: int = ROWS) -> Page:
     """A page with a list in it that has come to rest."""
     page = await (await visit()).live("/")
     await page.evaluate(MAKE, count)
-    await page.wait_for_function(STANDS, arg=ROWS)
+    await until(page, STANDS, ROWS)
     await page.evaluate("written.length = moves = 0")
     return page
 
@@ -51,7 +51,7 @@ async def a_list(visit: Visit, count: int = ROWS) -> Page:
 async def sort_anew(page: Page) -> None:
     """The last comes first."""
     await page.evaluate("rows.set([...rows.items].reverse())")
-    await page.wait_for_function(STANDS, arg=ROWS)
+    await until(page, STANDS, ROWS)
 
 
 async def test_what_is_sorted_anew_is_written_into_the_rows_that_are_there(visit: Visit):
@@ -96,7 +96,7 @@ async def test_scrolling_by_a_row_moves_that_row_alone(visit: Visit):
     await page.evaluate(scroll, 20 * 40)
     await page.evaluate("written.length = moves = 0")
     await page.evaluate(scroll, 21 * 40)
-    await page.wait_for_function("written.length > 0")
+    await until(page, "() => written.length > 0")
     assert len(shown) < 40
     assert len(await page.evaluate("written")) == 1
     assert await page.evaluate("moves") <= 2  # it goes and it comes

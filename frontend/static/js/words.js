@@ -169,4 +169,15 @@ export function measure(done, total, unit) {
 }
 
 /** Parts with a dot between, without the empty ones. */
+const languages = new Intl.DisplayNames(language, { type: "language" });
+
+/** A human language, in the reader's own. */
+export function languageName({ code, name }) {
+  try {
+    return languages.of(code);
+  } catch {
+    return name; // no code that the browser can read
+  }
+}
+
 export const dotted = (...parts) => parts.filter(Boolean).join(" · ");

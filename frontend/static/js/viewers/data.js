@@ -16,12 +16,12 @@ export function dataPreview(file, result) {
 const trouble = ({ message: words, line, column }) => dotted(words, line ? gettext("line %(line)s, column %(column)s", { line: number(line), column: number(column ?? 1) }) : "");
 
 function node({ key, type, value, children }, level) {
-  const name = key === undefined ? null : [h("span", { class: "tree-key" }, key), ": "];
+  const name = key === undefined ? null : [h("span", { class: typeof key === "number" ? "quiet" : "tree-key" }, key), ": "];
   if (!children) return h("div", {}, name, leaf(type, value));
   const size = type === "array" ? `[${number(children.length)}]` : `{${number(children.length)}}`;
   if (!children.length) return h("div", {}, name, h("span", { class: "quiet" }, size));
   const inside = h("div", {});
-  const fill = () => inside.childElementCount || inside.append(...children.map((child) => node(child, level + 1)));
+  const fill = () => inside.childElementCount || inside.append(...children.map((child, place) => node(type === "array" ? { ...child, key: place } : child, level + 1)));
   const open = level < OPEN_LEVELS;
   if (open) fill();
   return h("details", { open, ontoggle: fill }, h("summary", {}, name, h("span", { class: "quiet" }, size)), inside);

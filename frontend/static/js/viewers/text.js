@@ -2,7 +2,7 @@
 
 import { h } from "millrace/dom";
 import { message, tools } from "millrace/viewers/parts";
-import { dotted, gettext, ngettext, number } from "millrace/words";
+import { dotted, gettext, languageName, ngettext, number } from "millrace/words";
 
 export function textPreview(file, result) {
   if (!result.head) return message("text", gettext("An empty text"), gettext("There is nothing to read in it."));
@@ -25,7 +25,7 @@ const EOL = { lf: "LF", crlf: "CRLF", cr: "CR", mixed: () => gettext("mixed"), n
 export function textFacts(result) {
   const eol = EOL[result.eol];
   return [
-    [gettext("Written in"), result.language?.name],
+    [gettext("Written in"), result.language && languageName(result.language)],
     [gettext("Lines"), number(result.lines ?? 0)],
     [gettext("Words"), number(result.words ?? 0)],
     [gettext("Characters"), number(result.characters ?? 0)],

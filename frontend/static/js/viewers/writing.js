@@ -3,7 +3,7 @@
 import { h, icon } from "millrace/dom";
 import { detail, facts, grid, message, tools } from "millrace/viewers/parts";
 import { paper } from "millrace/viewers/paper";
-import { bytes, dotted, gettext, ngettext, number, when } from "millrace/words";
+import { bytes, dotted, gettext, ngettext, number, pgettext, when } from "millrace/words";
 
 const readable = (value) => (value && /^\d{4}-\d\d-\d\dT/.test(value) ? when(value) : value);
 
@@ -77,7 +77,7 @@ const people = (list) => (Array.isArray(list) ? list.map(person).join(", ") : li
 
 export function mailPreview(file, result, { artifact }) {
   if (result.messages !== undefined) return mailbox(result);
-  const head = facts([[gettext("From"), people(result.from)], [gettext("To"), people(result.to)], [gettext("Copy to"), people(result.cc)], [gettext("Date"), readable(result.date)]]);
+  const head = facts([[gettext("From"), people(result.from)], [pgettext("mail", "To"), people(result.to)], [gettext("Copy to"), people(result.cc)], [gettext("Date"), readable(result.date)]]);
   const page = result.html ? artifact("mail", "body.html") : null;
   return h("div", { class: "view-mail" }, h("header", {}, h("h2", {}, result.subject || gettext("Without a subject")), head),
     page ? paper(page.url, gettext("Text")) : h("div", { class: "view-text", tabindex: "0", role: "region", "aria-label": gettext("Text") }, h("div", { class: "letter" }, result.head || gettext("There is nothing to read in it."))));

@@ -1,0 +1,53 @@
+"""In a narrow window, in a language of long words: nothing is cut off that somebody must read."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.pages.conftest import Visit, Visitor, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+JSON = {"Accept": "application/json"}
+MAIL = b"From: Ada <ada@example.com>\nTo: Bob <bob@example.com>\nSubject: The weir\n\nIt leaks.\n"
+ENDED = """(count) => ["processed", "failed"].reduce((sum, status) =>
+    sum + Number(document.querySelector(`[data-count=${status}]`).textContent), 0) >= count"""
+CUT = "(element) => element.scrollWidth > element.clientWidth"
+TOPS = "(all) => [...new Set(all.map((each) => Math.round(each.getBoundingClientRect().top)))]"
+
+
+async def after(visitor: Visitor, files: dict[str, bytes], batch: str = "drop") -> Page:
+    """The dashboard once these have ended."""
+    page = await visitor.live("/")
+    for name, content in files.items():
+        answer = visitor.client.put(
+            f"/upload/{name}", content=content, params={"batch": batch}, headers=JSON
+        )
+        assert answer.status_code == 201, answer.text
+    await until(page, ENDED, len(files))
+    return page
+
+
+async def test_a_drop_that_failed_in_part_still_says_what_it_is(visit: Visit):
+    visitor = await visit(width=390, locale="de-DE")
+    broken = {f"broken {number}.png": b"\x89PNG\r\n\x1a\n" + bytes([number]) for number in range(2)}
+    page = await after(visitor, broken)
+    retry = page.get_by_role("button", name="Gescheiterte noch einmal")
+    await expect(retry).to_be_visible()
+    assert not await page.locator(".batch-title").evaluate(CUT)
+    assert not await page.locator(".batch-about").evaluate(CUT)
+
+
+async def test_what_can_be_done_with_a_file_stands_in_one_row(visit: Visit):
+    visitor = await visit(width=390, locale="de-DE")
+    page = await after(visitor, {"note.txt": b"hello"})
+    await page.locator(".row-name").click()
+    buttons = page.locator(".file-actions .button:visible")
+    await expect(buttons).to_have_count(3)
+    assert len(await buttons.evaluate_all(TOPS)) == 1
+
+
+async def test_a_mail_is_from_somebody_to_somebody(visit: Visit):
+    visitor = await visit(width=390, locale="de-DE")
+    page = await after(visitor, {"weir.eml": MAIL})
+    await page.locator(".row-name").click()
+    names = page.locator(".view-mail dt")
+    await expect(names).to_have_text(["Von", "An"])
