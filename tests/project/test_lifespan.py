@@ -20,6 +20,7 @@ GROUPS = {"tasks", "self._tasks"}
 OWNED = {
     "project/lifespan.py": "Lifespan keeps it; it sees every failure and starts anew",
     "uploads/publishing/doorbell.py": "listen() waits for it, and looks at how it ended",
+    "uploads/receiving/intake.py": "Watch keeps it; it sees its own failure",
     "uploads/processing/runner.py": "_claim() shields it and waits for it",
     "uploads/processing/engines/procrastinate_worker.py": "_serve_queue() ends it, patiently",
     "uploads/processing/pipeline.py": "run() waits for all of them; they see their own failures",

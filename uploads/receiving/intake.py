@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
+import structlog
 from django.conf import settings
 
 from project import database, stopping
@@ -22,6 +23,8 @@ from uploads.access import Permit
 from uploads.errors import ApiError, BodyTimeout, DiskFull, Gone, Interrupted, ShuttingDown
 from uploads.publishing import doorbell
 from uploads.receiving.locks import Claim
+
+log = structlog.get_logger(__name__)
 
 BLOCK_BYTES = 1024 * 1024  # gathered for one write at the most
 TICK_SECONDS = 0.15
@@ -294,8 +297,13 @@ class Watch:
 
 
 async def _end_refused(flows: Sequence[Flow]) -> None:
-    for flow, reason in await database.read(_refused, flows):
-        flow.end(reason)
+    try:
+        refused = await database.read(_refused, flows)
+    except Exception:
+        log.exception("rights could not be asked", flows=len(flows))
+    else:
+        for flow, reason in refused:
+            flow.end(reason)
 
 
 def _refused(flows: Sequence[Flow]) -> list[tuple[Flow, ApiError]]:
