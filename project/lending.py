@@ -3,12 +3,15 @@
 On SQLite one process writes at a time, and whoever finds another at it asks again and again, for as
 long as it takes. Two that write all the time must take turns instead: the process writes only while
 it has the turn, and gives it back when the thread asks, after one more group if it has any. It is
-one byte each way over a pair of sockets; whose end is closed has gone, and its turn with it.
+one byte each way over a pair of sockets; whose end is closed has gone, and its turn with it. One
+that does not give its turn back in time is treated as gone: the thread can't wait for it for ever,
+and the database itself keeps them apart.
 """
 
 import socket
 
 LEND, ASK, BACK = b"+", b"-", b"="
+BACK_SECONDS = 20  # a group takes a fraction of one
 
 
 class Lender:
@@ -16,6 +19,7 @@ class Lender:
 
     def __init__(self, line: socket.socket) -> None:
         self._line = line
+        self._line.settimeout(BACK_SECONDS)
         self._lent = False
 
     def lend(self) -> bool:
@@ -28,7 +32,7 @@ class Lender:
         return True
 
     def take_back(self) -> bool:
-        """Return when the process does not write any more; False when it has gone."""
+        """Return when the process does not write any more; False when it has gone, or hangs."""
         if not self._lent:
             return True
         self._lent = False

@@ -8,19 +8,25 @@ import re
 import signal
 import socket
 import threading
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from project import lending
 from project.lending import Borrower, Lender
 from tests.receiving.client import BYTES, Tus, checksum, metadata
 from tests.support.processes import children
 from tests.support.server import Server
 from tests.support.services import eventually
+from uploads.processing.jobs import Arrival
 from uploads.receiving import crowd
+from uploads.receiving.intake import budget
 from uploads.receiving.receiver import Unpacker, packed
+from uploads.receiving.small import Small
+from uploads.receiving.together import Place
 
 
 def receivers(server: Server) -> list[int]:
@@ -177,6 +183,38 @@ async def test_it_ends_when_no_more_come(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not command(one.pid)
 
 
+async def test_one_that_hangs_is_ended_and_keeps_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(crowd, "IDLE_SECONDS", 0.2)
+    loop = asyncio.get_running_loop()
+    idle, busy = crowd.Crowd(loop), crowd.Crowd(loop)
+    places: list[Place] = []
+
+    async def come() -> None:
+        while True:
+            arrival = Arrival(space_id=0, uploader_id=0, name="a", size=1, id=uuid.uuid4())
+            places.append(Place(Small(arrival, b"a"), loop.create_future()))
+            budget.take(1)
+            busy.put(places[-1])
+            await asyncio.sleep(0.02)
+
+    await asyncio.wait([idle.ready, busy.ready], return_when=asyncio.ALL_COMPLETED)
+    for one in (idle, busy):
+        os.kill(one.pid, signal.SIGSTOP)
+    coming = loop.create_task(come())
+    ended = loop.create_task(crowd.serve(busy))
+    await asyncio.wait_for(asyncio.shield(crowd.serve(idle)), 60)
+    await asyncio.wait([ended], timeout=60)
+    coming.cancel()
+    assert ended.done()
+    assert not command(idle.pid)
+    assert not command(busy.pid)
+    waited = [place for place in places if place.future.done()]
+    assert places[0] in waited, "who waits for a file hears of its end, here that there is no space"
+    await asyncio.gather(*(place.future for place in waited), return_exceptions=True)
+
+
 def test_messages_come_out_whole_however_they_are_cut() -> None:
     sent = [b"", b"x" * 100_000, {"a": 1}, "last"]
     line = b"".join(map(packed, sent))
@@ -224,6 +262,18 @@ def test_thread_and_process_never_write_at_the_same_time() -> None:
     beside.join()
     assert wrote["thread"] == 2000
     assert wrote["process"] >= 2000, "it writes once in each of its turns"
+
+
+def test_a_turn_that_is_not_given_back_in_time_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lending, "BACK_SECONDS", 0.05)
+    ours, theirs = socket.socketpair()
+    lender = Lender(ours)
+    with theirs:
+        assert lender.lend()
+        assert not lender.take_back(), "nobody hears"
+        lender.close()
+        assert theirs.recv(16) == lending.LEND + lending.ASK
+        assert not theirs.recv(16), "and who wakes up learns that it is over"
 
 
 def test_a_turn_that_was_lent_to_somebody_who_died_comes_back() -> None:

@@ -30,7 +30,7 @@ from uploads.receiving.together import Place
 
 log = structlog.get_logger(__name__)
 
-IDLE_SECONDS = 60  # without a file, after which it ends
+IDLE_SECONDS = 60  # in which it is done with no file, because none comes or it hangs: it ends
 AGAIN_SECONDS = 60  # after one that could not start, before another is tried
 BUFFER_BYTES = 4 * 1024 * 1024  # of the line, as far as the system allows
 READ_BYTES = 1024 * 1024
@@ -46,7 +46,7 @@ class Crowd:
         self._unpacker = Unpacker()
         self.ready: asyncio.Future[bool] = loop.create_future()
         self.gone: asyncio.Future[bool] = loop.create_future()
-        self.taken = 0  # files, ever
+        self.done = 0  # with files, ever
         self._line, theirs = socket.socketpair()
         turn, borrowed = socket.socketpair()
         for end in (self._line, theirs):
@@ -73,7 +73,6 @@ class Crowd:
 
     def put(self, place: Place) -> None:
         """Send it over now: the process is to begin before the next request is looked at."""
-        self.taken += 1
         self._places[place.file.arrival.id] = place
         frame = memoryview(packed(place.file))
         if not self._unsent:
@@ -135,12 +134,13 @@ class Crowd:
                 together.write_down(places)
 
     def _pop(self, file_id: UUID) -> Place:
+        self.done += 1
         place = self._places.pop(file_id)
         budget.give(len(place.file.data))
         return place
 
     def close(self) -> None:
-        """Hang up: the process ends by itself when it is done with what it writes."""
+        """Hang up: nothing more is sent, and nothing heard."""
         if self.gone.done():
             return
         self._loop.remove_reader(self._line)
@@ -149,10 +149,12 @@ class Crowd:
         self.gone.set_result(True)
 
     async def end(self) -> None:
-        """Return when there is no process any more, and nobody waits for it."""
+        """Return when there is no process any more, and nobody waits for it.
+
+        It is not asked: one that hangs would not hear, and what it had is looked for here.
+        """
         self.close()
-        if self._places:
-            self._process.kill()
+        self._process.kill()
         await asyncio.to_thread(self._process.wait)
         self._lender.close()
         places, self._places = self._places, {}
@@ -212,8 +214,8 @@ async def serve(crowd: Crowd) -> None:
             log.info("small files have a process of their own", pid=crowd.pid)
             together.hand_over(crowd)
         before = -1
-        while not crowd.gone.done() and crowd.taken != before:
-            before = crowd.taken
+        while not crowd.gone.done() and crowd.done != before:
+            before = crowd.done
             await asyncio.wait([crowd.gone], timeout=IDLE_SECONDS)
         if crowd.gone.done():
             log.warning("the process for small files has died", pid=crowd.pid)
