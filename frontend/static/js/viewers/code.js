@@ -2,7 +2,7 @@
 
 import { h, icon } from "millrace/dom";
 import { detail, facts, grid, styled, tools } from "millrace/viewers/parts";
-import { dotted, gettext, ngettext, number } from "millrace/words";
+import { dotted, gettext, ngettext, number, pgettext } from "millrace/words";
 
 export function codePreview(file, result) {
   if (!result.tokens?.length) return null;
@@ -16,12 +16,18 @@ export function codePreview(file, result) {
   return h("div", {}, tools(said), h("div", { class: "view-text", tabindex: "0", role: "region", "aria-label": gettext("Code") }, h("div", { class: "lines-of-text" }, numbers, code)));
 }
 
+const OUTLINE = {
+  function: () => pgettext("outline", "function"),
+  type: () => pgettext("outline", "type"),
+  heading: () => pgettext("outline", "heading"),
+};
+
 export function codeDetails(result) {
   const list = [];
   if (result.secrets?.length) {
     list.push(h("div", { class: "note warn" }, icon("alert"), h("div", {}, h("strong", {}, gettext("This looks like it holds secrets")), h("ul", {}, result.secrets.map(({ line, kind }) => h("li", {}, gettext("Line %(line)s: %(problem)s", { line: number(line), problem: kind })))))));
   }
-  if (result.outline?.length) list.push(detail(gettext("Outline"), h("ol", { class: "outline" }, result.outline.map(({ line, name, kind }) => h("li", {}, h("span", {}, h("span", { class: "mono" }, name), " ", h("span", { class: "quiet" }, kind)), h("span", { class: "quiet numbers" }, number(line)))))));
+  if (result.outline?.length) list.push(detail(gettext("Outline"), h("ol", { class: "outline" }, result.outline.map(({ line, name, kind }) => h("li", {}, h("span", {}, h("span", { class: "mono" }, name), " ", h("span", { class: "quiet" }, OUTLINE[kind]?.() ?? kind)), h("span", { class: "quiet numbers" }, number(line)))))));
   if (result.to_do?.length) list.push(detail(gettext("Still to do"), h("ol", { class: "outline" }, result.to_do.map(({ line, text }) => h("li", {}, h("span", { class: "mono" }, text), h("span", { class: "quiet numbers" }, number(line)))))));
   return list;
 }
