@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import translate
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 from uploads.processors.bounds import bounded
@@ -42,7 +42,7 @@ class Processor:
     builtin: bool = False
 
     def accepted(self, media_type: str) -> bool:
-        return _pattern(self.accepts).match(media_type) is not None
+        return _accepted(self.accepts, media_type)
 
     @property
     def takes_every_file(self) -> bool:
@@ -121,6 +121,11 @@ def plan(media_type: str, registry: Mapping[str, Processor]) -> list[Processor]:
         )
     )
     return _ordered(takers)
+
+
+@lru_cache(maxsize=8192)  # the same few are asked for with every file; a child may make up many
+def _accepted(accepts: tuple[str, ...], media_type: str) -> bool:
+    return _pattern(accepts).match(media_type) is not None
 
 
 @cache

@@ -97,7 +97,7 @@ class Course:
             return None
         self._planned = True
         chosen = plan(self.media_type, self._builtin)
-        if self._task.own:
+        if self._task.own and len(self._processors) > len(self._builtin):
             chosen += [e for e in plan(self.media_type, self._processors) if not e.builtin]
         self._remaining = [entry.name for entry in chosen if entry.name != IDENTIFY]
         return Planned(tuple((entry.name, entry.version) for entry in chosen))
@@ -120,7 +120,8 @@ class Course:
             entries = [entry for entry in entries if entry.builtin]
         asked = [entry.memory for entry in entries if entry.memory is not None]
         memory = max(asked) if own and asked else max([self._task.caps.memory, *asked])
-        seconds = sum(self.caps(entry.name).seconds for entry in entries) or self._task.caps.seconds
+        usual = self._task.caps.seconds
+        seconds = sum(entry.seconds or usual for entry in entries) or usual
         network = self._task.network and any(entry.network for entry in entries)
         light = all(entry.light for entry in (self._foreseen() if steps is None else entries))
         caps = replace(self._task.caps, memory=memory, seconds=seconds)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import socket
@@ -17,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
+
+import orjson
 
 from uploads.processing.sandbox import boot
 from uploads.processing.sandbox import folder as folders
@@ -149,7 +150,7 @@ class Link:
         if self._process is None:
             self._begin_again()
         order = {"do": "fork", "number": self._numbers, "folder": str(folder), "caps": vars(caps)}
-        self._send(_Order(self._numbers, json.dumps(order).encode(), descriptors))
+        self._send(_Order(self._numbers, orjson.dumps(order), descriptors))
         return self._numbers
 
     def kill(self, number: int) -> None:
@@ -157,7 +158,7 @@ class Link:
         if number not in self._listeners:
             return
         if self._socket is not None:
-            self._send(_Order(number, json.dumps({"do": "kill", "number": number}).encode()))
+            self._send(_Order(number, orjson.dumps({"do": "kill", "number": number})))
         else:
             for order in [order for order in self._waiting if order.number == number]:
                 self._waiting.remove(order)
@@ -223,7 +224,7 @@ class Link:
             if not data:
                 self._died()
                 return
-            self._understand(json.loads(data))
+            self._understand(orjson.loads(data))
 
     def _understand(self, said: dict[str, Any]) -> None:
         now = said.pop("now")
