@@ -209,6 +209,13 @@ def test_broken_films_are_bad_files_or_shown_as_far_as_they_go(take):
     assert "video" in cut.broken or cut["video"]["width"] == 160
 
 
+def test_a_film_that_was_cut_off_is_told_from_one_without_streams(take):
+    whole = film()
+    assert "cut off" in take(whole[: len(whole) // 2], "a.mp4").broken["video"]
+    nothing = whole[: whole.index(b"moov") - 4] + b"\0\0\0\x08moov"
+    assert "no sound or picture" in take(nothing, "a.mp4").broken["video"]
+
+
 def test_playlists_and_references_fetch_nothing(take):
     """A playlist is text: it never reaches a decoder that would follow it."""
     taken = take("#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\nhttp://127.0.0.1:9/x.ts\n", "x.mp4")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from uploads.processors.bounds import clip
@@ -51,6 +52,8 @@ def probe(ctx: Context) -> dict[str, Any]:
         raise BadFile("The streams in the file can't be read.") from error
     general: dict[str, Any] = next((one for one in tracks if one["track_type"] == "General"), {})
     streams = [_stream(one) for one in tracks if one["track_type"] in _KINDS][:STREAMS]
+    if not streams and ctx.media_type in _INDEXED and _lacks_index(ctx.path):
+        raise BadFile("The file was cut off: the index of its streams, at its end, isn't there.")
     if not streams:
         raise BadFile("There is no sound or picture stream in the file.")
     return {
@@ -61,6 +64,29 @@ def probe(ctx: Context) -> dict[str, Any]:
         "streams": streams,
         "chapters": _chapters(tracks),
     }
+
+
+_INDEXED = ("audio/mp4", "video/3gpp", "video/mp4", "video/quicktime")
+_BOXES = 64  # of the outermost level that are looked at
+
+
+def _lacks_index(path: Path) -> bool:
+    """Whether the boxes of an MPEG-4 file end before its `moov` (ISO 14496-12 §4.2, §8.2.1)."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        place = 0
+        for _ in range(_BOXES):
+            file.seek(place)
+            head = file.read(16)
+            length, name = int.from_bytes(head[:4], "big"), head[4:8]
+            if name in (b"moov", b"moof"):
+                return False
+            if length == 1:  # the length is behind the name
+                length = int.from_bytes(head[8:], "big")
+            place += length
+            if length < 8 or place >= size:
+                return True
+    return False
 
 
 _KINDS = {"Video": "video", "Audio": "audio", "Text": "subtitle", "Image": "picture"}
