@@ -171,6 +171,21 @@ async def test_progress_is_told_politely_and_seldom(visit: Visit):
     assert len(told) <= 4, told
 
 
+async def test_what_is_said_of_a_large_drop_is_said_of_all_of_it(visit: Visit):
+    page = await (await visit()).live("/")
+    await page.evaluate(
+        """() => {
+            globalThis.told = [];
+            new MutationObserver(() => told.push(document.getElementById("said").textContent))
+                .observe(document.getElementById("said"), { childList: true });
+        }"""
+    )
+    await send(page, *[text_file(f"{number}.txt") for number in range(150)])
+    await until(page, "told.some((text) => text.includes('150 files received'))")
+    told = await page.evaluate("told")
+    assert all("150 files" in text for text in told), told
+
+
 async def test_two_things_said_at_once_are_both_heard(visit: Visit):
     page = await (await visit()).live("/")
     said = await page.evaluate(

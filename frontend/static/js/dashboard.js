@@ -24,6 +24,7 @@ const ENDED_KEPT = 30; // groups in memory
 const ASK_AGAIN = 1500; // ms between two questions about one batch
 const SMALL_ON_AVERAGE = 100_000; // bytes; below it files a second say more than bytes a second
 const CALM = 90; // ms between two looks at what has changed; a frame each would be for nobody
+const GATHERED = 1500; // ms until a drop is read so far that its number can be said; what is sent by then need not be announced
 const CLOCK = 20_000; // ms between two looks at "3 min ago"
 
 const groups = new Groups();
@@ -346,6 +347,7 @@ function listenForFiles() {
 // -- what is being sent ----------------------------------------------------------------------------------------------------------
 
 let lastState = "";
+let saying = 0;
 
 function showSending() {
   const { sum } = uploader;
@@ -372,8 +374,10 @@ function showSending() {
   button("dismiss-sending", !uploader.busy);
   if (state === lastState) return;
   lastState = state;
-  if (state === "sending") strip.dataset.closed = "";
-  say(sendingTitle(state, sum));
+  clearTimeout(saying);
+  if (state !== "sending") return say(sendingTitle(state, sum));
+  strip.dataset.closed = "";
+  saying = setTimeout(() => say(sendingTitle("sending", uploader.sum)), GATHERED);
 }
 
 function sendingState(sum) {

@@ -79,11 +79,12 @@ export function confirm(question, verb) {
 // -- commands and keys ---------------------------------------------------------------------------------------------------
 
 const commands = new Map();
-const keys = [];
+let keys = [];
 
 /** Makes a command known: buttons with its name in data-command run it, and so does its key ("u", "g f", "?"). */
 export function command(name, { key = null, help = "", run }) {
   commands.set(name, run);
+  keys = keys.filter((known) => known.name !== name); // made known again, by a preview that was made anew
   if (key) keys.push({ keys: key.split(" "), name, help });
 }
 

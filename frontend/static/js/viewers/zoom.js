@@ -1,6 +1,7 @@
 // Looking closer: a box with a picture in it that a click, keys and buttons make larger. Only this sets how large it is shown.
 
 import { h } from "millrace/dom";
+import { command } from "millrace/frame";
 import { iconButton, styled } from "millrace/viewers/parts";
 import { gettext, number } from "millrace/words";
 
@@ -36,13 +37,11 @@ export function zoomable(box, picture, { natural, larger = () => {} }) {
   const closer = () => set(ZOOMS.find((step) => step > (zoom || fitting()) * 1.01) ?? ZOOMS.at(-1));
   const further = () => set(ZOOMS.findLast((step) => step < (zoom || fitting()) * 0.99) ?? 0);
   const fit = () => set(0);
-  const keys = { "+": closer, "=": closer, "-": further, 0: fit };
+  command("larger", { key: "+", help: gettext("Larger"), run: closer });
+  command("larger-too", { key: "=", run: closer }); // where + needs another key held
+  command("smaller", { key: "-", help: gettext("Smaller"), run: further });
+  command("fit", { key: "0", help: gettext("Fit"), run: fit });
   box.classList.add("zoomable");
   box.addEventListener("click", (event) => (zoom ? fit() : lookAt(event)));
-  box.addEventListener("keydown", (event) => {
-    if (!keys[event.key] || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    keys[event.key]();
-  });
   return { buttons: [iconButton("minus", gettext("Smaller"), further), word, iconButton("plus", gettext("Larger"), closer), iconButton("fit", gettext("Fit"), fit)], fit };
 }
