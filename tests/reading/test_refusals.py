@@ -151,3 +151,19 @@ _LINK = (
     "from uploads import people; from uploads.models import User; "
     "print(people.make_sign_in_link(User.objects.get(username='{}')))"
 )
+
+
+@pytest.mark.parametrize("path", ["/nowhere", f"/files/{NOBODY}/", "/files/?space=elsewhere"])
+def test_a_page_that_is_not_there_is_told_to_programs_as_everything_else(
+    people: People, path: str
+) -> None:
+    answer = people.alice.get(path)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    page = people.alice.get(path, headers={"Accept": "text/html"})
+    assert page.status_code == 404
+    assert page.headers["content-type"].startswith("text/html")
+
+
+def test_a_form_of_a_page_without_its_token_is_refused_in_the_same_shape(people: People) -> None:
+    answer = people.nobody.post("/sign-in/", data={"username": "a", "password": "b"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "bad_csrf")

@@ -1,33 +1,37 @@
-"""What people see when something goes wrong."""
+"""What people see when something goes wrong; programs are told as every other door tells them."""
 
 from collections.abc import Sequence
-from http import HTTPStatus
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import get_language_from_request, ngettext, override
 from django.utils.translation import gettext as _
 
+from uploads.errors import ApiError, BadCsrf, BadRequest, Forbidden, NotFound
 from uploads.reading.frame import frame, show
 from uploads.receiving.form_views import Refusal
 
 
 def _oops(
-    request: HttpRequest, status: HTTPStatus, title: str, message: str, *, again: bool = False
+    request: HttpRequest, error: type[ApiError], title: str, message: str, *, again: bool = False
 ) -> HttpResponse:
+    if "text/html" not in request.headers.get("Accept", ""):
+        return JsonResponse(
+            error().as_json(), status=error.status, headers={"Cache-Control": "no-store"}
+        )
     context = {
         "page": frame("error", request),
-        "code": status.value,
+        "code": error.status,
         "title": title,
         "message": message,
         "again": again,
     }
-    return show(request, "error.html", context, status)
+    return show(request, "error.html", context, error.status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400."""
     message = _("The address or the form that was sent can't be understood.")
-    return _oops(request, HTTPStatus.BAD_REQUEST, _("That request is not understood"), message)
+    return _oops(request, BadRequest, _("That request is not understood"), message)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -35,13 +39,13 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     message = _(
         "Your role in this space does not allow that. A manager of the space can change it."
     )
-    return _oops(request, HTTPStatus.FORBIDDEN, _("That is not for you"), message)
+    return _oops(request, Forbidden, _("That is not for you"), message)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404."""
     message = _("The file may have been deleted, or it belongs to somebody else.")
-    return _oops(request, HTTPStatus.NOT_FOUND, _("There is nothing here"), message)
+    return _oops(request, NotFound, _("There is nothing here"), message)
 
 
 def failed(request: HttpRequest) -> HttpResponse:
@@ -50,7 +54,7 @@ def failed(request: HttpRequest) -> HttpResponse:
         "The server could not build this page. It was logged; nothing that you sent is lost."
     )
     title = _("Something broke on our side")
-    return _oops(request, HTTPStatus.INTERNAL_SERVER_ERROR, title, message, again=True)
+    return _oops(request, ApiError, title, message, again=True)
 
 
 def bad_csrf(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -58,7 +62,7 @@ def bad_csrf(request: HttpRequest, reason: str = "") -> HttpResponse:
     message = _(
         "The page was open for too long, or its cookies are blocked. Go back, reload and try again."
     )
-    return _oops(request, HTTPStatus.FORBIDDEN, _("This form is too old"), message)
+    return _oops(request, BadCsrf, _("This form is too old"), message)
 
 
 def refused(request: HttpRequest, files: Sequence[Refusal]) -> HttpResponse:
