@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.test import Client, override_settings
 from django.urls import reverse
@@ -28,6 +29,7 @@ def static_files_as_they_are() -> Iterator[None]:
 
 @pytest.fixture
 def staff() -> Client:
+    ContentType.objects.clear_cache()  # the tables are emptied after each test, this is not
     user = User.objects.create_user(f"staff-{uuid.uuid4().hex[:6]}", is_staff=True)
     user.is_superuser = True
     user.save()
