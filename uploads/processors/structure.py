@@ -100,8 +100,9 @@ class Survey:
     def _open(self, kind: str) -> None:
         if len(self._stack) >= MAX_DEPTH:
             raise TooDeep(f"Nested deeper than {MAX_DEPTH:,} levels.")
-        path, node = self._enter({"type": kind, "size": 0, "children": []}, kind)
-        self._stack.append(_Open(kind, path, node))
+        path, _ = self._enter(kind)
+        node: dict[str, Any] = {"type": kind, "size": 0, "children": []}
+        self._stack.append(_Open(kind, path, node if self._hang(node) else None))
         self.depth = max(self.depth, len(self._stack))
 
     def _close(self) -> None:
@@ -117,35 +118,47 @@ class Survey:
     def _value(self, value: Any) -> None:
         kind = kind_of(value)
         self.values += 1
-        path, _ = self._enter({"type": kind, "value": _short(value)}, kind)
-        place = self.places.get(path)
+        _, place = self._enter(kind)
+        if self._takes_more():
+            self._hang({"type": kind, "value": _short(value)})
         if place is not None and place.example is None and value not in (None, ""):
             place.example = _short(value, EXAMPLE)
 
-    def _enter(self, node: dict[str, Any], kind: str) -> tuple[str, dict[str, Any] | None]:
-        """Count the place that this value is at, and hang the node into the tree while
-        there is room.
-        """
+    def _enter(self, kind: str) -> tuple[str, Place | None]:
+        """Count the place that this value is at; None where there are too many to count all."""
         parent = self._stack[-1] if self._stack else None
+        if parent is not None:
+            parent.items += 1
         path = self._path(parent)
-        if path in self.places or len(self.places) < PATHS:
-            place = self.places.setdefault(path, Place())
+        place = self.places.get(path)
+        if place is None and len(self.places) < PATHS:
+            place = self.places[path] = Place()
+        if place is not None:
             place.count += 1
             place.types[kind] += 1
-        if parent is None:
-            self._roots.append(node)
-            return path, node
-        parent.items += 1
-        return path, node if self._hang(node, parent) else None
+        return path, place
 
-    def _hang(self, node: dict[str, Any], parent: _Open) -> bool:
+    def _takes_more(self) -> bool:
+        """Whether the tree has room for what comes now."""
+        if not self._stack:
+            return True
+        parent = self._stack[-1]
         deep = len(self._stack) > DEPTH_SHOWN
         full = self._nodes >= NODES_SHOWN or self._room <= 0 or parent.items > ITEMS_SHOWN
-        if parent.node is None or deep or full:
+        return parent.node is not None and not deep and not full
+
+    def _hang(self, node: dict[str, Any]) -> bool:
+        """Hang it into the tree where there is room."""
+        if not self._takes_more():
             return False
+        if not self._stack:
+            self._roots.append(node)
+            return True
+        parent = self._stack[-1]
         if parent.kind != "array":
             node["key"] = clip(parent.key, TEXT_SHOWN)
-        parent.node["children"].append(node)
+        if parent.node is not None:
+            parent.node["children"].append(node)
         self._nodes += 1
         self._room -= 60 + len(str(node.get("key", ""))) * 2 + len(str(node.get("value", ""))) * 2
         return True
