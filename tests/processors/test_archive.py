@@ -173,6 +173,19 @@ def test_a_rar_that_was_cut_is_a_bad_file(take, make):
     assert take(whole[:-250], "cut.rar").broken["archive"].endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("name", "coding"),
+    [("Grüße/Übung.txt", "utf-8"), ("Größe.txt", "cp850"), ("Größe.txt", "cp1252")],
+)
+def test_names_in_a_zip_are_read_though_it_does_not_say_their_encoding(take, name, coding):
+    raw = name.encode(coding)
+    whole = zipped(("x" * len(raw), b"content")).replace(b"x" * len(raw), raw)
+    found = take(whole, "a.zip")["archive"]
+    assert [row["path"] for row in found["tree"]] == [name]
+    assert (found["verified"], found["broken"]) == (True, [])
+    assert take(zipped((name, b"content")), "a.zip")["archive"]["tree"][0]["path"] == name
+
+
 def test_a_7z_is_listed(take):
     found = take(SAMPLES / "two.7z", "two.7z")["archive"]
     assert (found["listed"], found["entries"], found["verified"]) == (True, 2, False)

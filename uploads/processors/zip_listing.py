@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from uploads.processors import zips
+from uploads.processors import codepages, encoding, zips
 from uploads.processors.bounds import clip
 from uploads.processors.context import Context
 from uploads.processors.listing import Enough, Entry, Listing
@@ -26,6 +26,7 @@ _COMPRESSIONS = {
     99: "AES-encrypted",
 }
 _ENCRYPTED = 0x1
+_UTF8 = 1 << 11
 
 
 def read(ctx: Context, listing: Listing) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Entry:
     if stat.S_ISLNK(mode):
         kind, target = "link", _target(archive, member)
     return Entry(
-        path=member.filename,
+        path=_name(member),
         type=kind,
         size=max(member.file_size, 0),
         packed=max(member.compress_size, 0),
@@ -69,6 +70,23 @@ def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Entry:
         target=target,
         mode=mode or None,
     )
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    """As it was written. What isn't said to be UTF-8 is read as code page 437, but hardly ever is:
+    many programs write UTF-8 all the same, older ones the encoding of their machine.
+    """
+    name = member.filename
+    if name.isascii() or member.flag_bits & _UTF8:
+        return name
+    try:
+        raw = name.encode("cp437")
+    except UnicodeEncodeError:
+        return name  # from the field for names in Unicode
+    if encoding.is_utf8(raw):
+        return raw.decode("utf-8", "replace")
+    found = codepages.single(raw)
+    return raw.decode(found, "replace") if found else name
 
 
 def _target(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> str:
@@ -105,8 +123,8 @@ def _unpack(
         except Enough:
             pass
         except zips.ERRORS as error:
-            listing.broken.append(member.filename)
-            listing.warn("broken", member.filename, zips.said(error))
+            listing.broken.append(entry.path)
+            listing.warn("broken", entry.path, zips.said(error))
             why = "broken"
         else:
             return
