@@ -29,3 +29,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         LOG_LEVEL="DEBUG",
     ) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _whole(request: pytest.FixtureRequest) -> None:
+    """What one test has broken and left lying is no other's failure."""
+    if "stack" in request.fixturenames:
+        request.getfixturevalue("stack").mend()

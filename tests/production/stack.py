@@ -41,6 +41,10 @@ class Program:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> Self:
         """Start it; it may not be ready yet."""
         with self.log_path.open("ab") as log:
@@ -137,6 +141,20 @@ class Stack:
 
     def __exit__(self, *error: object) -> None:
         self._ends.close()
+
+    def mend(self) -> None:
+        """Start what a test that failed has left lying: the next one finds all of it at work."""
+        for service in (self.postgres, self.redis):
+            if not service.runs:
+                service.start()
+        broken = [program for program in [*self.web, *self.workers] if not program.runs]
+        for program in broken:
+            program.start()
+        for program in broken:
+            if program in self.workers:
+                program.says(WORKING)
+            else:
+                eventually(partial(ready, program), f"{program.name} serves again")
 
     @property
     def url(self) -> str:

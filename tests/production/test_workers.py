@@ -24,6 +24,16 @@ def client(stack: Stack) -> Iterator[httpx.Client]:
         yield alice
 
 
+@pytest.fixture(autouse=True)
+def _nothing_left(stack: Stack, client: httpx.Client) -> Iterator[None]:
+    """No test has to wait for another's files, nor in a queue that another has paused."""
+    yield
+    stack.rows("UPDATE uploads_pause SET until = now() WHERE until IS NULL RETURNING id")
+    waiting = "SELECT id FROM uploads_uploadedfile WHERE status IN ('queued', 'processing')"
+    for (file_id,) in stack.rows(waiting):
+        client.post(f"/api/files/{file_id}/cancel/")
+
+
 def drop(client: httpx.Client, seconds: float, name: str = "") -> str:
     """A text file for the processors in `ours.py`, which read its name."""
     answer = client.put(f"/upload/{name or f'slow-{seconds}.txt'}", content="words\n")

@@ -23,6 +23,8 @@ FIRST: tuple[str | tuple[str, ...], ...] = (
     "tests/pages/test_accessible.py",
     "tests/sandbox/test_ordinary_user.py",
     "tests/production/",
+    "tests/pages/test_file.py",
+    "tests/processing/test_mailing.py",
     "tests/pages/test_reload.py",
     "tests/pages/test_dashboard.py",
     "tests/pages/test_catching_up.py",
@@ -35,6 +37,9 @@ FIRST: tuple[str | tuple[str, ...], ...] = (
     "tests/receiving/test_clients.py",
     "tests/deploy/",
     "tests/sandbox/test_lifetime.py",
+    "tests/sandbox/test_own_processors.py",
+    "tests/sandbox/test_caps.py",
+    "tests/processing/test_processor_command.py",
 )
 
 

@@ -51,6 +51,10 @@ class _Service:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> Self:
         """Return when it answers."""
         process = self._process = self._spawn()
