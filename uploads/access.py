@@ -35,6 +35,7 @@ from django.utils import timezone
 
 from project import database
 from project.http import Dawdled, Disconnected
+from uploads import storage
 from uploads.errors import (
     ApiError,
     BadCsrf,
@@ -456,9 +457,8 @@ class AnswerErrors:
             refusal = _of_database(request, error)
         except (RequestDataTooBig, Dawdled, SuspiciousOperation) as error:
             refusal = _of_request(error)
-        except Exception:
-            log.exception("unexpected", path=request.path, method=request.method)
-            refusal = ApiError()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it has an answer
+            refusal = _of_us(request, error)
         return answer(request, refusal)
 
 
@@ -472,6 +472,15 @@ def _of_database(request: HttpRequest, error: Exception) -> ApiError:
         return DiskFull()
     log.error("database unreachable", path=request.path, exc_info=error)
     return Unavailable(headers={"Retry-After": "2"})
+
+
+def _of_us(request: HttpRequest, error: Exception) -> ApiError:
+    known = storage.as_answer(error) if isinstance(error, OSError) else error
+    if isinstance(known, ApiError):
+        log.warning("out of room, or of open files", path=request.path, error=str(error))
+        return known
+    log.error("unexpected", path=request.path, method=request.method, exc_info=error)
+    return ApiError()
 
 
 def _of_request(error: Exception) -> ApiError:

@@ -23,13 +23,14 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 
-from uploads.errors import DiskFull
+from uploads.errors import DiskFull, Unavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
+TOO_MANY_OPEN = {errno.EMFILE, errno.ENFILE}
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 HEAD_BYTES = 64 * 1024
 THREADS = 8  # most of them wait for the disk; writing and hashing leave Python's lock
@@ -159,7 +160,12 @@ def _bring(source: Path, target: Path) -> None:
 
 
 def as_answer(failure: OSError) -> Exception:
-    """What a failed write is to the sender: DiskFull, or the unexpected as it was."""
+    """What a failed write is to the sender: DiskFull, Unavailable where too many files are open, or
+    the unexpected as it was.
+    """
+    if failure.errno in TOO_MANY_OPEN:
+        words = "The server has too many files open right now; try again in a moment."
+        return Unavailable(words, headers={"Retry-After": "2"})
     return DiskFull() if failure.errno in NO_ROOM else failure
 
 

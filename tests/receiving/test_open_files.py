@@ -1,0 +1,70 @@
+"""A server that can open no more files: who sends is told to come again; nothing is half done."""
+
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from resource import RLIMIT_NOFILE, prlimit
+
+import httpx
+import pytest
+
+from tests.receiving.client import BYTES, Tus
+from tests.support.server import Server
+
+SMALL, LARGE = b"s" * 1000, b"l" * 400_000
+
+
+def forbid(server: Server) -> None:
+    """Let the server open nothing more: a new one would get the first number that is free."""
+    _, hard = prlimit(server.pid, RLIMIT_NOFILE)
+    held = {int(each.name) for each in Path(f"/proc/{server.pid}/fd").iterdir()}
+    first = next(number for number in count() if number not in held)
+    prlimit(server.pid, RLIMIT_NOFILE, (first, hard))
+
+
+def allow(server: Server) -> None:
+    """As many as ever."""
+    _, hard = prlimit(server.pid, RLIMIT_NOFILE)
+    prlimit(server.pid, RLIMIT_NOFILE, (hard, hard))
+
+
+@pytest.fixture
+def tus(fresh_server: Server, user: Callable[..., Tus]) -> Tus:
+    """Of a server that has opened before what it keeps open; what comes is left where it is."""
+    tus = user(fresh_server)
+    tus.http.post("/api/queue/pause/", json={"reason": "test"}).raise_for_status()
+    for _, send in doors(tus):
+        send()
+    return tus
+
+
+def doors(tus: Tus) -> list[tuple[str, Callable[[], httpx.Response]]]:
+    """A file or two, by each door."""
+    json = {"Accept": "application/json"}
+    form = [("file", ("small", SMALL)), ("file", ("large", LARGE))]
+    size = {"Upload-Length": str(len(SMALL))} | BYTES
+    return [
+        ("creation with upload", lambda: tus.post(size, SMALL)),
+        ("plain, small", lambda: tus.http.put("/upload/small", content=SMALL, headers=json)),
+        ("plain, large", lambda: tus.http.put("/upload/large", content=LARGE, headers=json)),
+        ("form", lambda: tus.http.post("/upload/", files=form, headers=json)),
+    ]
+
+
+def test_who_sends_is_told_to_come_again_and_nothing_is_half_done(tus: Tus) -> None:
+    begun = tus.create(len(LARGE))
+    before = tus.counts()
+    forbid(tus.server)
+    try:
+        refused = {door: send() for door, send in doors(tus)} | {
+            "PATCH": tus.patch(begun, 0, LARGE)
+        }
+    finally:
+        allow(tus.server)
+    for door, answer in refused.items():
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable"), door
+        assert answer.headers["Retry-After"], door
+    assert tus.counts() == before
+    assert tus.patch(begun, 0, LARGE).status_code == 204
+    assert {send().status_code for _, send in doors(tus)} == {201}
+    assert "Traceback" not in tus.server.log_path.read_text()
