@@ -30,6 +30,7 @@ FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
+    "--disable-site-isolation-trials",  # no process is begun for a next page that never comes
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
