@@ -49,6 +49,12 @@ def test_a_creation_that_contradicts_itself_is_refused(headers: dict) -> None:
         tus.parse_creation(headers, most=100)
 
 
+def test_who_joins_too_many_parts_hears_how_many_can_be_joined() -> None:
+    asked = {"Upload-Concat": "final;" + f" /uploads/{ID}" * 1001}
+    with pytest.raises(BadRequest, match="at most 1000 parts"):
+        tus.parse_creation(asked, most=100)
+
+
 def test_a_final_upload_names_its_parts_by_absolute_or_relative_addresses() -> None:
     value = f"final;/uploads/{ID} https://host:1/uploads/{ID}/?x=1"
     creation = tus.parse_creation({"Upload-Concat": value}, most=100)

@@ -119,8 +119,10 @@ def _concat(value: str) -> tuple[Literal["", "partial", "final"], tuple[UUID, ..
         return "partial", ()
     word, _, urls = value.partition(";")
     parts = tuple(upload_id(url) for url in urls.split())
-    if word != "final" or not 1 <= len(parts) <= PARTS:
+    if word != "final" or not parts:
         raise BadRequest("Upload-Concat must be «partial» or «final;URL URL …».")
+    if len(parts) > PARTS:
+        raise BadRequest(f"A final upload joins at most {PARTS} parts.")
     return "final", parts
 
 
