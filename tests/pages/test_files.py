@@ -134,18 +134,39 @@ HOLDS = """(rows) => {
 }"""
 
 
-async def test_a_long_list_is_fetched_as_one_scrolls_and_holds_few_rows(
-    server: Server, visit: Visit
-):
+async def with_many(visit: Visit) -> Visitor:
+    """A visitor whose space holds 260 files, 000.txt to 259.txt."""
     visitor = await visit()
-    client = visitor.client
     for start in range(0, 260, 52):
         files = [
             ("file", (f"{number:03}.txt", b"x", "text/plain"))
             for number in range(start, start + 52)
         ]
-        answer = client.post("/upload/", files=files, headers={"Accept": "application/json"})
+        headers = {"Accept": "application/json"}
+        answer = visitor.client.post("/upload/", files=files, headers=headers)
         assert answer.status_code == 201, answer.text
+    return visitor
+
+
+async def test_whoever_comes_back_to_a_long_list_stands_where_they_were(visit: Visit):
+    page = await (await with_many(visit)).live("/files/?sort=name")
+    for known, last in ((100, "099.txt"), (200, "199.txt"), (260, "259.txt")):
+        await until(page, HOLDS, known)
+        await page.evaluate("scrollTo({ top: 1e9, behavior: 'instant' })")
+        await expect(page.locator(".line-name", has_text=last)).to_be_in_viewport()
+    await until(page, "() => history.state?.top === scrollY")
+    await page.locator(".line-name", has_text="258.txt").click()
+    await expect(page.locator("h1")).to_contain_text("258.txt")
+    await page.go_back()
+    await expect(page.locator(".line-name", has_text="258.txt")).to_be_in_viewport()
+    await page.get_by_label("Status").select_option("failed")
+    await expect(page.locator("#empty-title")).to_be_visible()
+    await page.go_back()
+    await expect(page.locator(".line-name", has_text="258.txt")).to_be_in_viewport()
+
+
+async def test_a_long_list_is_fetched_as_one_scrolls_and_holds_few_rows(visit: Visit):
+    visitor = await with_many(visit)
     page = await visitor.live("/files/?sort=name")
     await expect(names(page).first).to_have_text("000.txt")
     assert await page.locator(".lines .line").count() < 60
@@ -155,7 +176,7 @@ async def test_a_long_list_is_fetched_as_one_scrolls_and_holds_few_rows(
             await page.wait_for_timeout(30)
     await expect(page.locator(".line-name", has_text="259.txt")).to_be_visible()
     assert await page.locator(".lines .line").count() < 60
-    await page.goto("/files/?sort=name")
+    page = await visitor.live("/files/?sort=name")
     for known, last in ((100, "099.txt"), (200, "199.txt"), (260, "259.txt")):
         await until(page, HOLDS, known)
         await page.evaluate("scrollTo({ top: 1e9, behavior: 'instant' })")  # one leap, then rest

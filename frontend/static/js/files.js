@@ -2,7 +2,7 @@
 
 import { actOnAll } from "millrace/actions";
 import { address, ask, boot, proof } from "millrace/boot";
-import { $, clone, h, inFrame, setData, setHidden, setIcon, setText } from "millrace/dom";
+import { $, breathe, clone, h, inFrame, setData, setHidden, setIcon, setText } from "millrace/dom";
 import { follow } from "millrace/follow";
 import { command, complain, say, startFrame, toast } from "millrace/frame";
 import { Listing } from "millrace/listing";
@@ -13,6 +13,9 @@ import { VirtualRows } from "millrace/virtual";
 import { KIND, MARK, STATUS, ago, bytes, dotted, gettext, ngettext, number, when } from "millrace/words";
 
 const PAGE = 100; // files fetched at once
+const AGAIN = 500; // files fetched at once for somebody who comes back to a place far below
+const FARTHEST = 20_000; // rows down that such a place is found again
+const AT_REST = 150; // ms without scrolling until the place is kept
 const MOST = 2000; // files held while nobody has scrolled to them; beyond it the list begins anew
 const AHEAD = 30; // rows before the end at which the next page is asked for
 const TYPING = 180; // ms of rest before a search is sent
@@ -73,13 +76,16 @@ function changeView({ push = false } = {}) {
   fetchMore({ fresh: true });
 }
 
-addEventListener("popstate", () => {
+addEventListener("popstate", ({ state }) => {
   const parameters = new URLSearchParams(location.search);
   for (const name of FIELDS) tools.elements[name].value = parameters.get(name) ?? "";
   tools.sort.value = parameters.get("sort") ?? tools.sort.options[0].value;
   setLayout(parameters.get("view") ?? "table");
   listing = new Listing(readView());
-  fetchMore({ fresh: true });
+  fetching?.abort();
+  fetching = null;
+  if (state?.top) comeBack(state.top);
+  else fetchMore({ fresh: true });
 });
 
 let typing = 0;
@@ -98,26 +104,49 @@ tools.addEventListener("submit", (event) => {
 
 // -- pages ---------------------------------------------------------------------------------------------------------------
 
-async function fetchMore({ fresh = false } = {}) {
+async function fetchMore({ fresh = false, limit = PAGE } = {}) {
   if (fetching || listing.next === null) return;
   const { sort } = listing.view;
   const current = listing;
   fetching = new AbortController();
   const { signal } = fetching;
   try {
-    const page = await ask("GET", "/api/files/", { parameters: { ...query(listing.view), sort, limit: PAGE, cursor: current.next ?? "" }, signal });
+    const page = await ask("GET", "/api/files/", { parameters: { ...query(listing.view), sort, limit, cursor: current.next ?? "" }, signal });
     if (current !== listing) return;
     listing.add(page);
     if (fresh) scrollTo(0, Math.min(scrollY, sheet.offsetTop));
     fetching = null;
     show();
-    if (page.items.length < PAGE / 2 && page.next) fetchMore(); // a search may find few in what one page looks at
+    if (page.items.length < limit / 2 && page.next) await fetchMore(); // a search may find few in what one page looks at
   } catch (error) {
     if (error.name === "AbortError") return;
     fetching = null;
     complain(error);
   }
 }
+
+/** Fetches as far as somebody was, and goes there. */
+async function comeBack(top) {
+  const current = listing;
+  const needed = Math.min(FARTHEST, Math.ceil((top + innerHeight) / height) * columns);
+  while (current.next !== null && current.items.length < needed) {
+    const { next } = current;
+    if (fetching) await breathe();
+    else await fetchMore({ limit: Math.max(PAGE, Math.min(AGAIN, needed - current.items.length)) });
+    if (current !== listing || (!fetching && current.next === next)) return; // another view; or the server is away
+  }
+  rows.set(current.items);
+  scrollTo({ top, behavior: "instant" });
+}
+
+/** The place is kept with the page's entry in the history. */
+const keepPlace = () => history.replaceState({ top: scrollY }, "");
+let scrolling = 0;
+addEventListener("scroll", () => {
+  clearTimeout(scrolling);
+  scrolling = setTimeout(keepPlace, AT_REST);
+}, { passive: true });
+document.addEventListener("click", keepPlace, { capture: true }); // it may lead away before the list has come to rest
 
 let missed = null; // what happened while the list was fetched anew
 
@@ -405,7 +434,8 @@ function learnCommands() {
 startFrame();
 learnCommands();
 setLayout(sheet.dataset.view || "table");
-fetchMore();
+if (history.state?.top) comeBack(history.state.top);
+else fetchMore();
 line.start();
 setInterval(() => {
   clock += 1;
