@@ -114,6 +114,8 @@ def test_metrics_are_for_this_machine_or_a_token_with_the_scope(
     for header in ("X-Forwarded-For", "X-Real-IP", "Forwarded"):
         proxied = httpx.get(url, headers={header: "127.0.0.1"})
         assert (proxied.status_code, proxied.json()["error"]["code"]) == (401, "not_signed_in")
+    rebound = httpx.get(url, headers={"Host": "another.example"})
+    assert (rebound.status_code, rebound.json()["error"]["code"]) == (401, "not_signed_in")
     assert people.alice.get("/metrics/").status_code == 403
     secret = server.manage("token", people.names["alice"], "--scope", "metrics").strip()
     with server.client(secret) as scraper:

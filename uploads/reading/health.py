@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Count, Min, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -130,12 +131,15 @@ def check_scope(request: HttpRequest) -> None:
 
 
 def _from_here(request: HttpRequest) -> bool:
-    """Whether this machine itself asks, and not somebody else through a proxy on it."""
+    """Whether this machine itself asks, and not somebody else through a proxy on it, or a page in a
+    browser on it whose name was made to lead here (DNS rebinding).
+    """
     if any(name in request.headers for name in PROXIED):
         return False
     try:
+        request.get_host()
         return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
-    except ValueError:
+    except (ValueError, DisallowedHost):
         return False
 
 
