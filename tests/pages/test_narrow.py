@@ -51,3 +51,19 @@ async def test_a_mail_is_from_somebody_to_somebody(visit: Visit):
     await page.locator(".row-name").click()
     names = page.locator(".view-mail dt")
     await expect(names).to_have_text(["Von", "An"])
+
+
+async def test_the_strip_of_what_is_sent_is_as_tall_whatever_it_says(visit: Visit):
+    visitor = await visit(width=390, locale="de-DE")
+    page = await visitor.live("/")
+    strip = page.locator("#sending-title")
+    heights = """(title) => {
+        title.closest("#sending").hidden = false;
+        const tall = (words) => {
+            title.textContent = words;
+            return title.offsetHeight;
+        };
+        return [tall("Kurz"), tall("1.000 Dateien sind da. Dieses Fenster darf jetzt zu.")];
+    }"""
+    short, long = await strip.evaluate(heights)
+    assert short == long
