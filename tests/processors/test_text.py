@@ -156,3 +156,6 @@ def test_no_language_is_guessed_for_what_is_no_prose(take):
     line = '10.0.0.1 - - [01/May/2024:10:00:00 +0000] "GET /a?v=1 HTTP/1.1" 200 1\n'
     assert take(line * 50, "access.log")["text"]["language"] is None
     assert take("x1 y2 z3\n" * 50, "a.txt")["text"]["language"] is None
+    english = "A tool, a queue, a page. Drop a file, see a bar, get a result. Made with a plan.\n"
+    found = take(english, "a.txt")["text"]["language"]
+    assert found is None, "one word that Czech has, too, makes no Czech"

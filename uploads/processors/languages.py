@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 _WORDS = {
-    "en": ("English", "the of and to in is that it was for with as his he be on not at"),
+    "en": ("English", "the of and to in a is that it was for with as his he be on not at"),
     "de": ("German", "der die und das ist nicht ein eine zu den mit von im sich des auf für dem"),
     "fr": ("French", "le la les et des est une un dans que qui pour pas au sur par plus ne"),
     "es": ("Spanish", "el la los y que en las del se por con una para es no su al lo"),
@@ -41,6 +41,7 @@ _SCRIPTS = (
 _SHARES = {"ja": 0.05, "uk": 0.02}  # of all letters; other scripts must be a third of them
 
 _SAMPLE_WORDS = 2000
+_DIFFERENT = 3  # small words of a language: one alone is often another language's word, or a name
 
 
 def natural_language(sample: str) -> dict[str, str] | None:
@@ -60,6 +61,8 @@ def _by_small_words(sample: str) -> dict[str, str] | None:
     scores = {code: sum(words[word] for word in known) for code, known in _WORD_SETS.items()}
     ranked = sorted(scores, key=lambda code: -scores[code])
     best, second = ranked[0], ranked[1]
+    if len(_WORD_SETS[best] & words.keys()) < _DIFFERENT:
+        return None
     # Prose has one small word in five; programs and tables hardly any.
     if scores[best] < max(3, 0.12 * total) or scores[best] < 1.15 * scores[second]:
         return None
