@@ -26,6 +26,12 @@ async def after(visitor: Visitor, files: dict[str, bytes], batch: str = "drop") 
     return page
 
 
+async def open_file(page: Page) -> None:
+    """Its page, with its styles, which a place or width that is asked for does not wait for."""
+    async with page.expect_navigation():
+        await page.locator(".row-name").click()
+
+
 async def test_a_drop_that_failed_in_part_still_says_what_it_is(visit: Visit):
     visitor = await visit(width=390, locale="de-DE")
     broken = {f"broken {number}.png": b"\x89PNG\r\n\x1a\n" + bytes([number]) for number in range(2)}
@@ -39,7 +45,7 @@ async def test_a_drop_that_failed_in_part_still_says_what_it_is(visit: Visit):
 async def test_what_can_be_done_with_a_file_stands_in_one_row(visit: Visit):
     visitor = await visit(width=390, locale="de-DE")
     page = await after(visitor, {"note.txt": b"hello"})
-    await page.locator(".row-name").click()
+    await open_file(page)
     buttons = page.locator(".file-actions .button:visible")
     await expect(buttons).to_have_count(3)
     assert len(await buttons.evaluate_all(TOPS)) == 1
@@ -48,7 +54,7 @@ async def test_what_can_be_done_with_a_file_stands_in_one_row(visit: Visit):
 async def test_a_mail_is_from_somebody_to_somebody(visit: Visit):
     visitor = await visit(width=390, locale="de-DE")
     page = await after(visitor, {"weir.eml": MAIL})
-    await page.locator(".row-name").click()
+    await open_file(page)
     names = page.locator(".view-mail dt")
     await expect(names).to_have_text(["Von", "An"])
 
