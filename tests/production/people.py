@@ -75,8 +75,19 @@ class Person:
             "Upload-Length": str(len(sample.content)),
             "Upload-Metadata": tus.metadata(filename=sample.name),
         }
-        answer = await self._try(client, "POST", "/uploads/", headers=headers)
+        while (answer := await self._ask(client, "POST", "/uploads/", headers=headers)) is None:
+            if location := await self._made(client, sample):
+                return location
         return urljoin(str(answer.request.url), answer.headers["Location"])
+
+    async def _made(self, client: httpx.AsyncClient, sample: Sample) -> str | None:
+        """Where it is though the answer was lost. An empty file is whole once it is created; to
+        create it again would make another one.
+        """
+        word = sample.name.partition("-")[0]
+        answer = await self._try(client, "GET", "/api/files/", params={"q": word})
+        found = [file["id"] for file in answer.json()["items"] if file["name"] == sample.name]
+        return f"{self.url}/uploads/{found[0]}" if found else None
 
     async def _offset(self, client: httpx.AsyncClient, location: str) -> int:
         answer = await self._try(client, "HEAD", location, headers={"Tus-Resumable": "1.0.0"})
@@ -104,16 +115,24 @@ class Person:
     async def _try(
         self, client: httpx.AsyncClient, method: str, url: str, **more: Any
     ) -> httpx.Response:
-        while True:
-            try:
-                answer = await client.request(method, url, **more)
-            except httpx.HTTPError:
-                await self._again()
-                continue
-            if answer.is_success:
-                return answer
-            assert may_pass(answer), f"{method} {url}: {answer.status_code} {answer.text}"
+        while (answer := await self._ask(client, method, url, **more)) is None:
+            pass
+        return answer
+
+    async def _ask(
+        self, client: httpx.AsyncClient, method: str, url: str, **more: Any
+    ) -> httpx.Response | None:
+        """Once; None, a moment later, where it did not work out and may yet."""
+        try:
+            answer = await client.request(method, url, **more)
+        except httpx.HTTPError:
             await self._again()
+            return None
+        if answer.is_success:
+            return answer
+        assert may_pass(answer), f"{method} {url}: {answer.status_code} {answer.text}"
+        await self._again()
+        return None
 
     async def _again(self) -> None:
         self.repeats += 1

@@ -9,7 +9,7 @@ import random
 import wave
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
@@ -99,8 +99,11 @@ MAKERS: list[Callable[[random.Random], Sample]] = [
 
 
 def samples(count: int, seed: int) -> list[Sample]:
-    """As many of each kind, in a random order."""
+    """As many of each kind, in a random order; no two have the same name."""
     dice = random.Random(seed)
     made = [MAKERS[number % len(MAKERS)](dice) for number in range(count)]
     dice.shuffle(made)
-    return made
+    return [
+        replace(sample, name=f"s{seed}n{number}-{sample.name}")
+        for number, sample in enumerate(made)
+    ]
