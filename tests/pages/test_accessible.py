@@ -155,15 +155,17 @@ async def test_dialogs_and_messages(visit: Visit):
     await check(page)
 
 
+# All that screen readers are told from now on, in `told`.
+LISTEN = """() => {
+    globalThis.told = [];
+    new MutationObserver(() => told.push(document.getElementById("said").textContent))
+        .observe(document.getElementById("said"), { childList: true });
+}"""
+
+
 async def test_progress_is_told_politely_and_seldom(visit: Visit):
     page = await (await visit()).live("/")
-    await page.evaluate(
-        """() => {
-            globalThis.told = [];
-            new MutationObserver(() => told.push(document.getElementById("said").textContent))
-                .observe(document.getElementById("said"), { childList: true });
-        }"""
-    )
+    await page.evaluate(LISTEN)
     await send(page, *[text_file(f"{number}.txt") for number in range(20)])
     await expect(page.locator(".batch-about")).to_contain_text("all processed")
     await until(page, "told.some((text) => text.includes('20 files processed'))")
@@ -173,13 +175,7 @@ async def test_progress_is_told_politely_and_seldom(visit: Visit):
 
 async def test_what_is_said_of_a_large_drop_is_said_of_all_of_it(visit: Visit):
     page = await (await visit()).live("/")
-    await page.evaluate(
-        """() => {
-            globalThis.told = [];
-            new MutationObserver(() => told.push(document.getElementById("said").textContent))
-                .observe(document.getElementById("said"), { childList: true });
-        }"""
-    )
+    await page.evaluate(LISTEN)
     await send(page, *[text_file(f"{number}.txt") for number in range(150)])
     await until(page, "told.some((text) => text.includes('150 files received'))")
     told = await page.evaluate("told")

@@ -102,7 +102,10 @@ class Survey:
             raise TooDeep(f"Nested deeper than {MAX_DEPTH:,} levels.")
         path, _ = self._enter(kind)
         node: dict[str, Any] = {"type": kind, "size": 0, "children": []}
-        self._stack.append(_Open(kind, path, node if self._hang(node) else None))
+        room = self._takes_more()
+        if room:
+            self._hang(node)
+        self._stack.append(_Open(kind, path, node if room else None))
         self.depth = max(self.depth, len(self._stack))
 
     def _close(self) -> None:
@@ -147,13 +150,11 @@ class Survey:
         full = self._nodes >= NODES_SHOWN or self._room <= 0 or parent.items > ITEMS_SHOWN
         return parent.node is not None and not deep and not full
 
-    def _hang(self, node: dict[str, Any]) -> bool:
-        """Hang it into the tree where there is room."""
-        if not self._takes_more():
-            return False
+    def _hang(self, node: dict[str, Any]) -> None:
+        """Hang it into the tree, which has room."""
         if not self._stack:
             self._roots.append(node)
-            return True
+            return
         parent = self._stack[-1]
         if parent.kind != "array":
             node["key"] = clip(parent.key, TEXT_SHOWN)
@@ -161,7 +162,6 @@ class Survey:
             parent.node["children"].append(node)
         self._nodes += 1
         self._room -= 60 + len(str(node.get("key", ""))) * 2 + len(str(node.get("value", ""))) * 2
-        return True
 
     def _path(self, parent: _Open | None) -> str:
         if parent is None:

@@ -19,6 +19,7 @@ from django.conf import settings
 
 from project import database
 from project.lending import Lender
+from project.lifespan import beside
 from project.writer import run_hooks
 from uploads import storage
 from uploads.models import UploadedFile
@@ -184,12 +185,8 @@ async def service() -> AsyncIterator[None]:
     if settings.DATABASE_URL or not settings.RECEIVER_PROCESS:
         yield
         return
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(_watch(), name="crowds")
-        try:
-            yield
-        finally:
-            task.cancel()
+    async with beside(_watch(), "crowds"):
+        yield
 
 
 async def _watch() -> None:

@@ -15,6 +15,7 @@ import structlog
 from django.conf import settings
 
 from project import database, stopping
+from project.lifespan import beside
 from uploads import metrics, storage
 from uploads.errors import ApiError, DigestMismatch, NotFound, WrongState
 from uploads.models import UploadedFile
@@ -106,12 +107,8 @@ async def service() -> AsyncIterator[None]:
     bell = _bell = asyncio.Event()
     bell.set()
     try:
-        async with asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(_serve(bell), name="finishing")
-            try:
-                yield
-            finally:
-                task.cancel()
+        async with beside(_serve(bell), "finishing"):
+            yield
     finally:
         _bell = None
 

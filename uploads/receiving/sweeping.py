@@ -19,6 +19,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from project import database
+from project.lifespan import beside
 from uploads import storage
 from uploads.errors import NotFound, WrongState
 from uploads.receiving import content, finishing, rows
@@ -37,12 +38,8 @@ TOGETHER = 500  # ids asked of the database at once
 @asynccontextmanager
 async def service() -> AsyncIterator[None]:
     """Sweep for as long as the server lives."""
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(_run(), name="sweeping")
-        try:
-            yield
-        finally:
-            task.cancel()
+    async with beside(_run(), "sweeping"):
+        yield
 
 
 async def _run() -> None:

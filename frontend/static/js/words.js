@@ -168,7 +168,6 @@ export function measure(done, total, unit) {
   return gettext("%(done)s of %(total)s", { done: say(done), total: say(total) }) + suffix;
 }
 
-/** Parts with a dot between, without the empty ones. */
 const languages = new Intl.DisplayNames(language, { type: "language" });
 
 /** A human language, in the reader's own. */
@@ -180,4 +179,5 @@ export function languageName({ code, name }) {
   }
 }
 
+/** Parts with a dot between, without the empty ones. */
 export const dotted = (...parts) => parts.filter(Boolean).join(" · ");

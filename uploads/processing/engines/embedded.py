@@ -15,6 +15,7 @@ import structlog
 from django.conf import settings
 
 from project import database, health
+from project.lifespan import beside
 from uploads.processing import jobs, periodic
 from uploads.processing.runner import Runner
 
@@ -37,15 +38,13 @@ def worker_name() -> str:
 async def service() -> AsyncIterator[None]:
     """Run jobs for as long as the server lives."""
     settled = asyncio.Event()
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(_serve(settled), name="embedded engine")
+    async with beside(_serve(settled), "embedded engine"):
         unwatch = health.watch("runner", _ailing)
         try:
             await _well_or_late(settled)
             yield
         finally:
             unwatch()
-            task.cancel()
 
 
 async def _well_or_late(settled: asyncio.Event) -> None:
