@@ -6,8 +6,8 @@ takes files and tells nobody helps nobody.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
 import structlog
@@ -17,17 +17,6 @@ log = structlog.get_logger(__name__)
 AGAIN_SECONDS = 1.0  # before services that broke are started again
 
 Service = Callable[[], AbstractAsyncContextManager[Any]]
-
-
-@asynccontextmanager
-async def beside(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
-    """A service's work, until the service is left; what fails in it reaches Lifespan."""
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(work, name=name)
-        try:
-            yield
-        finally:
-            task.cancel()
 
 
 class Lifespan:

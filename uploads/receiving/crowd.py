@@ -19,7 +19,7 @@ from django.conf import settings
 
 from project import database
 from project.lending import Lender
-from project.lifespan import beside
+from project.services import beside
 from project.writer import run_hooks
 from uploads import storage
 from uploads.models import UploadedFile

@@ -15,7 +15,7 @@ import structlog
 from django.conf import settings
 
 from project import database, stopping
-from project.lifespan import beside
+from project.services import beside
 from uploads import metrics, storage
 from uploads.errors import ApiError, DigestMismatch, NotFound, WrongState
 from uploads.models import UploadedFile

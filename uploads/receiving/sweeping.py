@@ -19,7 +19,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from project import database
-from project.lifespan import beside
+from project.services import beside
 from uploads import storage
 from uploads.errors import NotFound, WrongState
 from uploads.receiving import content, finishing, rows

@@ -15,7 +15,7 @@ import structlog
 from django.conf import settings
 
 from project import database, health
-from project.lifespan import beside
+from project.services import beside
 from uploads.processing import jobs, periodic
 from uploads.processing.runner import Runner
 
