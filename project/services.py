@@ -1,5 +1,5 @@
-"""What services that live as long as the server do beside it: the only module that holds their tasks
-for them.
+"""What services do beside the server for as long as it lives: the only module that holds their
+tasks for them.
 """
 
 import asyncio
