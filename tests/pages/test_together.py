@@ -90,6 +90,18 @@ async def test_one_that_is_refused_among_others_says_why_and_the_others_arrive(v
     assert names(visitor) == ["first.txt", "last.txt"]
 
 
+async def test_the_keyboard_reaches_a_file_that_was_never_taken(visit: Visit):
+    visitor = await visit()
+    visitor.expected = ["400"]
+    page = await visitor.live()
+    await page.evaluate(DROP, [".."])
+    await expect(page.locator(".row[data-status=refused]")).to_have_count(1)
+    await page.keyboard.press("j")
+    await expect(page.locator(".row-name", has_text="..")).to_be_focused()
+    await page.keyboard.press("Delete")
+    await expect(page.locator(".row")).to_have_count(0)
+
+
 async def test_a_file_that_is_gone_from_the_disk_holds_up_no_other(visit: Visit, tmp_path: Path):
     paths = [tmp_path / f"{number}.txt" for number in range(4)]
     for path in paths:

@@ -55,7 +55,7 @@ export function patchRow(row, entry) {
 function setLink(part, entry) {
   const title = entry.path || entry.name;
   if (part.name.title !== title) part.name.title = title;
-  const id = entry.id ?? entry.item?.twin?.id;
+  const id = entry.id ?? entry.item?.id ?? entry.item?.twin?.id; // the answer may come before the event
   if (!id) {
     part.name.removeAttribute("href");
     return;
