@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 CAMERA, PLACE = 0x8769, 0x8825  # the directories below the first one
 WORDS = 200  # characters of a text field
+COMMENT = 4000  # characters
 
 _TEXTS = {
     "make": 0x010F,
@@ -39,6 +40,7 @@ def read(exif: Image.Exif) -> tuple[dict[str, Any], dict[str, Any] | None]:
         "iso": _whole(camera.get(0x8827)),
         "focal_length_mm": _rounded(_number(camera.get(0x920A)), 1),
         "flash": _flash(camera.get(0x9209)),
+        "comment": _comment(camera.get(0x9286)),
     }
     return {name: value for name, value in fields.items() if value is not None}, location(exif)
 
@@ -75,6 +77,23 @@ def _text(value: Any) -> str | None:
         return None
     words = value.replace("\0", " ").strip()
     return clip(words, WORDS) if words else None
+
+
+def _comment(value: Any) -> str | None:
+    """The user's comment, whose first eight bytes name its encoding (Exif 2.32 §4.6.5); makers of
+    pictures put there what they were asked for.
+    """
+    if not isinstance(value, bytes):
+        return None
+    name, words = value[:8].rstrip(b"\0 "), value[8 : 8 + 4 * COMMENT]
+    if name == b"UNICODE":
+        # Its byte order is nobody's: letters of the West have their zeros on one side.
+        order = "le" if words[1::2].count(0) > words[::2].count(0) else "be"
+        text = words[: len(words) // 2 * 2].decode(f"utf-16-{order}", "replace")
+    else:
+        text = words.decode("utf-8", "replace")
+    words_only = text.replace("\0", " ").strip()
+    return clip(words_only, COMMENT) if words_only else None
 
 
 def _number(value: Any) -> float | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from uploads.processors import colours, drawings, exif, pixels, profiles, raw
+from uploads.processors import colours, drawings, exif, frames, pixels, png_chunks, profiles, raw
+from uploads.processors.bounds import within
 from uploads.processors.context import Context
 from uploads.processors.failures import BadFile
 from uploads.processors.registry import processor
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
 
 PREVIEW = 1600  # pixels, the longer side
 THUMBNAIL = 320
+TEXTS = 64 * 1024  # bytes of JSON
 WATCHED = 16_000_000  # pixels from which on decoding takes long enough to be watched
 
-STILL = {"frames": 1, "animated": False, "duration_s": None}
+BITS = {"ushort": 16, "short": 16, "uint": 32, "int": 32, "float": 32, "double": 64}  # of libvips
 UNPHOTOGRAPHED: dict[str, Any] = {
     "dpi": None,
     "profile": None,
@@ -27,13 +29,15 @@ UNPHOTOGRAPHED: dict[str, Any] = {
 }
 
 
-@processor(name="image", accepts=["image/*"], version=1, after=["identify", "checksum"])
+@processor(name="image", accepts=["image/*"], version=2, after=["identify", "checksum"])
 def image(ctx: Context) -> dict[str, Any]:
     """{format, width, height (as seen), megapixels, orientation, mode, bits, has_alpha, frames,
     animated, duration_s, dpi, profile, exif {…}, location {…}|null, contains_location, palette,
-    average, thumbhash, fingerprint, preview {width, height}, damage|null}, preview.webp and
-    thumbnail.webp
+    average, thumbhash, fingerprint, preview {width, height}, shown {from, to}|null, damage|null},
+    preview.webp and thumbnail.webp
 
+    `shown` tells which measured values are black and white in the pictures made here, where the
+    file's own range is none that a screen has. PNG adds `texts` [{key, value}] where it has any,
     SVG adds `drawing`, raw photographs `raw`. Raises BadFile for what can't be decoded.
     """
     if ctx.size == 0:
@@ -41,6 +45,8 @@ def image(ctx: Context) -> dict[str, Any]:
     if ctx.media_type in raw.MEDIA_TYPES:
         return _raw(ctx)
     header = _header(ctx)
+    if ctx.media_type == "image/png":
+        header |= _in_chunks(ctx, animated=header["animated"])
     total = header["width"] * header["height"]
     ctx.progress(0, total, "pixels")
 
@@ -82,8 +88,13 @@ def _pictures(ctx: Context, preview: pixels.Small, thumbnail: pixels.Small) -> d
     return {
         **colours.survey(thumbnail.webp),
         "preview": {"width": preview.width, "height": preview.height},
+        "shown": _span(preview.shown),
         "damage": preview.damage,
     }
+
+
+def _span(shown: tuple[float, float] | None) -> dict[str, float] | None:
+    return {"from": float(f"{shown[0]:.6g}"), "to": float(f"{shown[1]:.6g}")} if shown else None
 
 
 def _header(ctx: Context) -> dict[str, Any]:
@@ -92,15 +103,26 @@ def _header(ctx: Context) -> dict[str, Any]:
         raise BadFile(f"Nothing here decodes pictures of type {ctx.media_type}.")
     loader, formats = pixels.DECODERS[ctx.media_type]
     if not formats:
-        return STILL | UNPHOTOGRAPHED | drawings.header(ctx)
+        return frames.STILL | UNPHOTOGRAPHED | drawings.header(ctx)
     try:
         with pixels.open_with_pillow(ctx.path, formats) as opened:
             pixels.check_size(opened.width, opened.height, in_memory=loader is None)
-            return _described(opened) | _frames(ctx, opened, loader)
+            return _described(opened) | frames.count(ctx, opened, loader)
     except pixels.READ_ERRORS as error:
         if loader is None:
             raise BadFile(f"The picture can't be read: {pixels.reason(error)}.") from error
     return _vips_header(ctx, loader)
+
+
+def _in_chunks(ctx: Context, *, animated: bool) -> dict[str, Any]:
+    """What only a PNG's chunks say."""
+    chunks = png_chunks.read(ctx.path)
+    found: dict[str, Any] = {"bits": chunks.bits}
+    if animated and chunks.seconds > 0:
+        found["duration_s"] = round(chunks.seconds, 3)
+    if chunks.texts:
+        found["texts"] = within(chunks.texts, TEXTS)
+    return found
 
 
 def _described(opened: Image.Image) -> dict[str, Any]:
@@ -112,9 +134,9 @@ def _described(opened: Image.Image) -> dict[str, Any]:
         "height": height,
         "megapixels": round(width * height / 1e6, 2),
         "mode": opened.mode,
-        "bits": _bits(opened.mode),
+        "bits": _bits(opened),
         "has_alpha": opened.has_transparency_data,
-        **STILL,
+        **frames.STILL,
         "dpi": _dpi(opened.info.get("dpi")),
         "profile": profiles.name(opened.info.get("icc_profile")),
         **_photographed(_exif(opened), opened),
@@ -157,8 +179,12 @@ def _orientation(opened: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _bits(mode: str) -> int:
-    """Bits of one channel."""
+def _bits(opened: Image.Image) -> int:
+    """Bits of one channel; of a TIFF it says itself, since Pillow makes them 8."""
+    said = getattr(opened, "tag_v2", {}).get(258)
+    if isinstance(said, tuple) and said and isinstance(said[0], int) and 0 < said[0] <= 64:
+        return said[0]
+    mode = opened.mode
     if mode == "1":
         return 1
     return 16 if "16" in mode else 32 if mode in ("I", "F") else 8
@@ -174,32 +200,6 @@ def _dpi(value: Any) -> list[float] | None:
     return [across, down] if known else None
 
 
-def _frames(ctx: Context, opened: Image.Image, loader: str | None) -> dict[str, Any]:
-    """Frames and their duration; libvips counts those of formats that Pillow would decode
-    for it.
-    """
-    if loader in ("gifload", "webpload", "tiffload"):
-        try:
-            return _vips_frames(ctx, loader)
-        except pixels.vips().Error:
-            return {}
-    frames = int(getattr(opened, "n_frames", 1))
-    return {"frames": frames, "animated": frames > 1 and ctx.media_type != "image/x-icon"}
-
-
-def _vips_frames(ctx: Context, loader: str) -> dict[str, Any]:
-    opened = getattr(pixels.vips().Image, loader)(str(ctx.path), access="sequential")
-    fields = set(opened.get_fields())
-    frames = int(opened.get("n-pages")) if "n-pages" in fields else 1
-    delays = opened.get("delay") if "delay" in fields else []
-    moving = frames > 1 and loader != "tiffload"
-    return {
-        "frames": frames,
-        "animated": moving,
-        "duration_s": round(sum(delays) / 1000, 3) if moving and delays else None,
-    }
-
-
 def _vips_header(ctx: Context, loader: str) -> dict[str, Any]:
     """For a file whose header Pillow can't read, but libvips can."""
     try:
@@ -213,8 +213,8 @@ def _vips_header(ctx: Context, loader: str) -> dict[str, Any]:
         "height": opened.height,
         "megapixels": round(opened.width * opened.height / 1e6, 2),
         "mode": opened.interpretation,
-        "bits": 16 if opened.format in ("ushort", "short") else 8,
+        "bits": BITS.get(opened.format, 8),
         "has_alpha": bool(opened.hasalpha()),
-        **STILL,
+        **frames.STILL,
         **UNPHOTOGRAPHED,
     }

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from uploads.processors import measured
 from uploads.processors.failures import BadFile
 
 if TYPE_CHECKING:
@@ -52,14 +53,15 @@ DECODERS: dict[str, tuple[str | None, tuple[str, ...]]] = {
 
 
 class Small(NamedTuple):
-    """A picture that fits into `side` pixels, as WebP, and what went wrong on the way, if
-    anything.
+    """A picture that fits into `side` pixels, as WebP; what went wrong on the way, if anything;
+    which of its values are black and white, where they had to be measured.
     """
 
     webp: bytes
     width: int
     height: int
     damage: str | None
+    shown: measured.Span | None = None
 
 
 @cache
@@ -103,8 +105,8 @@ def shrink(
             tried.append(reason(error))
     if formats:
         try:
-            image = _with_pillow(path, formats, sides[0])
-            large = encode(image, tried[0] if tried else None)
+            image, span = _with_pillow(path, formats, sides[0])
+            large = encode(image, tried[0] if tried else None)._replace(shown=span)
             return large, smaller(large.webp, sides[1])
         except MemoryError:
             raise  # no fault of the file
@@ -132,8 +134,8 @@ def rgb(image: Image.Image) -> Image.Image:
     """The picture in RGB, or RGBA where something in it is transparent."""
     if image.mode in ("RGB", "RGBA"):
         return image
-    if image.mode.startswith("I;16"):
-        return image.convert("I").point(lambda value: value / 256).convert("L").convert("RGB")
+    if measured.in_pillow(image):
+        return measured.stretched_in_pillow(image, measured.span_in_pillow(image)).convert("RGB")
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
@@ -182,29 +184,38 @@ def _with_vips(
 ) -> tuple[Small, Small]:
     damage = None
     try:
-        image = _vips_image(path, loader, sides[0], "error", watch)
+        image, span = _vips_image(path, loader, sides[0], "error", watch)
     except vips().Error as error:
         damage = reason(error)
-        image = _vips_image(path, loader, sides[0], "none", watch)
+        image, span = _vips_image(path, loader, sides[0], "none", watch)
     small = image.thumbnail_image(sides[1], height=sides[1], size="down")
     return (
-        Small(_webp(image), image.width, image.height, damage),
-        Small(_webp(small), small.width, small.height, damage),
+        Small(_webp(image), image.width, image.height, damage, span),
+        Small(_webp(small), small.width, small.height, damage, span),
     )
 
 
-def _vips_image(path: Path, loader: str, side: int, fail_on: str, watch: Watch | None) -> Any:
+def _vips_image(
+    path: Path, loader: str, side: int, fail_on: str, watch: Watch | None
+) -> tuple[Any, measured.Span | None]:
     if loader == "svgload_buffer":
-        return _drawn(path, side)
-    return _vips_thumbnail(path, side, fail_on, watch)
-
-
-def _vips_thumbnail(path: Path, side: int, fail_on: str, watch: Watch | None) -> Any:
+        return _drawn(path, side), None
+    if loader in ("pngload", "tiffload"):  # the others have 8 bits
+        load = getattr(vips().Image, loader)
+        span = measured.span_in(load(str(path), access="sequential", fail_on=fail_on))
+        if span:
+            image = measured.stretched(load(str(path), access="sequential", fail_on=fail_on), span)
+            return _watched(image.thumbnail_image(side, height=side, size="down"), watch), span
     image = vips().Image.thumbnail(str(path), side, height=side, size="down", fail_on=fail_on)
+    return _in_srgb(_watched(image, watch)), None
+
+
+def _watched(image: Any, watch: Watch | None) -> Any:
+    """The picture computed, while what watches is told how far it is."""
     if watch:
         image.set_progress(True)
         image.signal_connect("eval", lambda _, progress: watch(progress.percent / 100))
-    return _in_srgb(image.copy_memory())
+    return image.copy_memory()
 
 
 def _in_srgb(image: Any) -> Any:
@@ -234,16 +245,23 @@ def _webp(image: Any) -> bytes:
     return bytes(image.webpsave_buffer(Q=QUALITY, effort=EFFORT, keep="none"))
 
 
-def _with_pillow(path: Path, formats: tuple[str, ...], side: int) -> Image.Image:
+def _with_pillow(
+    path: Path, formats: tuple[str, ...], side: int
+) -> tuple[Image.Image, measured.Span | None]:
     from PIL import ImageOps
+
+    span = None
 
     with open_with_pillow(path, formats) as image:
         check_size(image.width, image.height, in_memory=True)
         image.draft(None, (side, side))
         image.load()
-        if image.mode in ("P", "PA", "1", "I;16", "I;16B"):
-            upright = ImageOps.exif_transpose(rgb(image))
-        else:
-            upright = ImageOps.exif_transpose(image)
+        shown: Image.Image = image
+        if measured.in_pillow(image):
+            span = measured.span_in_pillow(image)
+            shown = measured.stretched_in_pillow(image, span)
+        elif image.mode in ("P", "PA", "1"):
+            shown = rgb(image)
+        upright = ImageOps.exif_transpose(shown)
         upright.thumbnail((side, side))
-        return upright.copy()
+        return upright.copy(), span

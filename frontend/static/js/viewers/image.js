@@ -3,7 +3,7 @@
 import { h, icon } from "millrace/dom";
 import { detail, facts, message, styled, tools } from "millrace/viewers/parts";
 import { zoomable } from "millrace/viewers/zoom";
-import { decimal, gettext, number, when } from "millrace/words";
+import { decimal, dotted, gettext, number, precise, took, when } from "millrace/words";
 
 const SHOWN_BY_BROWSERS = new Set(["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"]);
 
@@ -16,17 +16,21 @@ export function imagePreview(file, result, { artifact, content }) {
   const width = result.width ?? sized.width;
   const { buttons } = zoomable(box, picture, {
     natural: () => width,
-    // the original is fetched only when somebody looks closer than the preview is sharp
+    // the original is fetched only when somebody looks closer than the preview is sharp; not where it is dark
     larger: (zoom) => {
-      if (zoom && SHOWN_BY_BROWSERS.has(file.media_type) && picture.src !== content && width > (sized.width ?? 0)) picture.src = content;
+      if (zoom && !result.shown && SHOWN_BY_BROWSERS.has(file.media_type) && picture.src !== content && width > (sized.width ?? 0)) picture.src = content;
     },
   });
   const size = gettext("%(width)s × %(height)s pixels", { width: number(result.width), height: number(result.height) });
-  return h("div", {}, tools(size, ...buttons), box);
+  return h("div", {}, tools(dotted(size, span(result.shown)), ...buttons), box);
 }
 
+/** Which measured values are black and white here. */
+const span = (shown) => (shown ? gettext("shown from %(from)s to %(to)s", { from: precise(shown.from), to: precise(shown.to) }) : "");
+
 export function imageDetails(result) {
-  const { exif = {}, location, palette } = result;
+  const { exif: { comment, ...exif } = {}, location, palette } = result;
+  const texts = [...(result.texts ?? []), ...(comment ? [{ key: gettext("Comment"), value: comment }] : [])];
   const list = [];
   if (location) list.push(place(location));
   if (Object.keys(exif).length) {
@@ -42,8 +46,18 @@ export function imageDetails(result) {
       [gettext("Description"), exif.description],
     ])));
   }
+  if (texts.length) list.push(detail(gettext("Texts inside"), words(texts)));
   if (palette?.length) list.push(detail(gettext("Colours"), swatches(palette)));
   return list;
+}
+
+const LONG = 160; // characters that still fit a line
+
+function words(texts) {
+  const long = ({ value }) => value.length > LONG || value.includes("\n");
+  return h("div", { class: "generic" },
+    texts.every(long) ? null : facts(texts.filter((text) => !long(text)).map(({ key, value }) => [key, value])),
+    texts.filter(long).map(({ key, value }) => h("div", {}, h("h3", {}, key), h("pre", {}, value))));
 }
 
 function exposure({ exposure: time, aperture, iso }) {
@@ -65,7 +79,7 @@ export function imageFacts(result) {
     [gettext("Dimensions"), result.width ? `${number(result.width)} × ${number(result.height)}` : null],
     [gettext("Megapixels"), result.megapixels ? decimal(result.megapixels) : null],
     [gettext("Colour"), [result.mode, result.bits ? gettext("%(n)s bits", { n: result.bits }) : null, result.profile].filter(Boolean).join(", ")],
-    [gettext("Frames"), result.frames > 1 ? number(result.frames) : null],
+    [gettext("Frames"), result.frames > 1 ? dotted(number(result.frames), result.duration_s ? took(result.duration_s * 1000) : "") : null],
     [gettext("Resolution"), dpi(result.dpi)],
     [gettext("Damage"), result.damage],
   ];
