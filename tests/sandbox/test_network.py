@@ -42,7 +42,7 @@ async def test_there_is_no_socket(attack: Attack) -> None:
 PROGRAM = """
     import socket
     def fetch():
-        with socket.create_connection(("127.0.0.1", {port}), 5) as connection:
+        with socket.create_connection(("127.0.0.1", {port}), 60) as connection:
             connection.sendall(b"hello")
             return connection.recv(5)
     value = [

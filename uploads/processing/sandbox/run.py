@@ -33,6 +33,7 @@ from uploads.processing.sandbox.ward import End, Refused, Ward
 
 log = logging.getLogger(__name__)
 
+_BEGIN_SECONDS = 60.0  # at the least, for a step to begin; its own time counts from then on
 _NOTHING_LEFT_SECONDS = 5.0  # for a child whose steps are all done to go
 
 
@@ -139,8 +140,14 @@ class Run:
             ),
             run_folder=self.folder,
         )
-        ward.allow(self._course.caps(self._course.next_step).seconds)
+        ward.allow(self._seconds_to_begin(self._course.next_step))
         return ward
+
+    def _seconds_to_begin(self, step: str | None) -> float:
+        """A fork server that starts anew, or a machine that does much else, is not the step's
+        fault.
+        """
+        return max(_BEGIN_SECONDS, self._course.caps(step).seconds)
 
     def _leg_folder(self) -> Path:
         return self.folder / str(self._legs)
@@ -205,7 +212,7 @@ class Run:
         if following is None:
             self._watch().allow(_NOTHING_LEFT_SECONDS, "ok")
         else:
-            self._watch().allow(self._course.caps(following).seconds)
+            self._watch().allow(self._seconds_to_begin(following))
 
     def _watch(self) -> Ward:
         if self._ward is None:

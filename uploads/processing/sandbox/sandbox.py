@@ -29,7 +29,7 @@ from uploads.processors import Processor
 
 log = logging.getLogger(__name__)
 
-_QUESTION_SECONDS = 20.0
+_QUESTION_SECONDS = 60.0  # in which the fork server starts, too, on a machine that is busy
 _THREADS = 4
 _HEAVY_SECONDS = 3.0  # from the start until the fork server is started that loads all libraries
 _LOCK, _LOCK_FLAGS = ".lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
