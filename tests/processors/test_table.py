@@ -340,7 +340,79 @@ COLUMNS = {
     "empty": [""] * 60,
     "one": ["5"] * 60,
     "huge": ["99999999999999999999", "1"] * 30,
+    "euro": ["1.234,50 €", "-0,5 €", "− 3 €", "12", "€ 7,00"] * 12,
+    "pounds": ["£1,234.50", "(£12.00)", "£-3", "-"] * 15,
+    "francs": ["CHF 1'234.50", "Fr. 3"] + ["CHF 12.00"] * 58,
+    "percent": [f"{n}.5 %" for n in range(59)] + ["1 %"],
+    "brackets": ["(12.00)", "15.00", "1,234,567"] * 20,
+    "spaces": ["1\u202f234,5", "12,25"] * 30,
+    "time": [f"{n}:{n % 60:02}:07.25" for n in range(60)],
+    "words": ["3 May 2024", "12 Jun 2023"] * 30,
+    "american": ["May 3, 2024", "June 12, 2023"] * 30,
+    "short": ["03.05.24", "31.12.99"] * 30,
+    "slashes": ["5/3/24", "12/31/99"] * 30,
+    "afternoon": ["3/5/2024 1:05 PM", "12/31/2024 11:59 AM"] * 30,
+    "seconds": ["03.05.2024 10:00:01", "31.12.2024 23:59:59"] * 30,
 }
+
+
+@pytest.mark.parametrize(
+    ("values", "form", "unit", "low", "high"),
+    [
+        (["1.234,50 €", "12,00 €", "3.400 €"], "comma", "€", 12, 3400),
+        (["1,234.50 €", "-5.00 €"], "grouped", "€", -5, 1234.5),
+        (["$ 12", "$1,300.50", "($7)"], "grouped", "$", -7, 1300.5),
+        (["(12.00)", "15.00", "3,000.00"], "grouped", None, -12, 3000),
+        (["12 %", "3.5%", "100%"], "grouped", "%", 3.5, 100),
+        (["12,5 %", "+3 %"], "comma", "%", 3, 12.5),
+        (["CHF 1'234.50", "CHF 12.00"], "grouped", "CHF", 12, 1234.5),
+        (["Rs. 1,23.5", "Rs. 12.50", *["Rs. 1,000.00"] * 40], "grouped", "Rs.", 12.5, 1000),
+        (["1,234,567", "12,345"], "grouped", None, 12345, 1234567),
+        (["1.234.567,5", "12"], "comma", None, 12, 1234567.5),
+    ],
+    ids=str,
+)
+def test_amounts_are_numbers_with_their_unit(values, form, unit, low, high):
+    found = small_columns.profile("x", values)
+    assert (found["type"], found["form"], found["unit"]) == ("number", form, unit)
+    assert (found["min"], found["max"]) == (low, high)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["1,234", "5,678"],
+        ["1.234 €", "5.678 €"],
+        ["1,234.50", "1.234,50"],
+        ["12 €", "12 $"],
+        ["12 €", "12"],
+        ["(1)", "(2)", "(3)"],
+        ["732 829 320", "123 456 789"],
+        ["192.168.100.101", "192.168.100.102"],
+        ["1.2.3", "1.10.4"],
+        ["1:02", "3:45"],
+        ["12 apples", "3 apples"],
+        ["5%off", "3%off"],
+    ],
+    ids=str,
+)
+def test_what_may_be_read_two_ways_stays_text(values):
+    assert small_columns.profile("x", values)["type"] == "text"
+    large = Column("x")
+    large.add(pl.Series(values))
+    assert large.result()["type"] == "text"
+
+
+def test_times_are_said_as_times():
+    found = small_columns.profile("x", ["00:10:00", "25:00:30.5"])
+    assert (found["type"], found["min"], found["max"]) == ("time", "00:10:00", "25:00:30.5")
+
+
+def test_a_copy_keeps_the_units_that_its_profile_sets_apart(take, monkeypatch):
+    monkeypatch.setattr(parquet_copy, "WORTH", 10)
+    taken = take("price,lap\n" + '"1.234,50 €",00:01:02\n' * 3, "x.csv")
+    copy = pl.read_parquet(io.BytesIO(taken.artifact("parquet-copy", "table.parquet")))
+    assert copy.row(0) == ("1.234,50 €", "00:01:02")
 
 
 @pytest.mark.parametrize("name", COLUMNS)

@@ -25,7 +25,7 @@ FORMATS = {
 }
 
 
-@processor(name="columnar", accepts=list(FORMATS), version=1, after=["identify", "checksum"])
+@processor(name="columnar", accepts=list(FORMATS), version=2, after=["identify", "checksum"])
 def columnar(ctx: Context) -> dict[str, Any]:
     """{format, schema [{name, type}], row_groups, codecs, created_by, rows_read, tables [as of the
     table step]}; the second group is null for Arrow. Raises BadFile.

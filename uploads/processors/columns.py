@@ -31,7 +31,7 @@ INVALID_SHOWN = 5
 Lines = range | list[int] | None
 
 NUMERIC = ("integer", "number")
-MOMENTS = ("date", "datetime")
+MOMENTS = ("date", "datetime", "time")
 
 
 class Column:
@@ -139,12 +139,15 @@ class Column:
             self._top = Counter(dict(self._top.most_common(TOP_KEPT)))
 
     def result(self) -> dict[str, Any]:
-        """{name, type, form, nulls, invalid, invalid_shown, distinct, distinct_exact, top, …}"""
+        """{name, type, form, unit, nulls, invalid, invalid_shown, distinct, distinct_exact, top,
+        …}
+        """
         kind = self.kind or ColumnType("empty")
         result: dict[str, Any] = {
             "name": self.name,
             "type": kind.name,
             "form": kind.form or None,
+            "unit": kind.unit or None,
             "nulls": self.nulls,
             "invalid": self.invalid,
             "invalid_shown": self.invalid_shown,
@@ -327,17 +330,30 @@ def shown(value: float | None, kind: str) -> Any:
     """A number as its column has it: a date for the days of a date."""
     if value is None or not math.isfinite(value):
         return None
-    try:
-        if kind == "date":
-            return (date(1970, 1, 1) + timedelta(days=math.floor(value))).isoformat()
-        if kind == "datetime":
-            moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=value)
-            return moment.replace(tzinfo=None).isoformat(timespec="seconds")
-    except OverflowError:
-        return None
+    if kind in MOMENTS:
+        return _moment(value, kind)
     if kind == "integer" and value == int(value):
         return plain_scalar(int(value))
     return rounded(value)
+
+
+def _moment(value: float, kind: str) -> str | None:
+    try:
+        if kind == "date":
+            return (date(1970, 1, 1) + timedelta(days=math.floor(value))).isoformat()
+        if kind == "time":
+            return _clock(value)
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=value)
+        return moment.replace(tzinfo=None).isoformat(timespec="seconds")
+    except OverflowError:
+        return None
+
+
+def _clock(seconds: float) -> str:
+    """83.5 as 00:01:23.5"""
+    minutes, rest = divmod(round(seconds, 3), 60)
+    whole = f"{int(minutes) // 60:02}:{int(minutes) % 60:02}:{int(rest):02}"
+    return whole + f"{rest % 1:.3f}"[1:].rstrip("0").rstrip(".")
 
 
 def rounded(value: float) -> float:

@@ -22,7 +22,7 @@ SCHEMA_BUDGET = 32 * 1024  # bytes of JSON
 @processor(
     name="database",
     accepts=["application/vnd.sqlite3"],
-    version=1,
+    version=2,
     after=["identify", "checksum"],
 )
 def database(ctx: Context) -> dict[str, Any]:

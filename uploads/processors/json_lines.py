@@ -25,7 +25,7 @@ SNIFFED_ROWS = 1000  # rows whose keys make the columns; keys that come later ha
 @processor(
     name="json-lines",
     accepts=["application/x-ndjson"],
-    version=1,
+    version=2,
     after=["identify", "checksum"],
     seconds=LONG,
     light=True,

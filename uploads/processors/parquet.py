@@ -17,14 +17,21 @@ MEDIA_TYPE = "application/vnd.apache.parquet"
 
 
 def types(columns: list[Mapping[str, Any]], names: Sequence[str]) -> list[ColumnType]:
-    """The types that the profile found; text for columns with a value of another type."""
+    """The types that the profile found; text for columns with a value of another type, or with
+    something beside their numbers that would be lost.
+    """
     known = {column["name"]: column for column in columns}
     found = []
     for name in names:
         column = known.get(name)
-        typed = column is not None and not column["invalid"] and column["type"] != "empty"
-        found.append(ColumnType(column["type"], column["form"] or "") if column and typed else TEXT)
+        found.append(_type(column) if column else TEXT)
     return found
+
+
+def _type(column: Mapping[str, Any]) -> ColumnType:
+    if column["invalid"] or column["unit"] or column["type"] in ("empty", "time"):
+        return TEXT
+    return ColumnType(column["type"], column["form"] or "")
 
 
 class Rows(Protocol):

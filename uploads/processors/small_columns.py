@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from uploads.processors import column_types
+from uploads.processors import amounts, column_types
 from uploads.processors.bounds import clip
 from uploads.processors.column_types import TEXT, ColumnType
 from uploads.processors.columns import (
@@ -33,7 +33,7 @@ _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - values in tables have no zone
 
 
 def profile(name: str, values: list[Any], lines: Sequence[int] | None = None) -> dict[str, Any]:
-    """{name, type, form, nulls, invalid, invalid_shown, distinct, distinct_exact, top, …}"""
+    """{name, type, form, unit, nulls, invalid, invalid_shown, distinct, distinct_exact, top, …}"""
     kinds = {type(value) for value in values if value is not None}
     if kinds <= {int, float} and kinds:
         return _typed(name, values, _number_type(values))
@@ -92,6 +92,7 @@ def _common(name: str, kind: ColumnType, nulls: int, words: list[str]) -> dict[s
         "name": name,
         "type": kind.name,
         "form": kind.form or None,
+        "unit": kind.unit or None,
         "nulls": nulls,
         "invalid": 0,
         "invalid_shown": [],
@@ -124,9 +125,15 @@ def reader(kind: ColumnType) -> Callable[[str], Any]:
         return lambda value: _moment(value, kind.form)
     if kind.name == "datetime":
         return lambda value: _precise(value, kind.form)
-    if kind.form == "comma":
-        return lambda value: _float(value.replace(".", "").replace(",", ".", 1))
-    return {"integer": _integer, "number": _float, "boolean": _boolean}[kind.name]
+    if kind.name == "number" and kind.form:
+        way = amounts.Way(kind.form, kind.unit)
+        return lambda value: amounts.read(value, way)
+    return {"integer": _integer, "number": _float, "boolean": _boolean, "time": _seconds}[kind.name]
+
+
+def _seconds(value: str) -> float | None:
+    found = re.match(column_types.TIME, value.strip())
+    return float(found[1]) * 3600 + float(found[2]) * 60 + float(found[3]) if found else None
 
 
 def _integer(value: str) -> int | None:

@@ -24,7 +24,7 @@ SMALL = 1024 * 1024  # bytes up to which rows are read here
 @processor(
     name="table",
     accepts=["text/csv", "text/tab-separated-values"],
-    version=2,
+    version=3,
     after=["identify", "checksum"],
     seconds=LONG,
     light=True,

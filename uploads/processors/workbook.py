@@ -32,7 +32,7 @@ _ODS = "application/vnd.oasis.opendocument.spreadsheet"
 FORMATS = {_XLSX: "xlsx", _XLSB: "xlsb", _XLS: "xls", _ODS: "ods"}
 
 
-@processor(name="workbook", accepts=list(FORMATS), version=2, after=["identify", "checksum"])
+@processor(name="workbook", accepts=list(FORMATS), version=3, after=["identify", "checksum"])
 def workbook(ctx: Context) -> dict[str, Any]:
     """{format, sheets, hidden [names], macros, formulas, merged, outside_links, tables [as of the
     table step, with `name`, `hidden`, `header`, `above` [words over it]}

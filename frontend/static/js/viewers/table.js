@@ -15,7 +15,11 @@ const TYPES = {
   empty: () => gettext("empty"),
 };
 const NUMERIC = new Set(["integer", "number"]);
-const typeWord = (type) => TYPES[type]?.() ?? type;
+const typeWord = ({ type, unit }) => dotted(TYPES[type]?.() ?? type, unit);
+
+/** A form of dates as people know it: %d.%m.%Y is DD.MM.YYYY. */
+const FORMS = { Y: "YYYY", y: "YY", m: "MM", d: "DD", b: "Mon", B: "Month", H: "hh", I: "hh", M: "mm", S: "ss", p: "AM/PM" };
+const written = (form) => form.replaceAll("%.f", "").replaceAll("%z", "±hh:mm").replace(/%(\w)/g, (all, letter) => FORMS[letter] ?? all);
 
 export function tablePreview(file, result) {
   const tables = result.tables ?? [];
@@ -26,7 +30,7 @@ export function tablePreview(file, result) {
   const choose = (index) => {
     const table = tables[index];
     words.textContent = dotted(...(table.above ?? []), size(table));
-    const columns = (table.columns ?? []).map(({ name, type }) => ({ name, note: typeWord(type), numeric: NUMERIC.has(type) }));
+    const columns = (table.columns ?? []).map((column) => ({ name: column.name, note: typeWord(column), numeric: NUMERIC.has(column.type) }));
     view.replaceChildren(grid(columns, head(table), { numbered: true, label: gettext("First rows") }));
   };
   if (tables.length > 1) {
@@ -62,24 +66,27 @@ function problems({ errors, errors_total: total }, name) {
 function profile(column, rows) {
   const empty = rows ? column.nulls / rows : 0;
   return h("section", { class: "column" },
-    h("h3", {}, h("span", { class: "cut", title: column.name }, column.name), h("small", {}, typeWord(column.type))),
+    h("h3", {}, h("span", { class: "cut", title: column.name }, column.name), h("small", {}, typeWord(column))),
     column.histogram?.length > 1 ? histogram(column.histogram) : null,
     !column.histogram && column.top?.length ? tops(column.top, rows) : null,
     facts([
       [gettext("Empty"), column.nulls ? `${precise(Math.round(empty * 1000) / 10)} %` : null],
+      [gettext("Written as"), column.form?.includes("%") ? written(column.form) : null],
       [gettext("Not fitting"), column.invalid ? invalid(column) : null],
       [gettext("Different"), `${column.distinct_exact === false ? "≈ " : ""}${number(column.distinct)}`],
-      [gettext("From"), value(column.min)],
-      [gettext("To"), value(column.max)],
-      [gettext("Mean"), value(column.mean)],
-      [gettext("Median"), value(column.quantiles?.p50)],
-      [gettext("Deviation"), value(column.std)],
+      [gettext("From"), amount(column, column.min)],
+      [gettext("To"), amount(column, column.max)],
+      [gettext("Mean"), amount(column, column.mean)],
+      [gettext("Median"), amount(column, column.quantiles?.p50)],
+      [gettext("Deviation"), amount(column, column.std)],
       [gettext("Length"), column.length ? `${number(column.length.min)}–${number(column.length.max)}` : null],
     ], "facts"));
 }
 
 const invalid = ({ invalid: count, invalid_shown: shown }) => `${number(count)} (${shown.map(({ value: word }) => `“${word}”`).join(", ")})`;
 const value = (found) => (typeof found === "number" ? precise(found) : plain(found));
+
+const amount = ({ unit }, found) => (unit && typeof found === "number" ? `${value(found)} ${unit}` : value(found));
 
 const MOMENT = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d/;
 const MIDNIGHT = /[T ]00:00:00(?:\.0+)?$/;
