@@ -43,7 +43,7 @@ def run(server: Server, token: str, tmp_path: Path) -> Run:
             env=environment(server, token, tmp_path / "state") | more,
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=110,
             check=False,
         )
 

@@ -13,9 +13,10 @@ from websockets.asyncio.client import ClientConnection
 
 from tests.consumers.peers import Held
 from tests.consumers.test_sockets import bearer, code_of, follow, hello, socket_of
+from tests.support.patience import LOADED
 from tests.support.server import Server
 
-AT_ONCE = 1.0  # seconds
+AT_ONCE = 1.0 * LOADED  # seconds
 PASSWORD = "correct horse battery staple"
 
 
@@ -34,7 +35,7 @@ def signed_in(server: Server, name: str, ends: ExitStack) -> httpx.Client:
     """A browser with a session."""
     link = server.manage("link", name).strip()
     headers = {"Accept": "text/html", "Origin": server.url}
-    browser = ends.enter_context(httpx.Client(base_url=server.url, headers=headers))
+    browser = ends.enter_context(httpx.Client(base_url=server.url, headers=headers, timeout=60))
     browser.get(link[link.index("/sign-in/") :])
     assert browser.get("/").status_code == 200
     return browser
@@ -129,6 +130,6 @@ async def test_a_token_in_the_address_lets_nobody_in(server: Server, name: str, 
     async with socket_of(server, {}, f"?{place}={token}") as one:
         await hello(one, Held())
         assert await code_of(one) == 4401
-    async with httpx.AsyncClient(base_url=server.url, params={place: token}) as client:
+    async with httpx.AsyncClient(base_url=server.url, params={place: token}, timeout=60) as client:
         for path in ("/events/", "/api/files/", "/api/events/"):
             assert (await client.get(path)).status_code == 401

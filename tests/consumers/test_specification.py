@@ -107,7 +107,7 @@ def test_the_document_is_what_asyncapi_says_that_one_is(specification: Specifica
 
 
 def test_it_is_not_for_strangers(server: Server) -> None:
-    assert httpx.get(f"{server.url}/api/asyncapi.json").status_code == 401
+    assert httpx.get(f"{server.url}/api/asyncapi.json", timeout=60).status_code == 401
 
 
 def test_the_page_shows_the_stream_and_its_types(server: Server, token: str) -> None:
@@ -123,8 +123,8 @@ async def test_real_traffic_is_as_specified(
     held, heard = Held(), Held()
     async with (
         socket_of(server, bearer(token)) as one,
-        httpx.AsyncClient(base_url=server.url, headers=bearer(token)) as client,
-        client.stream("GET", "/events/", timeout=30) as stream,
+        httpx.AsyncClient(base_url=server.url, headers=bearer(token), timeout=60) as client,
+        client.stream("GET", "/events/", timeout=100) as stream,
     ):
         greeting = {"type": "hello", "after": None}
         specification.validator("hello").validate(greeting)

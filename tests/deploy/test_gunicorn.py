@@ -60,7 +60,7 @@ def test_it_serves_and_replaces_a_worker_that_dies_and_ends_cleanly(install, fre
         assert refused.status == 401
 
     gunicorn.send_signal(signal.SIGTERM)
-    assert gunicorn.wait(timeout=30) == 0
+    assert gunicorn.wait(timeout=100) == 0
 
 
 @pytest.mark.timeout(240)
@@ -72,7 +72,8 @@ def test_guesses_are_counted_by_the_address_that_the_proxy_tells(install, free_p
     machine.ready(url)
 
     def guess(address: str) -> int:
-        with httpx.Client(base_url=url, headers={"X-Forwarded-For": address}) as client:
+        headers = {"X-Forwarded-For": address}
+        with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
             client.get("/sign-in/")
             token = next(value for name, value in client.cookies.items() if "csrf" in name)
             form = {"username": os.urandom(8).hex(), "password": "x", "csrfmiddlewaretoken": token}

@@ -45,7 +45,7 @@ def test_a_file_goes_in_is_processed_by_a_worker_seen_ending_and_sent_by_nginx(s
     stream = f"{nginx.url.replace('http', 'ws')}/ws/events/"
     with (
         httpx.Client(base_url=nginx.url, headers=bearer, timeout=30) as client,
-        connect(stream, additional_headers=bearer) as socket,
+        connect(stream, additional_headers=bearer, open_timeout=60) as socket,
     ):
         socket.send(json.dumps({"type": "hello", "after": None}))
         while json.loads(socket.recv(timeout=60))["type"] != "ready":
@@ -70,6 +70,6 @@ def test_a_file_goes_in_is_processed_by_a_worker_seen_ending_and_sent_by_nginx(s
         assert "X-Accel-Redirect" not in content.headers
 
     behind = f"http://127.0.0.1:{nginx.upstreams[0]}{place}"
-    named = httpx.get(behind, headers=bearer)  # what nginx is told: where the bytes are
+    named = httpx.get(behind, headers=bearer, timeout=60)  # what nginx is told: where the bytes are
     assert named.headers["X-Accel-Redirect"].startswith("/_content/content/")
     assert not named.content

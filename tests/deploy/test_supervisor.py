@@ -104,5 +104,5 @@ def test_it_starts_them_starts_them_again_and_stops_them(
     assert machine.run(*asked).strip() == str(after["web"])
 
     supervisord.send_signal(signal.SIGTERM)
-    assert supervisord.wait(timeout=45) == 0
+    assert supervisord.wait(timeout=100) == 0
     assert not [pid for pid in after.values() if Path(f"/proc/{pid}").exists()]

@@ -79,7 +79,7 @@ def test_a_drop_is_told_of_once_though_the_first_try_was_refused(
 ) -> None:
     server = make_server(EMAIL_URL=f"smtp://127.0.0.1:{post.server_address[1]}").start()
     secret = server.token("ada")
-    with httpx.Client(base_url=server.url, follow_redirects=True) as browser:
+    with httpx.Client(base_url=server.url, follow_redirects=True, timeout=60) as browser:
         browser.get(server.manage("link", "ada").strip())
         assert "One mail for each drop" in browser.get("/settings/").text
         token = next(value for name, value in browser.cookies.items() if "csrf" in name)

@@ -92,7 +92,8 @@ async def test_a_running_step_without_a_sign_of_life_is_shown_as_stalled_until_i
     assert await silences(claimed, 1) == [None]  # it is told of because it runs long
     shown = (await silences(claimed, 2))[-1]
     assert shown is not None
-    assert began - timedelta(seconds=0.01) <= datetime.fromisoformat(shown) <= heard
+    little = timedelta(seconds=0.1)  # between two looks at two clocks
+    assert began - little <= datetime.fromisoformat(shown) <= heard + little
     await one._take(Progress("pdf", 4, 12, "pages"))
     assert (await silences(claimed, 3))[-1] is None
     assert (await silences(claimed, 4))[-1] is not None  # and silent once more
@@ -131,7 +132,7 @@ async def test_the_step_of_a_worker_that_is_silent_is_shown_as_stalled_until_its
     step: Any = (await stored(claimed)).step
     assert (step["name"], step["done"], step["eta_s"]) == ("pdf", 3, None)
     since = timezone.now() - datetime.fromisoformat(step["stalled_since"])
-    assert timedelta(seconds=159) < since < timedelta(seconds=165)
+    assert timedelta(seconds=159) < since < timedelta(seconds=220)
     assert await database.write(jobs.sweep) == 0
     await database.write(lease, claimed, timedelta(seconds=-1))
     assert await database.write(jobs.note_silence) == 0
@@ -182,20 +183,20 @@ async def test_the_time_left_of_a_step_is_told_from_what_it_and_runs_before_it_m
 ) -> None:
     async with progress() as told:
         first = Pipeline(claimed, SANDBOX)
-        await first._take(StepStarted("timed", 1))
         began = time.monotonic()
+        await first._take(StepStarted("timed", 1))
         await asyncio.sleep(0.2)
         await first._take(Progress("timed", 20, 40, "pages"))
-        took = time.monotonic() - began
         await first._take(StepDone("timed", {}, (), 200))
+        took = time.monotonic() - began
         second = Pipeline(claimed, SANDBOX)
         await second._take(StepStarted("timed", 1))
         await second._take(Progress("timed", 0, 40, "pages"))
         second._current.end()  # type: ignore[union-attr]
         async with asyncio.timeout(60):
             own, before = [(await told.get())["measure"]["eta_s"] for _ in range(2)]
-    assert 0.15 <= own <= took + 0.5  # 20 pages in 0.2 s, and as many to go
-    assert 0.3 <= before <= 2 * took + 1.5  # nothing done yet: 40 pages at that pace
+    assert 0.15 <= own <= took + 0.1  # 20 pages in 0.2 s, and as many to go
+    assert 0.3 <= before <= 2 * took + 0.1  # nothing done yet: 40 pages at that pace
 
 
 async def test_of_measures_in_quick_succession_the_last_one_is_told_even_if_nothing_follows(

@@ -23,7 +23,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         workers=2,
         PROCESSORS_DIR=str(processors),
         PROCESSOR_CONCURRENCY="narrow=1",
-        LEASE_SECONDS="3",
+        LEASE_SECONDS="6",
         GRACE_SECONDS="0.5",
         RETRY_SECONDS="0.3",
         LOG_LEVEL="DEBUG",

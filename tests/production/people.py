@@ -146,7 +146,7 @@ class Person:
         while True:
             try:
                 async with connect(
-                    address, additional_headers=self.headers, max_size=2**20
+                    address, additional_headers=self.headers, max_size=2**20, open_timeout=60
                 ) as socket:
                     self.joins += 1
                     await socket.send(json.dumps({"type": "hello", "after": self.cursor}))

@@ -21,7 +21,7 @@ from tests.support.nursery import Forked, nursery
 from tests.support.server import Commands, free_port
 from tests.support.services import Postgres, Redis, eventually
 
-STOP_SECONDS = 40
+STOP_SECONDS = 100  # only against hanging
 WORKING = "worker started"
 
 
@@ -215,6 +215,6 @@ def ready(program: Program) -> bool:
     """Whether a web process says that it can work."""
     try:
         url = f"http://127.0.0.1:{program.environment['PORT']}/readyz"
-        return httpx.get(url, timeout=5).status_code == 200
+        return httpx.get(url, timeout=30).status_code == 200
     except httpx.HTTPError:
         return False

@@ -16,7 +16,7 @@ from tests.production.samples import samples
 from tests.production.stack import WORKING, Program, Stack, ready
 from tests.support.services import eventually
 
-SECONDS = 120  # for a harm's turn to come, and for all to end after the last
+SECONDS = 240  # for a harm's turn to come, and for all to end after the last
 SOAK_SECONDS = 600
 
 pytestmark = [

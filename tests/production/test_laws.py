@@ -12,7 +12,7 @@ from tests.support.processes import with_us
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent / "laws"
 
-pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.timeout(900)]
 
 
 def run(*paths: str | Path, on: str = "production") -> None:

@@ -4,13 +4,13 @@ import itertools
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.production.stack import WORKING, Stack
 from tests.support.patience import within
+from tests.support.processes import sandbox_children
 from tests.support.server import free_port
 from tests.support.services import eventually
 
@@ -134,14 +134,19 @@ def test_a_killed_workers_job_goes_to_another(stack: Stack, client: httpx.Client
 
 
 def test_a_crash_is_tried_again_and_may_pass(stack: Stack, client: httpx.Client) -> None:
-    for seconds in (1, 3, 6):
+    """How long it must crash for depends on the machine: too briefly, and it is begun only when it
+    is well again; too long, and all of its tries are over before.
+    """
+    seconds = 1.0
+    for _ in range(10):
         file_id = drop(client, 0, f"until-{time.time() + seconds}-well.txt")
         eventually(lambda: status(client, file_id) in {"processed", "failed"}, "its end")  # noqa: B023
         file = client.get(f"/api/files/{file_id}/").json()
-        assert (file["status"], file["error"]) == ("processed", None)
-        if file["attempt"] > 1:
+        if file["status"] == "processed" and file["attempt"] > 1:
+            assert file["error"] is None
             return
-    pytest.fail("each time it was begun only when it was well again")
+        seconds *= 1.5 if file["status"] == "processed" else 0.8
+    pytest.fail("each time it was begun only when it was well again, or never well")
 
 
 def test_a_crash_that_does_not_pass_fails_after_all_tries(
@@ -187,34 +192,19 @@ def test_cancelling_reaches_the_worker_within_a_second(stack: Stack, client: htt
     program = stack.workers[worker_of(stack, file_id)]
     assert client.post(f"/api/files/{file_id}/cancel/").status_code == 200
     with within(1):
-        eventually(lambda: not children_of_sandbox(program.pid), "the child's end")
-
-
-def children_of_sandbox(pid: int) -> list[str]:
-    """Processes below a worker's fork server, each of which runs a step."""
-    found = []
-    for server in _children(pid):
-        found += _children(server)
-    return found
-
-
-def _children(pid: int | str) -> list[str]:
-    found: list[str] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        found += path.read_text().split()
-    return found
+        eventually(lambda: not sandbox_children(program.pid), "the child's end")
 
 
 def test_chores_are_done_once_whatever_the_number_of_workers(stack: Stack) -> None:
-    """With a lease of 3 s the sweep comes every second."""
+    """With a lease of 6 s the sweep comes every two seconds."""
     line = re.compile(r"chore .*name=sweep|name=sweep .*chore")
 
     def done() -> int:
         return sum(len(line.findall(program.log)) for program in stack.workers)
 
     before, began = done(), time.monotonic()
-    eventually(lambda: done() >= before + 6, "six sweeps")
-    assert time.monotonic() - began > 4  # two workers doing it each would need three seconds
+    eventually(lambda: done() >= before + 4, "four sweeps")
+    assert time.monotonic() - began > 4.5  # two workers doing it each would need four seconds
 
 
 def test_a_worker_tells_prometheus_what_it_has_done(stack: Stack, client: httpx.Client) -> None:
@@ -227,11 +217,17 @@ def test_a_worker_tells_prometheus_what_it_has_done(stack: Stack, client: httpx.
     try:
         file_id = drop(client, 0)
         eventually(lambda: status(client, file_id) == "processed", "its end")
-        told = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        ended = 'millrace_jobs_total{outcome="processed"} 1.0'
+        eventually(lambda: ended in metrics(port), "the count of it, after it is written down")
+        told = metrics(port)
     finally:
         assert third.stop() == 0
         for program in stack.workers:
             program.start().says(WORKING)
     assert 'millrace_steps_total{outcome="done",step="slow"} 1.0' in told
-    assert 'millrace_jobs_total{outcome="processed"} 1.0' in told
     assert 'millrace_sandbox{layer="seccomp"}' in told
+
+
+def metrics(port: int) -> str:
+    """What a worker tells Prometheus."""
+    return httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text

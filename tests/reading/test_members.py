@@ -115,7 +115,8 @@ def test_a_removed_members_socket_is_closed_at_once_and_a_role_holds_at_once(
     join(server, people, space, "bob", "uploader")
     where, name = {"space": space}, people.names["bob"]
     headers = {"Authorization": people.bob.headers["Authorization"]}
-    with connect(f"{server.ws_url}/ws/events/?space={space}", additional_headers=headers) as line:
+    address = f"{server.ws_url}/ws/events/?space={space}"
+    with connect(address, additional_headers=headers, open_timeout=60) as line:
         line.send('{"type": "hello", "after": null}')
         while "ready" not in str(line.recv(timeout=60)):
             pass
@@ -177,7 +178,7 @@ def test_a_client_that_makes_up_addresses_is_slowed_down_all_the_same(
     answers = []
     for number in range(12):
         headers = {"X-Forwarded-For": f"203.0.113.{number}"}
-        with httpx.Client(base_url=fresh_server.url, headers=headers) as client:
+        with httpx.Client(base_url=fresh_server.url, headers=headers, timeout=60) as client:
             name = f"u{uuid.uuid4().hex}"
             answers.append(press(client, "/sign-in/", username=name, password="x").status_code)
     assert (answers[0], answers[-1]) == (200, 429)

@@ -38,7 +38,7 @@ def test_programs_without_a_token_hear_401_and_browsers_see_the_sign_in_page(
 )
 def test_a_token_that_is_not_one_is_refused(server: Server, token: str) -> None:
     headers = httpx.Headers({b"Authorization": token.encode()})
-    answer = httpx.get(f"{server.url}/api/files/", headers=headers)
+    answer = httpx.get(f"{server.url}/api/files/", headers=headers, timeout=60)
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "not_signed_in")
 
 
@@ -135,7 +135,7 @@ def test_lists_are_kept_by_no_cache(people: People) -> None:
 
 
 def test_a_cookie_alone_changes_nothing(server: Server, people: People) -> None:
-    with httpx.Client(base_url=server.url) as browser:
+    with httpx.Client(base_url=server.url, timeout=60) as browser:
         link = server.manage("shell", "-v0", "-c", _LINK.format(people.names["alice"])).strip()
         assert browser.get(link).status_code in {200, 302}
         assert browser.get("/api/files/").status_code == 200

@@ -66,7 +66,9 @@ def test_whoever_knows_one_password_guesses_others_no_longer_for_it(
 def test_the_administration_is_entered_where_tries_are_counted(server: Server, make: Make) -> None:
     name, staff = make(server)
     asked = {"Accept": "text/html"}
-    with httpx.Client(base_url=server.url, headers=asked, follow_redirects=True) as client:
+    with httpx.Client(
+        base_url=server.url, headers=asked, follow_redirects=True, timeout=60
+    ) as client:
         page = client.get("/admin/uploads/token/")
         assert page.url.path == "/sign-in/"
         posted = {"username": staff, "password": PASSWORD, "this_is_the_login_form": "1"}
@@ -76,7 +78,9 @@ def test_the_administration_is_entered_where_tries_are_counted(server: Server, m
         fields = {"csrfmiddlewaretoken": token, "username": staff, "password": PASSWORD}
         entered = client.post(page.url, data=fields | {"next": page.url.params["next"]})
         assert (entered.status_code, entered.url.path) == (200, "/admin/uploads/token/")
-    with httpx.Client(base_url=server.url, headers=asked, follow_redirects=True) as client:
+    with httpx.Client(
+        base_url=server.url, headers=asked, follow_redirects=True, timeout=60
+    ) as client:
         assert sign_in(client, name, PASSWORD) == 200
         assert client.get("/admin/").status_code == 403
 
@@ -92,7 +96,7 @@ def test_a_token_changes_neither_password_nor_sessions(
         token = next(value for key, value in client.cookies.items() if "csrf" in key)
         answer = client.post("/settings/", data={"csrfmiddlewaretoken": token} | form)
     assert answer.status_code == 403
-    with httpx.Client(base_url=server.url) as client:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
         assert sign_in(client, people.names["charlie"], PASSWORD) != 302
 
 
@@ -113,7 +117,7 @@ def test_a_token_accepts_no_invitation(server: Server, people: People) -> None:
 def test_a_session_that_there_can_not_be_is_ended_in_peace(
     server: Server, people: People, number: str
 ) -> None:
-    with httpx.Client(base_url=server.url, follow_redirects=True) as client:
+    with httpx.Client(base_url=server.url, follow_redirects=True, timeout=60) as client:
         client.get(server.manage("link", people.names["charlie"]).strip())
         token = next(value for key, value in client.cookies.items() if "csrf" in key)
         fields = {"csrfmiddlewaretoken": token, "action": "end-session", "session": number}

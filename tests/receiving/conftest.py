@@ -38,7 +38,7 @@ def strict_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         SPACE_QUOTA_BYTES="1500k",
         SPACE_OPEN_UPLOADS="3",
         BATCH_MAX_FILES="2",
-        UPLOAD_IDLE_SECONDS="1",
+        UPLOAD_IDLE_SECONDS="3",
     ).start()
     yield server
     server.stop()

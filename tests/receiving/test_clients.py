@@ -41,7 +41,7 @@ def sent_by_js(
         [node.NODE, script, node.packages(PACKAGES), json.dumps(whole)],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=110,
         check=False,
     )
     assert done.returncode == 0, done.stderr

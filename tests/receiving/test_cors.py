@@ -46,7 +46,7 @@ def test_answers_and_refusals_can_be_read_by_the_page(
     headers = HERE | VERSION | BYTES | {"Upload-Length": "3"}
     good = tus.http.post("/uploads/", headers=headers, content=b"abc")
     bad = tus.http.post("/uploads/", headers=HERE | VERSION)
-    anonymous = httpx.post(f"{open_server.url}/uploads/", headers=HERE)
+    anonymous = httpx.post(f"{open_server.url}/uploads/", headers=HERE, timeout=60)
     for answer, status in ((good, 201), (bad, 400), (anonymous, 401)):
         assert answer.status_code == status
         assert answer.headers["Access-Control-Allow-Origin"] == HERE["Origin"]

@@ -84,6 +84,7 @@ def with_receiver(tus: Tus) -> Tus:
 def test_each_is_stored_has_its_row_its_job_and_its_event(busy: Tus) -> None:
     files = contents(200)
     answers = busy.post_all(files)
+    assert receivers(busy.server), "it was done by the process"
     assert {answer.status_code for answer in answers.values()} == {201}
     for name, answer in answers.items():
         file = busy.file(answer.headers["Location"])
@@ -95,7 +96,6 @@ def test_each_is_stored_has_its_row_its_job_and_its_event(busy: Tus) -> None:
     assert numbers == list(range(1, len(numbers) + 1))
     created = [event for event in page["events"] if event["type"] == "file.created"]
     assert Counter(event["file"]["status"] for event in created) == {"queued": 200}
-    assert receivers(busy.server), "it was done by the process"
 
 
 def test_who_is_refused_hears_why_and_the_others_are_taken(strict: Tus) -> None:

@@ -60,10 +60,10 @@ def test_what_came_whole_is_received_even_when_its_sender_left_at_once(tus: Tus)
 def test_a_silent_body_is_ended_and_kept(strict: Tus) -> None:
     url = strict.create(100)
     with strict.begin_patch(url, 0, 100) as connection:
-        connection.sendall(b"12345")
         before = time.monotonic()
+        connection.sendall(b"12345")
         status, answer = answer_of(connection)
-        assert 0.9 < time.monotonic() - before < 1 * LOADED + 1
+        assert 2.9 < time.monotonic() - before < 3 * LOADED
         assert status == 408
         assert b"connection: close" in answer.lower()
         connection.settimeout(60)

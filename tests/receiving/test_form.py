@@ -133,7 +133,7 @@ def test_a_silent_form_is_ended(strict: Tus) -> None:
 
 
 def test_a_signed_in_browser_must_show_that_our_page_made_the_form(fresh_server: Server) -> None:
-    with httpx.Client(base_url=fresh_server.url, follow_redirects=True) as browser:
+    with httpx.Client(base_url=fresh_server.url, follow_redirects=True, timeout=60) as browser:
         page = browser.get(fresh_server.link)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
         assert token is not None

@@ -1,5 +1,6 @@
 """A server that can open no more files: who sends is told to come again; nothing is half done."""
 
+import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -10,15 +11,28 @@ import pytest
 
 from tests.receiving.client import BYTES, Tus
 from tests.support.server import Server
+from tests.support.services import eventually
 
 SMALL, LARGE = b"s" * 1000, b"l" * 400_000
 
 
+def descriptors(server: Server) -> set[int]:
+    """What it holds open."""
+    return {int(each.name) for each in Path(f"/proc/{server.pid}/fd").iterdir()}
+
+
+def settled(server: Server) -> bool:
+    """Whether it has opened and closed nothing for a while."""
+    before = descriptors(server)
+    time.sleep(0.1)
+    return descriptors(server) == before
+
+
 def forbid(server: Server) -> None:
     """Let the server open nothing more: a new one would get the first number that is free."""
+    eventually(lambda: settled(server), "the end of what is open for a moment only")
     _, hard = prlimit(server.pid, RLIMIT_NOFILE)
-    held = {int(each.name) for each in Path(f"/proc/{server.pid}/fd").iterdir()}
-    first = next(number for number in count() if number not in held)
+    first = next(number for number in count() if number not in descriptors(server))
     prlimit(server.pid, RLIMIT_NOFILE, (first, hard))
 
 

@@ -146,7 +146,9 @@ def test_two_users_files_of_one_name_never_meet(server: Server, user: Callable[.
 
 
 def test_nobody_unknown_gets_in(server: Server) -> None:
-    answer = httpx.post(f"{server.url}/uploads/", headers=VERSION | {"Upload-Length": "1"})
+    answer = httpx.post(
+        f"{server.url}/uploads/", headers=VERSION | {"Upload-Length": "1"}, timeout=60
+    )
     assert answer.status_code == 401
     assert answer.headers["Tus-Resumable"] == "1.0.0"
 

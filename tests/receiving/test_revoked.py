@@ -75,7 +75,7 @@ def join(server: Server, tus: Tus, chosen: dict[str, str], name: str) -> None:
     """Let somebody into a space, by an invitation."""
     made = tus.http.post("/api/invitations/", params=chosen, json={"role": "uploader"})
     path = made.raise_for_status().json()["path"]
-    with httpx.Client(base_url=server.url, follow_redirects=True) as browser:
+    with httpx.Client(base_url=server.url, follow_redirects=True, timeout=60) as browser:
         browser.get(server.manage("link", name).strip())
         browser.get(path)
         token = next(value for key, value in browser.cookies.items() if "csrf" in key)

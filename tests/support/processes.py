@@ -68,9 +68,12 @@ def left_behind(pid: int, data_dir: Path) -> list[str]:
     content, pipe or file of memory beyond its own.
     """
     left = [f"child {child}" for child in sandbox_children(pid)]
-    for folder in (data_dir / "work").iterdir():
-        if folder.is_dir():
-            left += [str(entry) for entry in folder.iterdir() if entry.name != ".lock"]
+    try:
+        for folder in (data_dir / "work").iterdir():
+            if folder.is_dir():
+                left += [str(entry) for entry in folder.iterdir() if entry.name != ".lock"]
+    except FileNotFoundError as error:
+        left.append(f"{error.filename}, which is just being removed")
     content = (str(data_dir / "content"), "/memfd:order")
     return left + [target for target in handles(pid) if target.startswith(content)]
 

@@ -30,18 +30,18 @@ LINK = re.compile(r"http://127\.0\.0\.1:\d+/sign-in/\S+")
 
 
 LOWEST_PORT = 10_000
-_given: set[int] = set()
 
 
 def free_port() -> int:
     """A loopback port that nobody has, and that the kernel gives to no connection either: whoever
-    gets it may leave it and take it again. None is given twice.
+    gets it may leave it and take it again. None is given twice in a run, to none of its processes.
     """
     while True:
         port = LOWEST_PORT + secrets.randbelow(_kernels_ports() - LOWEST_PORT)
-        if port in _given:
+        try:
+            (shared.begin() / f"port-{port}").touch(exist_ok=False)
+        except FileExistsError:
             continue
-        _given.add(port)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

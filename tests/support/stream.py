@@ -39,7 +39,9 @@ class Follower:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _follow(self) -> None:
-        async with connect(self.url, additional_headers=self.headers, max_size=2**20) as socket:
+        async with connect(
+            self.url, additional_headers=self.headers, max_size=2**20, open_timeout=60
+        ) as socket:
             await socket.send(json.dumps({"type": "hello", "after": self.cursor}))
             async for raw in socket:
                 self.take(json.loads(raw))

@@ -27,12 +27,12 @@ DOORS = [
 
 @pytest.mark.parametrize("door", PUBLIC)
 def test_what_is_public_opens_for_everybody(server: Server, door: str) -> None:
-    assert httpx.get(server.url + door).status_code == 200
+    assert httpx.get(server.url + door, timeout=60).status_code == 200
 
 
 @pytest.mark.parametrize("door", [*PAGES, *DOORS])
 def test_a_program_without_a_token_is_told_to_bring_one(server: Server, door: str) -> None:
-    answer = httpx.get(server.url + door)
+    answer = httpx.get(server.url + door, timeout=60)
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "not_signed_in"
     assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -40,7 +40,7 @@ def test_a_program_without_a_token_is_told_to_bring_one(server: Server, door: st
 
 @pytest.mark.parametrize("door", PAGES)
 def test_a_browser_without_a_session_is_led_to_the_sign_in_page(server: Server, door: str) -> None:
-    answer = httpx.get(server.url + door, headers={"Accept": "text/html"})
+    answer = httpx.get(server.url + door, headers={"Accept": "text/html"}, timeout=60)
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith("/sign-in/?next=")
 
@@ -56,7 +56,7 @@ def test_a_token_opens_pages_but_not_the_admin(server: Server) -> None:
 def test_the_printed_link_signs_in_once_and_forms_need_their_token(server: Server) -> None:
     link = server.manage("link", "dora").strip()
     path = link[link.index("/sign-in/") :]
-    with httpx.Client(base_url=server.url, headers={"Accept": "text/html"}) as browser:
+    with httpx.Client(base_url=server.url, headers={"Accept": "text/html"}, timeout=60) as browser:
         assert browser.get(path).headers["Location"] == "/"
         page = browser.get("/")
         assert page.status_code == 200
@@ -70,13 +70,15 @@ def test_the_printed_link_signs_in_once_and_forms_need_their_token(server: Serve
             headers = {"Origin": origin, "X-CSRFToken": token, "Accept": "application/json"}
             refused = browser.post("/upload/", files=files, headers=headers)
             assert (refused.status_code, refused.json()["error"]["code"]) == (403, "bad_origin")
-    again = httpx.get(server.url + path, headers={"Accept": "text/html"})
+    again = httpx.get(server.url + path, headers={"Accept": "text/html"}, timeout=60)
     assert "session" not in "".join(again.cookies)
 
 
 async def close_code(server: Server, hello: dict, **headers: str) -> int | None:
     """The code that the server closes with, None where it answers."""
-    async with connect(f"{server.ws_url}/ws/events/", additional_headers=headers) as socket:
+    async with connect(
+        f"{server.ws_url}/ws/events/", additional_headers=headers, open_timeout=60
+    ) as socket:
         try:  # a wrong token is refused before the hello is read
             await socket.send(json.dumps({"type": "hello", "after": None} | hello))
             await socket.recv()

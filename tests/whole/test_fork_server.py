@@ -75,4 +75,4 @@ def test_a_file_whose_sandbox_is_killed_each_time_fails_and_says_why(server: Ser
         assert client.post(f"/api/files/{file_id}/retry/").is_success
         again = server.wait_for(client, file_id, "processed", "failed")
         assert again["error"]["code"] == "bad_file"
-    assert sandbox_children(server.pid) == []
+    eventually(lambda: sandbox_children(server.pid) == [], "the end of its child")

@@ -78,5 +78,5 @@ def test_a_second_start_is_quick_and_a_stop_is_clean(make_server) -> None:
     assert server.stop() == 0
     with within(5):
         server.start()
-        assert httpx.get(server.url + "/healthz").status_code == 200
+        assert httpx.get(server.url + "/healthz", timeout=60).status_code == 200
     assert server.stop() == 0

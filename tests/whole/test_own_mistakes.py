@@ -49,7 +49,9 @@ def server(tmp_path_factory: pytest.TempPathFactory):
 def browser(server: Server, link: str) -> Iterator[httpx.Client]:
     """Somebody signed in by a link."""
     headers = {"Accept": "text/html"}
-    with httpx.Client(base_url=server.url, headers=headers, follow_redirects=True) as client:
+    with httpx.Client(
+        base_url=server.url, headers=headers, follow_redirects=True, timeout=60
+    ) as client:
         client.get(link[link.index("/sign-in/") :]).raise_for_status()
         yield client
 
