@@ -9,6 +9,7 @@ from playwright.async_api import expect
 
 from project.settings import BASE_DIR
 from tests.pages.conftest import Visit, text_file
+from tests.pages.test_file import Owner
 
 CATALOGUES = BASE_DIR / "frontend" / "locale" / "de" / "LC_MESSAGES"
 TEXT = r"\"((?:[^\"\\]|\\.)*)\""
@@ -83,3 +84,13 @@ async def test_a_german_reader_meets_german_in_page_and_script(visit: Visit):
     await expect(page.locator("#sending-title")).to_contain_text("2 Dateien empfangen")
     await expect(page.locator(".batch-about")).to_contain_text("alle fertig")
     await expect(page.locator(".mark-word").first).to_have_text("Fertig")
+
+
+@pytest.mark.browser
+async def test_a_german_reader_is_told_in_german_what_a_file_is_and_why_it_failed(visit: Visit):
+    ada = Owner(await visit(locale="de-DE"))
+    page = await ada.open(ada.ended("broken.pdf", b"%PDF-1.4\nnonsense"))
+    await expect(page.locator("#head-about")).to_contain_text("PDF-Dokument")
+    await expect(page.locator("#trouble-words")).to_contain_text("Die PDF lässt sich nicht öffnen")
+    page = await ada.visitor.live("/")
+    await expect(page.locator(".row .measure")).to_contain_text("Die PDF lässt sich nicht öffnen")

@@ -13,6 +13,7 @@ from project import database
 from uploads import access
 from uploads.models import Space, Status, UploadedFile
 from uploads.reading import doors, rows
+from uploads.reading.said import told
 from uploads.reading.shapes import Reasons
 
 LOOKED_AT = 20_000  # newest failed files
@@ -68,7 +69,7 @@ def lines(space: Space, and_space: str) -> list[dict[str, Any]]:
                 "code": code,
                 "step": step,
                 "words": f"{words} · {step}" if step else words,
-                "message": one["message"],
+                "message": told(one["message"]),
                 "number": number_format(one["count"], force_grouping=True),
                 "url": f"/files/?{query}{and_space}",
             }

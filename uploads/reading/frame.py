@@ -15,7 +15,7 @@ from django.views.i18n import JavaScriptCatalog
 from uploads import access
 from uploads.errors import ApiError, Forbidden
 from uploads.models import Role, User
-from uploads.reading import scripts
+from uploads.reading import said, scripts
 
 EVERY_PAGE = ("tokens", "base", "layout", "button", "status", "notice", "form")
 
@@ -70,7 +70,7 @@ def _catalog() -> dict[str, Any] | None:
         return None
     view = JavaScriptCatalog()
     view.translation = DjangoTranslation(language, domain="djangojs")
-    return {"catalog": view.get_catalog(), "plural": view.get_plural()}
+    return {"catalog": view.get_catalog(), "plural": view.get_plural(), "said": said.pairs()}
 
 
 def show(

@@ -21,6 +21,7 @@ from uploads.errors import ApiError
 from uploads.models import Invitation, Space, User
 from uploads.reading import rows, sessions
 from uploads.reading.frame import frame, show
+from uploads.reading.said import told
 from uploads.reading.tries import Tries
 
 
@@ -43,7 +44,7 @@ class Join(View):
         try:
             space = async_to_sync(database.write)(_accept, secret, request.user.pk)
         except ApiError as error:
-            return self._page(request, found, error.message)
+            return self._page(request, found, told(error.message))
         access.forget()
         return redirect(f"/?space={space.slug}")
 
@@ -63,7 +64,7 @@ class Join(View):
             tries.count()
             return self._page(request, found, " ".join(error.messages))
         except ApiError as error:
-            return self._page(request, found, error.message)
+            return self._page(request, found, told(error.message))
         sessions.begin(request, user)
         return redirect(f"/?space={space.slug}")
 

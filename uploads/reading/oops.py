@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from uploads.errors import ApiError, BadCsrf, BadRequest, Forbidden, NotFound
 from uploads.reading.frame import frame, show
+from uploads.reading.said import told
 from uploads.receiving.form_views import Refusal
 
 
@@ -72,6 +73,6 @@ def refused(request: HttpRequest, files: Sequence[Refusal]) -> HttpResponse:
         context = {
             "page": frame("refused", request),
             "title": title,
-            "refused": [{"name": file.name, "message": file.error.message} for file in files],
+            "refused": [{"name": file.name, "message": told(file.error.message)} for file in files],
         }
         return show(request, "refused.html", context, files[0].error.status)

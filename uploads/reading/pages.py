@@ -22,6 +22,7 @@ from uploads.publishing.events import describe
 from uploads.reading import failures, inside, own_views, rows, scripts, whose
 from uploads.reading.files import detail
 from uploads.reading.frame import Page, show
+from uploads.reading.said import told
 
 SHOWN_IN_FLIGHT = 60  # files in the page itself; the scripts bring the rest
 SHOWN_ENDED = 40
@@ -130,9 +131,9 @@ class OneFile(Page):
             "in_flight": flight,
             "may_again": may and not flight,
             "may_remove": may,
-            "error": error,
+            "error": error and error | {"message": told(error["message"])},
             "nothing_to_see": error is not None and found["results"].keys() <= ASIDE,
-            "error_title": _("Processing failed"),
+            "error_title": _error_title(error),
             "advice": rows.ADVICE.get(error["code"], rows.ADVICE[""]) if error else "",
         }
         page |= inside.page(self.file, self.place.space_slug, may=may)
@@ -163,6 +164,12 @@ class OneFile(Page):
             else request.get_full_path()
         )
         return redirect(back)
+
+
+def _error_title(error: dict[str, Any] | None) -> str:
+    """As `frontend/static/js/file.js` says it."""
+    step = (error or {}).get("step")
+    return _("The step “%(step)s” failed") % {"step": step} if step else _("Processing failed")
 
 
 def _act(who: access.Who, file_id: uuid.UUID, action: str) -> None:

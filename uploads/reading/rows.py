@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from uploads.models import IN_FLIGHT, Pause, Role, Status
+from uploads.reading.said import told
 
 OPEN_ROWS = 8  # a batch of more files than this is folded once it has ended
 
@@ -136,7 +137,7 @@ def row(file: dict[str, Any], *, may_change: bool) -> Row:
         name=file["name"],
         full_name=file["path"] or file["name"],
         about=" · ".join(part for part in parts if part),
-        measure=(file["error"] or {}).get("message", "") if status == Status.FAILED else "",
+        measure=told((file["error"] or {}).get("message", "")) if status == Status.FAILED else "",
         thumbnail=file["thumbnail"] or "",
         mark=MARKS[status],
         status_word=STATUS_WORDS[status],
@@ -237,7 +238,7 @@ def facts(file: dict[str, Any]) -> list[tuple[str, str]]:
     """What is known of every file, as pairs of words."""
     identified = file["results"].get("identify", {})
     pairs = [
-        (_("Type"), identified.get("description") or file["media_type"]),
+        (_("Type"), told(identified.get("description") or "") or file["media_type"]),
         (_("Size"), size_words(file["size"])),
         (_("Uploaded"), _day(file["created_at"])),
         (_("Finished"), _day(file["finished_at"])),

@@ -2,7 +2,7 @@
 
 import { ask, boot } from "millrace/boot";
 import { complain, confirm, toast } from "millrace/frame";
-import { gettext, ngettext } from "millrace/words";
+import { gettext, ngettext, told } from "millrace/words";
 
 const AT_ONCE = 1000; // files that one request changes
 const PATHS = { retry: ["POST", "retry/"], expand: ["POST", "expand/"], replay: ["POST", "replay/"], cancel: ["POST", "cancel/"], delete: ["DELETE", ""] };
@@ -62,7 +62,7 @@ async function change(action, parts) {
     complain(error);
     return changed > 0;
   }
-  if (refused.length && !changed) toast(refused[0].error.message, { mood: "bad" });
+  if (refused.length && !changed) toast(told(refused[0].error.message), { mood: "bad" });
   else toast(SAY[action](changed), { mood: refused.length ? "bad" : "good" });
   return changed > 0;
 }

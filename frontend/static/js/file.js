@@ -12,7 +12,7 @@ import { refreshInside } from "millrace/inside";
 import { showTile } from "millrace/tile";
 import { details, moreFacts, preview } from "millrace/viewers/index";
 import { facts, message } from "millrace/viewers/parts";
-import { KIND, MARK, STATUS, bytes, dotted, gettext, ngettext, number, took, when } from "millrace/words";
+import { KIND, MARK, STATUS, bytes, dotted, gettext, ngettext, number, told, took, when } from "millrace/words";
 
 const IN_FLIGHT = new Set(["receiving", "queued", "processing"]);
 const ENDED = new Set(["processed", "failed", "cancelled"]);
@@ -106,7 +106,7 @@ function showMoving() {
   setIcon(mark, MARK[file.status]);
   mark.classList.toggle("spin", file.status === "processing");
   setText(head.querySelector(".mark-word"), STATUS[file.status]);
-  setText($("head-about"), dotted(bytes(file.size), file.results.identify?.description ?? KIND[file.kind]));
+  setText($("head-about"), dotted(bytes(file.size), told(file.results.identify?.description) ?? KIND[file.kind]));
   const flight = IN_FLIGHT.has(file.status);
   const button = (action) => head.querySelector(`[data-action="${action}"]`);
   setHidden(button("cancel"), !(boot.mayUpload && flight));
@@ -146,7 +146,7 @@ function showRunning() {
 function showTrouble() {
   const { code, message: words, step } = file.error ?? {};
   setText($("trouble-title"), step ? gettext("The step “%(step)s” failed", { step }) : gettext("Processing failed"));
-  setText($("trouble-words"), words ?? "");
+  setText($("trouble-words"), told(words) ?? "");
   setText($("trouble-advice"), boot.advice[code] ?? boot.advice[""]);
 }
 
@@ -154,7 +154,7 @@ function allFacts() {
   const { identify = {} } = file.results;
   const expected = identify.extension_matches === false && identify.expected?.length > 0;
   return [
-    [gettext("Type"), identify.description ? h("span", { title: file.media_type ?? "" }, identify.description) : file.media_type],
+    [gettext("Type"), identify.description ? h("span", { title: file.media_type ?? "" }, told(identify.description)) : file.media_type],
     [gettext("Size"), file.size === null ? null : h("span", { title: gettext("%(n)s bytes", { n: number(file.size) }) }, bytes(file.size))],
     ...moreFacts(file),
     [gettext("Extension"), expected ? h("span", { class: "warn" }, gettext("“.%(found)s” does not fit the content; usual is .%(usual)s", { found: identify.extension, usual: identify.expected.join(", .") })) : null],
@@ -220,7 +220,7 @@ function showStep(step, place) {
     h("span", { class: "step-took numbers" }, took(step.duration_ms)),
     step.started_at ? stretch(place, from, from + (step.duration_ms ?? 0)) : null,
     step.sent_on ? h("span", { class: "step-sent quiet" }, dotted(step.sent_on.files ? ngettext("%(count)s file sent on", "%(count)s files sent on", step.sent_on.files) : "", step.sent_on.left_out_total ? gettext("%(n)s left out", { n: number(step.sent_on.left_out_total) }) : "")) : null,
-    step.error ? h("span", { class: "step-why" }, step.error.message) : null,
+    step.error ? h("span", { class: "step-why" }, told(step.error.message)) : null,
     step.detail ? h("details", { class: "step-detail" }, h("summary", {}, gettext("For its author")), h("pre", { tabindex: "0" }, step.detail)) : null);
 }
 

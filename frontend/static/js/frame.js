@@ -1,7 +1,7 @@
 // What every page has around its content: theme, live light, shortcuts, messages, menus.
 
 import { $, h, icon, setText } from "millrace/dom";
-import { gettext } from "millrace/words";
+import { gettext, told } from "millrace/words";
 
 const LIVE = {
   connecting: () => gettext("Connecting"),
@@ -57,7 +57,7 @@ export function toast(text, { mood = "", action = null } = {}) {
 /** Says what was refused, in the server's words where it had any. */
 export function complain(error) {
   if (error.name === "AbortError") return;
-  toast(error.message || gettext("The server can't be reached. Nothing was changed."), { mood: "bad" });
+  toast(told(error.message) || gettext("The server can't be reached. Nothing was changed."), { mood: "bad" });
 }
 
 /** Asks before something that can't be taken back; resolves to whether to go on. */

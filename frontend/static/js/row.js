@@ -3,7 +3,7 @@
 import { address, boot } from "millrace/boot";
 import { clone, setData, setHidden, setIcon, setPart, setText } from "millrace/dom";
 import { showTile } from "millrace/tile";
-import { KIND, MARK, STATUS, ago, bytes, clock, dotted, gettext, left, measure, turn } from "millrace/words";
+import { KIND, MARK, STATUS, ago, bytes, clock, dotted, gettext, left, measure, told, turn } from "millrace/words";
 
 const RETRY = new Set(["failed", "cancelled", "refused"]);
 const CANCEL = new Set(["receiving", "queued", "processing", "waiting", "sending", "paused"]);
@@ -73,9 +73,9 @@ function folder({ path, name }) {
 /** What to say beside the status: how far, how fast, why not. */
 export function telling(entry, status, now = Date.now()) {
   const { file, item } = entry;
-  if (status === "refused") return item.error;
+  if (status === "refused") return told(item.error);
   if (status === "here") return item.twin.name === item.name ? ago(item.twin.created_at, now) : gettext("as %(name)s", { name: item.twin.name });
-  if (status === "failed") return file.error?.message ?? "";
+  if (status === "failed") return told(file.error?.message) ?? "";
   if (status === "processed" || status === "cancelled") return ago(file.finished_at, now);
   if (status === "sending") {
     if (item.note) return item.note;

@@ -26,6 +26,27 @@ export function pgettext(context, text) {
   return typeof found === "string" && found ? found : text;
 }
 
+const HOLE = /%\((\w+)\)s/;
+const said = new Map(boot.words?.said ?? []); // sentences of processors and of the API, which speak English
+const patterns = [...said].filter(([text]) => HOLE.test(text)).map(([text, words]) => [patternOf(text), words]);
+
+function patternOf(text) {
+  const parts = text.split(HOLE).map((part, place) => (place % 2 ? `(?<${part}>[^]+?)` : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
+  return new RegExp(`^${parts.join("")}$`, "u");
+}
+
+/** What a processor or the API says, in the reader's language where it is a sentence that there are words for. */
+export function told(text) {
+  if (said.size === 0 || !text) return text;
+  const whole = said.get(text);
+  if (whole) return whole;
+  for (const [pattern, words] of patterns) {
+    const found = pattern.exec(text)?.groups;
+    if (found) return fill(words, Object.fromEntries(Object.entries(found).map(([name, value]) => [name, said.get(value) ?? value])));
+  }
+  return text;
+}
+
 function fill(text, values) {
   return text.replace(/%\((\w+)\)s/g, (all, name) => (name in values ? values[name] : all));
 }

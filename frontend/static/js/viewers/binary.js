@@ -2,7 +2,7 @@
 
 import { h } from "millrace/dom";
 import { detail, facts, message, styled, tools } from "millrace/viewers/parts";
-import { decimal, gettext, ngettext, number } from "millrace/words";
+import { decimal, gettext, ngettext, number, told } from "millrace/words";
 
 export function binaryPreview(file, result) {
   if (result.empty) return message("other", gettext("An empty file"), gettext("It has a name, but not a single byte."));
@@ -31,7 +31,7 @@ export function binaryDetails(result) {
 export function binaryFacts(result) {
   if (result.empty) return [];
   return [
-    [gettext("Reads like"), result.reading],
+    [gettext("Reads like"), told(result.reading)],
     [gettext("Density"), result.entropy === undefined ? null : gettext("%(n)s of 8 bits per byte", { n: decimal(result.entropy) })],
     [gettext("Zeros"), result.zeros === undefined ? null : `${decimal(100 * result.zeros)} %`],
     [gettext("Printable"), result.printable === undefined ? null : `${decimal(100 * result.printable)} %`],

@@ -2,7 +2,7 @@
 
 import { h, icon } from "millrace/dom";
 import { detail, facts, grid, styled, tools } from "millrace/viewers/parts";
-import { dotted, gettext, ngettext, number, pgettext } from "millrace/words";
+import { dotted, gettext, ngettext, number, pgettext, told } from "millrace/words";
 
 export function codePreview(file, result) {
   if (!result.tokens?.length) return null;
@@ -12,7 +12,7 @@ export function codePreview(file, result) {
     for (const [name, text] of line) code.append(name ? h("span", { class: `t-${name}` }, text) : text);
     code.append("\n");
   }
-  const said = dotted(result.language, ngettext("%(count)s line", "%(count)s lines", result.lines), result.truncated ? gettext("the beginning is shown") : "");
+  const said = dotted(told(result.language), ngettext("%(count)s line", "%(count)s lines", result.lines), result.truncated ? gettext("the beginning is shown") : "");
   return h("div", {}, tools(said), h("div", { class: "view-text", tabindex: "0", role: "region", "aria-label": gettext("Code") }, h("div", { class: "lines-of-text" }, numbers, code)));
 }
 
@@ -25,7 +25,7 @@ const OUTLINE = {
 export function codeDetails(result) {
   const list = [];
   if (result.secrets?.length) {
-    list.push(h("div", { class: "note warn" }, icon("alert"), h("div", {}, h("strong", {}, gettext("This looks like it holds secrets")), h("ul", {}, result.secrets.map(({ line, kind }) => h("li", {}, gettext("Line %(line)s: %(problem)s", { line: number(line), problem: kind })))))));
+    list.push(h("div", { class: "note warn" }, icon("alert"), h("div", {}, h("strong", {}, gettext("This looks like it holds secrets")), h("ul", {}, result.secrets.map(({ line, kind }) => h("li", {}, gettext("Line %(line)s: %(problem)s", { line: number(line), problem: told(kind) })))))));
   }
   if (result.outline?.length) list.push(detail(gettext("Outline"), h("ol", { class: "outline" }, result.outline.map(({ line, name, kind }) => h("li", {}, h("span", {}, h("span", { class: "mono" }, name), " ", h("span", { class: "quiet" }, OUTLINE[kind]?.() ?? kind)), h("span", { class: "quiet numbers" }, number(line)))))));
   if (result.to_do?.length) list.push(detail(gettext("Still to do"), h("ol", { class: "outline" }, result.to_do.map(({ line, text }) => h("li", {}, h("span", { class: "mono" }, text), h("span", { class: "quiet numbers" }, number(line)))))));
@@ -34,7 +34,7 @@ export function codeDetails(result) {
 
 export function codeFacts(result) {
   return [
-    [gettext("Language"), result.language],
+    [gettext("Language"), told(result.language)],
     [gettext("Lines of code"), result.code_lines === undefined ? null : number(result.code_lines)],
     [gettext("Comment lines"), result.comment_lines ? number(result.comment_lines) : null],
     [gettext("Blank lines"), result.blank_lines ? number(result.blank_lines) : null],

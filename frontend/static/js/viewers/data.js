@@ -2,18 +2,18 @@
 
 import { h, icon } from "millrace/dom";
 import { detail, grid, message, styled, tools } from "millrace/viewers/parts";
-import { bytes, decimal, dotted, gettext, ngettext, number } from "millrace/words";
+import { bytes, decimal, dotted, gettext, ngettext, number, told } from "millrace/words";
 
 const OPEN_LEVELS = 2;
 
 export function dataPreview(file, result) {
   const note = result.error ? h("p", { class: "note bad" }, icon("alert"), h("span", {}, trouble(result.error))) : null;
   if (!result.tree) return note ? h("div", { class: "view-message" }, note) : message("data", gettext("An empty document"));
-  const said = dotted(result.top, result.depth ? ngettext("%(count)s level", "%(count)s levels", result.depth) : "", ngettext("%(count)s value", "%(count)s values", result.values ?? 0));
+  const said = dotted(told(result.top), result.depth ? ngettext("%(count)s level", "%(count)s levels", result.depth) : "", ngettext("%(count)s value", "%(count)s values", result.values ?? 0));
   return h("div", {}, tools(said), note, h("div", { class: "tree", tabindex: "0", role: "region", "aria-label": gettext("Tree") }, node(result.tree, 0)));
 }
 
-const trouble = ({ message: words, line, column }) => dotted(words, line ? gettext("line %(line)s, column %(column)s", { line: number(line), column: number(column ?? 1) }) : "");
+const trouble = ({ message: words, line, column }) => dotted(told(words), line ? gettext("line %(line)s, column %(column)s", { line: number(line), column: number(column ?? 1) }) : "");
 
 function node({ key, type, value, children }, level) {
   const name = key === undefined ? null : [h("span", { class: typeof key === "number" ? "quiet" : "tree-key" }, key), ": "];
@@ -36,7 +36,7 @@ function leaf(type, value) {
 export function dataDetails(result) {
   if (!result.schema?.length) return [];
   const columns = [{ name: gettext("Path") }, { name: gettext("Type") }, { name: gettext("Count"), numeric: true }, { name: gettext("Present"), numeric: true }, { name: gettext("Example") }];
-  const rows = result.schema.map(({ path, types, count, share, example }) => [path, Object.keys(types).join(", "), count, share === null ? null : `${decimal(100 * share)} %`, example]);
+  const rows = result.schema.map(({ path, types, count, share, example }) => [path, Object.keys(types).map(told).join(", "), count, share === null ? null : `${decimal(100 * share)} %`, example]);
   return [detail(gettext("Schema"), h("div", { class: "generic" }, grid(columns, rows)))];
 }
 
@@ -94,7 +94,7 @@ function folder({ folders, files }, level) {
 
 export function archiveDetails(result) {
   const list = [];
-  if (result.warnings?.length) list.push(h("div", { class: "note warn" }, icon("alert"), h("div", {}, h("strong", {}, gettext("Careful when unpacking")), h("ul", {}, result.warnings.slice(0, 20).map(({ entry, message: words }) => h("li", {}, dotted(entry, words)))))));
+  if (result.warnings?.length) list.push(h("div", { class: "note warn" }, icon("alert"), h("div", {}, h("strong", {}, gettext("Careful when unpacking")), h("ul", {}, result.warnings.slice(0, 20).map(({ entry, message: words }) => h("li", {}, dotted(entry, told(words))))))));
   if (result.types?.length > 1) {
     const most = Math.max(...result.types.map(({ size }) => size)) || 1;
     list.push(detail(gettext("What it holds"), h("ol", { class: "tops" }, result.types.slice(0, 12).map(({ extension, count, size }) => styled(h("li", {}, h("span", {}, `${extension ? `.${extension}` : gettext("without extension")} · ${number(count)}`), h("span", { class: "numbers" }, bytes(size))), { "--part": String(size / most) })))));

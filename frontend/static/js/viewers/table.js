@@ -2,7 +2,7 @@
 
 import { h, icon } from "millrace/dom";
 import { detail, facts, grid, message, styled, tools } from "millrace/viewers/parts";
-import { dotted, gettext, ngettext, number, precise } from "millrace/words";
+import { dotted, gettext, ngettext, number, precise, told } from "millrace/words";
 
 const TYPES = {
   integer: () => gettext("whole number"),
@@ -58,7 +58,7 @@ export function tableDetails(result) {
 }
 
 function problems({ errors, errors_total: total }, name) {
-  const shown = errors.map(({ line, problem }) => h("li", {}, gettext("Line %(line)s: %(problem)s", { line: number(line), problem })));
+  const shown = errors.map(({ line, problem }) => h("li", {}, gettext("Line %(line)s: %(problem)s", { line: number(line), problem: told(problem) })));
   return h("div", { class: "note warn" }, icon("alert"), h("div", {},
     h("strong", {}, dotted(ngettext("%(count)s row is not as it should be", "%(count)s rows are not as they should be", total), name)), h("ul", {}, shown)));
 }
