@@ -18,7 +18,7 @@ from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
-from uploads.processors import hypertext, outlook
+from uploads.processors import hypertext, outlook, protection
 from uploads.processors.bounds import clip, within
 from uploads.processors.context import Context
 from uploads.processors.failures import BadFile
@@ -52,15 +52,15 @@ _MANY = 100_000  # different senders that are counted
 @processor(
     name="mail",
     accepts=["message/rfc822", "application/mbox", "application/vnd.ms-outlook"],
-    version=1,
+    version=2,
     after=["identify", "checksum"],
     seconds=LONG,  # a mailbox is streamed
 )
 def mail(ctx: Context) -> dict[str, Any]:
     """{format, subject, from, to, cc [{name, address}], date, message_id, references, received,
     authentication {spf, dkim, dmarc}, list, head, html, links [hosts], blocked (remote contents
-    left out), attachments [{name, media_type, size, artifact}]}, text.txt, body.html and
-    attachment-N…
+    left out), protection {signed, encrypted, signers}, attachments [{name, media_type, size,
+    artifact}]}, text.txt, body.html and attachment-N…
 
     A mailbox: {format, messages, first, last, senders [{address, count}], shown [{from, subject,
     date, size}]}. Raises BadFile.
@@ -95,6 +95,7 @@ def _message(ctx: Context) -> dict[str, Any]:
         "format": "eml",
         **headers(message),
         **bodies(ctx, plain, html),
+        "protection": protection.found(parts, plain, _content),
         "attachments": attachments,
     }
 

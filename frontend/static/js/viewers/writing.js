@@ -72,7 +72,7 @@ const outline = (entries) => detail(gettext("Outline"), h("ol", { class: "outlin
 
 // -- mail ------------------------------------------------------------------------------------------------------------------
 
-const person = ({ name, address }) => (name ? `${name} <${address}>` : address);
+const person = ({ name, address }) => (name && address ? `${name} <${address}>` : name || address);
 const people = (list) => (Array.isArray(list) ? list.map(person).join(", ") : list && typeof list === "object" ? person(list) : list);
 
 export function mailPreview(file, result, { artifact }) {
@@ -80,7 +80,18 @@ export function mailPreview(file, result, { artifact }) {
   const head = facts([[gettext("From"), people(result.from)], [pgettext("mail", "To"), people(result.to)], [gettext("Copy to"), people(result.cc)], [gettext("Date"), readable(result.date)]]);
   const page = result.html ? artifact("mail", "body.html") : null;
   return h("div", { class: "view-mail" }, h("header", {}, h("h2", {}, result.subject || gettext("Without a subject")), head),
-    page ? paper(page.url, gettext("Text")) : h("div", { class: "view-text", tabindex: "0", role: "region", "aria-label": gettext("Text") }, h("div", { class: "letter" }, result.head || gettext("There is nothing to read in it."))));
+    page ? paper(page.url, gettext("Text")) : h("div", { class: "view-text", tabindex: "0", role: "region", "aria-label": gettext("Text") }, h("div", { class: "letter" }, result.head || unread(result.protection))));
+}
+
+const unread = (protection) => (protection?.encrypted ? gettext("Its words are encrypted.") : gettext("There is nothing to read in it."));
+
+/** What a mail claims of its own safety. */
+function claims({ signed, encrypted, signers = [] }) {
+  const who = signers.map(({ name, address }) => person({ name, address: address ?? "" })).join(", ");
+  return [
+    encrypted && gettext("Encrypted with %(way)s: only those whom it is for can read it", { way: encrypted }),
+    signed && (who ? gettext("Signed with %(way)s by %(who)s, as its certificate claims; not verified here", { way: signed, who }) : gettext("Signed with %(way)s; not verified here", { way: signed })),
+  ].filter(Boolean).map((words) => h("p", { class: "note" }, icon("shield"), h("span", {}, words)));
 }
 
 function mailbox(result) {
@@ -90,7 +101,7 @@ function mailbox(result) {
 }
 
 export function mailDetails(result, { artifact } = {}) {
-  const list = [];
+  const list = result.protection ? claims(result.protection) : [];
   if (result.blocked) list.push(h("p", { class: "note" }, icon("shield"), h("span", {}, ngettext("%(count)s remote content was left out", "%(count)s remote contents were left out", Array.isArray(result.blocked) ? result.blocked.length : Number(result.blocked)))));
   if (result.attachments?.length) {
     list.push(detail(gettext("Attachments"), h("ul", { class: "made" }, result.attachments.map(({ name, size, artifact: made }) => {
