@@ -52,6 +52,23 @@ export async function ask(method, path, { parameters, signal, body } = {}) {
   throw refusal(answer.status, text);
 }
 
+/**
+ * Keeps answers to one and the same question in order: called when it is asked, it gives a function that says, when the answer
+ * is there, whether that is news. What was asked earlier and is answered later is none.
+ */
+export function inTurn() {
+  let asked = 0;
+  let answered = 0;
+  return () => {
+    const turn = (asked += 1);
+    return () => {
+      if (turn < answered) return false;
+      answered = turn;
+      return true;
+    };
+  };
+}
+
 /** The Refused that a status and a body mean. */
 export function refusal(status, body) {
   try {

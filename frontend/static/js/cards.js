@@ -35,7 +35,7 @@ export class Card {
       scroller: this.body,
       create: createRow,
       patch: patchRow,
-      keyOf: (entry) => entry.id ?? entry.key,
+      keyOf: (entry) => entry.key, // a file whose address becomes known stays the same row, which may have the focus
       versionOf: (entry) => entry.version,
       height: rowHeight,
     });

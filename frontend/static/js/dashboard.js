@@ -206,7 +206,7 @@ function ended(group) {
 
 // -- batches of which this page does not hold every file ---------------------------------------------------------------------
 
-const asked = new Map();
+const asking = new Set(); // keys of batches
 
 function askAbout(group) {
   if (!group.batch || !cards.has(group.key)) return;
@@ -217,15 +217,22 @@ function askAbout(group) {
   }
   if (group.total === null && !isOwn(group)) group.total = 0;
   else if (group.complete) return;
-  if (isOwn(group) || asked.has(group.key)) return;
-  asked.set(group.key, setTimeout(() => asked.delete(group.key), ASK_AGAIN));
-  ask("GET", `/api/batches/${encodeURIComponent(group.key)}/`).then(
-    (batch) => {
-      groups.told(batch);
-      soon();
-    },
-    () => {},
-  );
+  if (!isOwn(group) && !asking.has(group.key)) learn(group);
+}
+
+/** Asks about a batch, and again later where it has changed since it was asked. */
+async function learn(group) {
+  const { key, told, version } = group;
+  asking.add(key);
+  const rested = new Promise((resolve) => setTimeout(resolve, ASK_AGAIN));
+  const batch = await ask("GET", `/api/batches/${encodeURIComponent(key)}/`).catch(() => null);
+  const changed = group.version !== version;
+  if (batch && group.told === told) groups.told(batch); // the stream may have said meanwhile how it ended
+  soon();
+  const { version: known } = group;
+  await rested;
+  asking.delete(key);
+  if (batch && (changed || group.version !== known)) askAbout(group);
 }
 
 const own = new Map(); // batches of this page, by key
@@ -291,6 +298,18 @@ function pick(folder) {
   input.click();
 }
 
+/** A sample's bytes; null where they can't be had, which is said. */
+async function sampleContent(href) {
+  try {
+    const answer = await fetch(href);
+    if (answer.ok) return await answer.blob();
+  } catch {
+    // said below
+  }
+  complain({ message: "" });
+  return null;
+}
+
 /** The words for newcomers go with the first file; the samples stay until there is another file than those. */
 function endFirstRun() {
   if (!$("drop")?.classList.contains("first")) return;
@@ -336,11 +355,18 @@ function listenForFiles() {
     const sample = event.target.closest("[data-sample]");
     if (!sample || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    const answer = await fetch(sample.href);
+    const place = sample.closest("li");
+    if (place.inert) return;
+    place.inert = true; // one click is enough, however late the sample comes
+    const content = await sampleContent(sample.href);
+    if (!content) {
+      place.inert = false;
+      return;
+    }
     endFirstRun();
-    sample.closest("li").remove();
-    if (!$("samples").querySelector("li")) $("first-run").remove();
-    send([{ file: new File([await answer.blob()], sample.dataset.sample), path: "" }], newBatch());
+    place.remove();
+    if (!$("samples")?.querySelector("li")) $("first-run")?.remove();
+    send([{ file: new File([content], sample.dataset.sample), path: "" }], newBatch());
   });
 }
 
@@ -426,10 +452,16 @@ document.addEventListener("click", (event) => {
 function doTo(entry, action) {
   if (!entry) return;
   const { item } = entry;
-  const queued = item && uploader.items.has(item.key);
+  const id = entry.id ?? item?.id; // an answer may come before the event
+  const queued = item && uploader.items.has(item.key) && !(OF_FILES.has(action) && cameFirst(entry));
   if (queued && QUEUE[action]) QUEUE[action](item);
-  else if (entry.id) act({ id: entry.id, name: entry.name }, action);
+  else if (id) act({ id, name: entry.name }, action);
 }
+
+const OF_FILES = new Set(["retry", "delete"]); // what is done to a file that is there, not to its sending
+
+/** Whether the event of a file has come before the answer to its sending. */
+const cameFirst = ({ file, item }) => Boolean(file && file.status !== "receiving" && item.state !== "refused");
 
 const QUEUE = {
   pause: (item) => uploader.pause(item),

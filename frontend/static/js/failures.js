@@ -1,7 +1,7 @@
 // Why files failed, on the dashboard: by reason, each with all its files at once. The server says it first (failures.py).
 
 import { actOnReason, retryFailed } from "millrace/actions";
-import { address, ask, boot } from "millrace/boot";
+import { address, ask, boot, inTurn } from "millrace/boot";
 import { $, h, icon } from "millrace/dom";
 import { command } from "millrace/frame";
 import { dotted, gettext, number } from "millrace/words";
@@ -13,6 +13,7 @@ const SHOWN = 6; // reasons
 export class Failures {
   #failed = -1;
   #timer = 0;
+  #turn = inTurn();
 
   /** `makeRoom(element, hidden)` shows and hides what makes others move. */
   constructor(makeRoom) {
@@ -32,12 +33,15 @@ export class Failures {
 
   async #ask() {
     this.#timer = 0;
+    const isNews = this.#turn();
     if (!this.#failed) {
+      isNews();
       this.makeRoom($("failures"), true);
       return;
     }
     try {
       const { items } = await ask("GET", "/api/failures/");
+      if (!isNews()) return;
       $("reasons").replaceChildren(...items.slice(0, SHOWN).map(reasonLine));
       this.makeRoom($("failures"), items.length === 0);
     } catch {

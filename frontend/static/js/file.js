@@ -2,7 +2,7 @@
 
 import { act } from "millrace/actions";
 import { compareAttempts, showAttempts } from "millrace/attempts";
-import { address, ask, boot, Refused } from "millrace/boot";
+import { address, ask, boot, inTurn, Refused } from "millrace/boot";
 import { $, h, icon, inFrame, setData, setHidden, setIcon, setPart, setText } from "millrace/dom";
 import { command, complain, say, showLine, startFrame, toast } from "millrace/frame";
 import { telling } from "millrace/row";
@@ -25,20 +25,31 @@ const shown = {}; // what each part of the page shows, as text, so that only wha
 // -- asking ----------------------------------------------------------------------------------------------------------------
 
 let timer = 0;
+let deleted = false;
+let heard = 0; // what the stream has said of it
+const turn = inTurn();
+
 function refresh() {
   clearTimeout(timer);
-  timer = setTimeout(async () => {
-    try {
-      file = await ask("GET", `/api/files/${boot.file.id}/`, { parameters: { attempt: chosen } });
-      inFrame(show);
-    } catch (error) {
-      if (error instanceof Refused && error.status === 404) gone();
-      else complain(error);
-    }
-  }, REST);
+  timer = setTimeout(look, REST);
+}
+
+async function look() {
+  const isNews = turn();
+  const before = heard;
+  try {
+    const answer = await ask("GET", `/api/files/${boot.file.id}/`, { parameters: { attempt: chosen } });
+    if (deleted || !isNews()) return;
+    file = before === heard ? answer : { ...answer, ...store.files.get(boot.file.id) }; // what was said meanwhile is newer
+    inFrame(show);
+  } catch (error) {
+    if (error instanceof Refused && error.status === 404) gone();
+    else if (!deleted) complain(error);
+  }
 }
 
 function gone() {
+  deleted = true;
   line.stop();
   $("main").replaceChildren(h("div", { class: "empty" }, icon("trash"), h("h2", {}, gettext("This file was deleted")), h("p", {}, h("a", { class: "button", href: address("/files/") }, gettext("To the files")))));
 }
@@ -52,6 +63,7 @@ const store = new Store(({ type, before, file: now }) => {
   const changed = ["status", "attempt", "kind", "thumbnail"].some((field) => file[field] !== now[field]) || file.step?.name !== now.step?.name;
   if (file.attempt !== now.attempt) chosen = null;
   file = { ...file, ...now };
+  heard += 1;
   inFrame(showMoving);
   if (changed) refresh();
   if (before && ENDED.has(now.status) && !ENDED.has(before.status)) say(`${now.name}: ${STATUS[now.status]}`);
@@ -60,7 +72,10 @@ const store = new Store(({ type, before, file: now }) => {
 const line = new Line(streamAddress(boot.query), {
   hello: () => ({ after: store.cursor, file: boot.file.id }),
   onState: showLine,
-  onFrame: (frame) => store.apply(frame),
+  onFrame: (frame) => {
+    const whole = store.apply(frame);
+    if (frame.type === "snapshot" && whole && !store.files.has(boot.file.id)) refresh(); // it was deleted before this page listened
+  },
 });
 
 // -- showing ---------------------------------------------------------------------------------------------------------------
@@ -86,6 +101,7 @@ function part(name, source, build) {
 }
 
 function show() {
+  if (deleted) return;
   showMoving();
   part("facts", [file.sha256, file.media_type, file.results, file.finished_at, file.attempt], () => $("facts").replaceChildren(...facts(allFacts()).children));
   part("steps", [file.steps, file.received_at, chosen], showSteps);
@@ -98,6 +114,7 @@ function show() {
 }
 
 function showMoving() {
+  if (deleted) return;
   const head = $("head");
   setData(head, "status", file.status);
   setData(head, "kind", file.kind ?? "");

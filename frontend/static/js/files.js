@@ -106,14 +106,12 @@ tools.addEventListener("submit", (event) => {
 
 async function fetchMore({ fresh = false, limit = PAGE } = {}) {
   if (fetching || listing.next === null) return;
-  const { sort } = listing.view;
   const current = listing;
   fetching = new AbortController();
   const { signal } = fetching;
   try {
-    const page = await ask("GET", "/api/files/", { parameters: { ...query(listing.view), sort, limit, cursor: current.next ?? "" }, signal });
+    const page = await fetchPage(current, limit, signal);
     if (current !== listing) return;
-    listing.add(page);
     if (fresh) scrollTo(0, Math.min(scrollY, sheet.offsetTop));
     fetching = null;
     show();
@@ -122,6 +120,22 @@ async function fetchMore({ fresh = false, limit = PAGE } = {}) {
     if (error.name === "AbortError") return;
     fetching = null;
     complain(error);
+  }
+}
+
+const hearing = new Set(); // what the stream says while a page is on its way, a list for each
+
+/** Adds the next page to a list, and what has happened since it was asked for: the answer may be older. */
+async function fetchPage(to, limit, signal) {
+  const missed = [];
+  hearing.add(missed);
+  try {
+    const page = await ask("GET", "/api/files/", { parameters: { ...query(to.view), sort: to.view.sort, limit, cursor: to.next ?? "" }, signal });
+    to.add(page);
+    for (const change of missed) to.change(change);
+    return page;
+  } finally {
+    hearing.delete(missed);
   }
 }
 
@@ -148,27 +162,19 @@ addEventListener("scroll", () => {
 }, { passive: true });
 document.addEventListener("click", keepPlace, { capture: true }); // it may lead away before the list has come to rest
 
-let missed = null; // what happened while the list was fetched anew
-
 /** New files come in on top for hours: lets go of what lies far below. */
 async function beginAnew() {
   const current = listing;
   const fresh = new Listing(current.view);
   fetching = new AbortController();
-  missed = [];
   try {
-    fresh.add(await ask("GET", "/api/files/", { parameters: { ...query(fresh.view), sort: fresh.view.sort, limit: PAGE }, signal: fetching.signal }));
-    if (current !== listing) {
-      missed = null;
-      return;
-    }
-    for (const change of missed) fresh.change(change);
+    await fetchPage(fresh, PAGE, fetching.signal);
+    if (current !== listing) return;
     for (const { id, finished_at: ended } of current.items) if (ended && !fresh.byId.has(id)) store.forget(id);
     listing = fresh;
   } catch {
     if (current !== listing) return; // somebody chose another view, which fetches for itself
   }
-  missed = null;
   fetching = null;
   show();
 }
@@ -287,7 +293,7 @@ function showEmpty() {
 
 const store = new Store((change) => {
   const moved = listing.change(change);
-  missed?.push(change);
+  for (const missed of hearing) missed.push(change);
   if (moved < 0) forgetChoice(change.file.id);
   if (moved && Math.floor((Math.abs(moved) - 1) / columns) * height < -$("lines").getBoundingClientRect().top) shift += Math.sign(moved);
   if (change.type === "put" && !listing.byId.has(change.file.id) && change.file.finished_at) store.forget(change.file.id);

@@ -17,6 +17,7 @@ class Entry {
     this.bytes = 0;
     this.received = 0;
     this.turn = null; // {place, wait} in the queue, while it is known
+    this.gone = null; // the id of its file that was deleted before the answer to its sending came
   }
 
   get status() {
@@ -144,10 +145,15 @@ export class Groups {
     let entry = this.byItem.get(item.key);
     if (!entry) {
       const group = this.#group(item.batch, item.batch);
-      entry = new Entry(item.key, group);
+      entry = new Entry(this.byFile.get(item.id)?.key ?? item.key, group); // it goes on in the row that its file has already
       entry.item = item;
       this.byItem.set(item.key, entry);
       group.entries.push(entry);
+    }
+    if (item.state === "sent" && entry.gone === item.id) {
+      this.byItem.delete(item.key);
+      this.#drop(entry);
+      return;
     }
     const underWay = item.state === "sending" || (item.state === "paused" && item.resumable);
     this.#await(entry, Boolean(underWay && !item.id && !entry.file));
@@ -304,6 +310,7 @@ export class Groups {
     if (type === "unheld") entry.group.complete = false;
     if (entry.item && IN_FLIGHT.has(entry.item.state) && type === "gone" && entry.item.state !== "sent") {
       entry.file = null;
+      entry.gone = file.id;
       this.#count(entry);
       return;
     }

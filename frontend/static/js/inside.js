@@ -1,6 +1,6 @@
 // The files that came out of this one: listed with their status, and kept true for as long as one of them moves.
 
-import { address, ask, boot } from "millrace/boot";
+import { address, ask, boot, inTurn } from "millrace/boot";
 import { $, h, icon, inFrame, setHidden } from "millrace/dom";
 import { Line, streamAddress } from "millrace/socket";
 import { Store } from "millrace/store";
@@ -13,25 +13,40 @@ const inside = new Map();
 let more = false;
 let line = null;
 let told = []; // what the steps say of what they sent on
+const turn = inTurn();
+const missed = new Set(); // what the stream says while an answer is on its way, a list for each
 
 /** Asks for them anew, and shows what the steps of `file` say of them. */
 export async function refreshInside(file) {
   told = file.steps.map(({ sent_on: said }) => said).filter(Boolean);
-  const { items, next } = await ask("GET", "/api/files/", { parameters: { parent: file.id, sort: "created_at", limit: SHOWN } });
+  const isNews = turn();
+  const changes = [];
+  missed.add(changes);
+  const asked = ask("GET", "/api/files/", { parameters: { parent: file.id, sort: "created_at", limit: SHOWN } });
+  const { items, next } = await asked.finally(() => missed.delete(changes));
+  if (!isNews()) return;
   inside.clear();
   for (const child of items) inside.set(child.id, child);
+  for (const change of changes) apply(change); // the answer may be older
   more = next !== null;
   show();
   follow();
 }
 
-const store = new Store(({ type, file }) => {
-  if (type === "gone") inside.delete(file.id);
-  else if (type === "put" && (file.parent === boot.file.id ? inside.size < SHOWN || inside.has(file.id) : inside.has(file.id))) inside.set(file.id, file);
-  else return;
+const store = new Store((change) => {
+  for (const changes of missed) changes.push(change);
+  if (!apply(change)) return;
   inFrame(show);
   follow();
 });
+
+/** Whether a change of the stream was one of these files'. */
+function apply({ type, file }) {
+  if (type === "gone") return inside.delete(file.id);
+  if (type !== "put" || !(inside.has(file.id) || (file.parent === boot.file.id && inside.size < SHOWN))) return false;
+  inside.set(file.id, file);
+  return true;
+}
 
 /** Holds a line to the whole space only while one of them moves: this page's own line tells of its own file alone. */
 function follow() {
@@ -47,6 +62,7 @@ function follow() {
 }
 
 function show() {
+  if (!$("inside")) return; // the file was deleted, and they with it
   setHidden($("inside"), inside.size === 0 && told.every(({ left_out_total: total }) => !total));
   $("inside-list").replaceChildren(...[...inside.values()].map(row));
   $("inside-notes").replaceChildren(...notes());

@@ -14,10 +14,14 @@ export class Listing {
     this.items = [];
     this.byId = new Map();
     this.next = undefined; // the cursor of the next page; null after the last, undefined before the first
-    this.unseen = 0; // new files of which the view can't tell where they belong
+    this.new = new Set(); // ids of new files of which the view can't tell where they belong
     const field = view.sort.replace(/^-/, "");
     this.value = IN_ORDER[field] ?? IN_ORDER.created;
     this.sign = view.sort.startsWith("-") ? -1 : 1;
+  }
+
+  get unseen() {
+    return this.new.size;
   }
 
   /** A further page, as the API answers it. */
@@ -25,6 +29,7 @@ export class Listing {
     for (const file of items) {
       if (this.byId.has(file.id)) continue;
       this.byId.set(file.id, file);
+      this.new.delete(file.id);
       this.items.push(file);
     }
     this.next = next;
@@ -33,6 +38,7 @@ export class Listing {
   /** A change of the stream; returns where a file came (+index+1) or went (-index-1), 0 where nothing moved. */
   change({ type, before, file }) {
     if (type === "unheld") return 0;
+    if (type === "gone") this.new.delete(file.id);
     const known = this.byId.get(file.id);
     if (type === "gone" || (known && !this.#stays(file))) return known ? this.#remove(known) : 0;
     if (known) {
@@ -41,7 +47,7 @@ export class Listing {
     }
     if (!this.#belongs(file)) return 0;
     if (this.view.q) {
-      if (!before && file.name.toLocaleLowerCase().includes(this.view.q.toLocaleLowerCase())) this.unseen += 1;
+      if (!before && file.name.toLocaleLowerCase().includes(this.view.q.toLocaleLowerCase())) this.new.add(file.id);
       return 0;
     }
     return this.#insert(file);

@@ -1,9 +1,18 @@
 // The settings page: spaces, their members, invitations.
 
-import { address, ask, boot } from "millrace/boot";
+import { address, ask, boot, inTurn } from "millrace/boot";
 import { $, h, icon } from "millrace/dom";
 import { complain, confirm, say, toast } from "millrace/frame";
 import { ago, dotted, gettext, ngettext, when } from "millrace/words";
+
+const turns = { members: inTurn(), invitations: inTurn(), spaces: inTurn() };
+
+/** Shows a list as it is now, unless somebody has asked for it later and seen it already. */
+async function showAnew(name, row) {
+  const isNews = turns[name]();
+  const { items } = await ask("GET", `/api/${name}/`);
+  if (isNews()) $(name).replaceChildren(...items.map(row));
+}
 
 /** Does it, says what was refused, and shows everything anew. Resolves to what was answered, null where it was refused. */
 async function tell(method, path, body = undefined) {
@@ -27,10 +36,7 @@ function removeButton(label, run) {
 
 // -- members ---------------------------------------------------------------------------------------------------------------
 
-async function showMembers() {
-  const { items } = await ask("GET", "/api/members/");
-  $("members").replaceChildren(...items.map(showMember));
-}
+const showMembers = () => showAnew("members", showMember);
 
 function showMember({ user, role, own, you }) {
   const path = `/api/members/${encodeURIComponent(user)}/`;
@@ -47,9 +53,7 @@ function showMember({ user, role, own, you }) {
 // -- invitations -----------------------------------------------------------------------------------------------------------
 
 async function showInvitations() {
-  if (!boot.mayManage) return;
-  const { items } = await ask("GET", "/api/invitations/");
-  $("invitations").replaceChildren(...items.map(showInvitation));
+  if (boot.mayManage) await showAnew("invitations", showInvitation);
 }
 
 function showInvitation({ id, role, by, created_at: created, expires_at: expires }) {
@@ -72,10 +76,7 @@ async function invite(event) {
 
 // -- spaces ----------------------------------------------------------------------------------------------------------------
 
-async function showSpaces() {
-  const { items } = await ask("GET", "/api/spaces/");
-  $("spaces").replaceChildren(...items.map(showSpace));
-}
+const showSpaces = () => showAnew("spaces", showSpace);
 
 function showSpace({ slug, name, role, own, counts }) {
   const number = Object.values(counts).reduce((sum, count) => sum + count, 0);

@@ -92,6 +92,7 @@ export class Queue {
     const turn = this.#turn;
     try {
       const answer = await ask("POST", `/api/queue/${action}/`, { body });
+      clearTimeout(this.#untold);
       if (turn === this.#turn) this.#showPauses(answer.pauses);
       this.#show(answer);
       say(action === "pause" ? gettext("Processing is paused") : gettext("Processing goes on."));

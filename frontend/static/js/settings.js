@@ -1,6 +1,6 @@
 // The settings page: API tokens, notifications, how processors are confined.
 
-import { ask } from "millrace/boot";
+import { ask, inTurn } from "millrace/boot";
 import { $, h, icon } from "millrace/dom";
 import { complain, confirm, say, startFrame, toast } from "millrace/frame";
 import { startMembers } from "millrace/members";
@@ -11,9 +11,12 @@ const DAY = 86_400_000; // ms
 
 // -- tokens ----------------------------------------------------------------------------------------------------------------
 
+const tokensTurn = inTurn();
+
 async function showTokens() {
+  const isNews = tokensTurn();
   const { items } = await ask("GET", "/api/tokens/");
-  $("tokens").replaceChildren(...items.map(showToken));
+  if (isNews()) $("tokens").replaceChildren(...items.map(showToken));
 }
 
 function showToken(token) {
