@@ -23,19 +23,20 @@ export async function glide(elements, change) {
   change();
   const moved = elements().map((element) => ({ element, by: far(element, seen) })).filter(({ by }) => Math.abs(by) >= LEAST);
   if (!moved.length) return;
-  const began = performance.now();
+  let began = null; // with the first picture, however late that comes: who saw nothing of the way saw a jump
   let part = 0; // of the way
   do {
     const left = (1 - part) ** 2; // quick at first
     for (const { element, by } of moved) element.style.transform = `translateY(${(by * left).toFixed(1)}px)`;
     await drawn();
+    began ??= performance.now();
     part = (performance.now() - began) / LONG;
   } while (part < 1);
   for (const { element } of moved) element.style.transform = "";
   await drawn();
 }
 
-const UNSEEN = 100; // ms after which nobody waits for a picture: a window behind others draws none
+const UNSEEN = 500; // ms after which nobody waits for a picture: a window behind others draws none
 
 const drawn = () =>
   new Promise((resolve) => {
