@@ -298,7 +298,7 @@ MIDDLEWARE = [
 LEAN_MIDDLEWARE = [
     "project.cors.Cors",
     "uploads.receiving.tus_views.TusHeaders",
-    "uploads.access.AnswerErrors",
+    "uploads.refusals.AnswerErrors",
     "uploads.access.Identify",
 ]
 LEAN_PREFIXES = ("/upload/", "/uploads/", "/api/", "/healthz/", "/readyz/", "/metrics/")

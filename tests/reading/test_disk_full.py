@@ -9,7 +9,7 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponseBase
 from psycopg.errors import DiskFull as PostgresDiskFull
 
-from uploads.access import AnswerErrors
+from uploads.refusals import AnswerErrors
 
 
 def full() -> Exception:
