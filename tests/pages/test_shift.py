@@ -1,6 +1,7 @@
 """Nothing jumps away from under the pointer while files come in, go through their steps and end."""
 
 import asyncio
+import io
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -8,9 +9,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.async_api import Browser, Page
 
 from tests.pages.conftest import SAMPLES, Visit, Visitor, until
+from tests.pages.test_file import Owner
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 LEAST = 0.001  # of the window's area times how far of its height it moved
@@ -125,6 +128,39 @@ async def test_nothing_jumps_where_pictures_come_late(visit: Visit, browser: Bro
         await one_after_the_other(visitor, page, contents()[:12], before=MANY)
     found = await shifts(page)
     assert sum(value for value, _ in found) < 0.05, found
+
+
+def large() -> bytes:
+    """A picture of an odd shape."""
+    file = io.BytesIO()
+    Image.new("RGB", (900, 1200), "teal").save(file, "PNG")
+    return file.getvalue()
+
+
+KINDS = {
+    "short.txt": (b"hello\n", 220),
+    "two.csv": (b"a,b\n1,2\n3,4\n", 220),
+    "large.png": (large(), 1000),
+    "handbook.pdf": ((SAMPLES / "handbook.pdf").read_bytes(), 1000),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+async def test_a_files_page_is_whole_at_once_and_its_preview_as_tall_as_it_must(
+    visit: Visit, name: str
+):
+    content, most = KINDS[name]
+    ada = Owner(await visit(width=390))
+    file_id = ada.ended(name, content)
+    page = await ada.visitor.context.new_page()
+    await page.add_init_script(f"({WATCH})()")
+    await page.goto(f"/files/{file_id}/")
+    await page.locator("#live[data-state=live]").wait_for(state="attached")
+    await page.wait_for_load_state("networkidle")
+    height = await page.evaluate("document.querySelector('#preview').offsetHeight")
+    assert height <= most
+    found = await shifts(page)
+    assert sum(value for value, _ in found) < 0.03, found
 
 
 STILL = """() => ![...document.querySelectorAll("#standstill, #drop, #sending, .side-card")]

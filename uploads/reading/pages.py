@@ -22,6 +22,7 @@ from uploads.publishing.events import describe
 from uploads.reading import failures, inside, own_views, rows, scripts, whose
 from uploads.reading.files import detail
 from uploads.reading.frame import Page, show
+from uploads.reading.room import room
 from uploads.reading.said import told
 
 SHOWN_IN_FLIGHT = 60  # files in the page itself; the scripts bring the rest
@@ -134,6 +135,8 @@ class OneFile(Page):
             "error": error and error | {"message": told(error["message"])},
             "nothing_to_see": error is not None and found["results"].keys() <= ASIDE,
             "error_title": _error_title(error),
+            "room": room(found),
+            "whole_first": True,  # what scripts show of it would move the rest
             "advice": rows.ADVICE.get(error["code"], rows.ADVICE[""]) if error else "",
         }
         page |= inside.page(self.file, self.place.space_slug, may=may)

@@ -12,6 +12,7 @@ export function imagePreview(file, result, { artifact, content }) {
   if (!preview) return result.empty ? message("image", gettext("An empty picture")) : null;
   const sized = result.preview ?? {};
   const picture = h("img", { src: preview.url, alt: gettext("Preview of %(name)s", { name: file.name }), width: sized.width, height: sized.height });
+  if (sized.width) styled(picture, { "--wide": String(sized.width), "--high": String(sized.height) });
   const box = h("div", { class: "view-image", tabindex: "0", role: "group", "aria-label": gettext("Picture; press + and − to zoom") }, picture);
   const width = result.width ?? sized.width;
   const { buttons } = zoomable(box, picture, {

@@ -1,7 +1,7 @@
 // Sound and film: a player, the waveform, frames through the film to scrub over.
 
 import { h, icon } from "millrace/dom";
-import { detail, facts, grid, message, tools } from "millrace/viewers/parts";
+import { detail, facts, grid, message, styled, tools } from "millrace/viewers/parts";
 import { decimal, dotted, gettext, ngettext, number } from "millrace/words";
 
 /** Seconds as on a clock: 1:02:03 or 2:03. */
@@ -32,11 +32,14 @@ export function videoPreview(file, result, { artifact, content }) {
   if (result.empty) return message("video", gettext("An empty film"));
   const poster = artifact("video", "poster.webp");
   const film = h("video", { src: content, controls: true, preload: poster ? "none" : "metadata", poster: poster?.url, playsinline: true, "aria-label": file.name }, subtitles(result, artifact));
+  if (result.width && result.height) styled(film, { "--ratio": turned(result) ? `${result.height} / ${result.width}` : `${result.width} / ${result.height}` });
   const said = dotted(result.width ? `${number(result.width)} × ${number(result.height)}` : "", result.codec, clock(result.duration_s ?? 0), result.fps ? gettext("%(n)s frames/s", { n: decimal(result.fps) }) : "");
   const strip = result.strip && artifact("video", result.strip.artifact);
   return h("div", {}, tools(said), h("div", { class: "view-film" }, film), strip ? scrubber(result.strip, strip.url, film) : null,
     result.note ? h("p", { class: "note" }, icon("alert"), h("span", {}, result.note)) : null);
 }
+
+const turned = ({ rotation }) => Math.abs(rotation ?? 0) % 180 === 90;
 
 /** What is said in the film, to be switched on in the player. */
 function subtitles(result, artifact) {

@@ -1,7 +1,7 @@
 // PDF: its pages as pictures with a strip to choose from, its text, what in it could act.
 
 import { h, icon } from "millrace/dom";
-import { detail, message, tools } from "millrace/viewers/parts";
+import { detail, message, styled, tools } from "millrace/viewers/parts";
 import { zoomable } from "millrace/viewers/zoom";
 import { dotted, gettext, ngettext, number, when } from "millrace/words";
 
@@ -13,7 +13,9 @@ export function pdfPreview(file, result, { artifact }) {
   const small = (result.strip ?? []).map((name) => artifact("pdf", name)).filter(Boolean);
   const pages = small.map((page) => ({ small: page, large: artifact("pdf", page.name.replace("-small", "")) ?? page, n: Number(/\d+/.exec(page.name)?.[0] ?? 1) }));
   if (!pages.length) return null;
-  const large = h("img", {});
+  const { width_mm: wide, height_mm: high } = result.page ?? {};
+  const large = h("img", wide && high ? { class: "to-come", onload: () => large.classList.remove("to-come") } : {});
+  if (wide && high) styled(large, { "--ratio": `${wide} / ${high}` });
   const box = h("div", { class: "page-large", tabindex: "0", role: "group", "aria-label": gettext("Page; press + and − to zoom") }, large);
   const { buttons, fit } = zoomable(box, large, { natural: () => Math.max(large.naturalWidth, READABLE) });
   const strip = pages.length > 1 ? h("div", { class: "page-strip", role: "group", tabindex: "0", "aria-label": gettext("Pages") }) : null;
@@ -26,7 +28,7 @@ export function pdfPreview(file, result, { artifact }) {
     [...(strip?.children ?? [])].forEach((button, at) => button.setAttribute("aria-current", String(at === index)));
   };
   pages.forEach((page, index) => strip?.append(h("button", { type: "button", onclick: () => choose(index) },
-    h("img", { src: page.small.url, alt: "", loading: "lazy", width: 84 }), h("span", {}, h("span", { class: "unseen" }, gettext("Page")), ` ${number(page.n)}`))));
+    h("img", { src: page.small.url, alt: "", loading: "lazy", width: 84, height: wide && high ? Math.round((84 * high) / wide) : null }), h("span", {}, h("span", { class: "unseen" }, gettext("Page")), ` ${number(page.n)}`))));
   choose(0);
   const said = dotted(ngettext("%(count)s page", "%(count)s pages", result.pages), paper(result.page), pages.length < result.pages ? ngettext("the first one is shown", "the first %(count)s are shown", pages.length) : "");
   return h("div", {}, tools(said, ...buttons), h("div", { class: strip ? "view-pages" : "view-pages lone" }, strip, box));
