@@ -54,6 +54,38 @@ def test_names_coverage_and_specimen(take, flavor, media_type):
     assert taken.artifact("font", "thumbnail.webp")
 
 
+def icons(count: int) -> bytes:
+    """A font of pictures alone, all of them squares, where no letter is."""
+    names = [f"icon{number}" for number in range(count)]
+    builder = FontBuilder(1000, isTTF=True)
+    builder.setupGlyphOrder([".notdef", *names])
+    builder.setupCharacterMap({0xE000 + number: name for number, name in enumerate(names)})
+    pen = TTGlyphPen(None)
+    pen.moveTo((100, 0))
+    for point in ((100, 800), (900, 800), (900, 0)):
+        pen.lineTo(point)
+    pen.closePath()
+    square = pen.glyph()
+    builder.setupGlyf(dict.fromkeys(names, square) | {".notdef": TTGlyphPen(None).glyph()})
+    builder.setupHorizontalMetrics(dict.fromkeys((".notdef", *names), (1000, 0)))
+    builder.setupHorizontalHeader(ascent=800, descent=-200)
+    builder.setupNameTable({"familyName": "Icons", "styleName": "Regular"})
+    builder.setupOS2()
+    builder.setupPost()
+    buffer = io.BytesIO()
+    builder.save(buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("count", [1, 12, 90])
+def test_a_font_of_icons_is_shown_by_its_icons(take, count):
+    taken = take(icons(count))
+    picture = Image.open(io.BytesIO(taken.artifact("font", "specimen.webp"))).convert("L")
+    dark = sum(value < 60 for value in picture.tobytes())
+    each = (56 * 0.8) ** 2
+    assert dark == pytest.approx(min(count, 60) * each, rel=0.15)
+
+
 def test_a_collection_counts_its_faces(take):
     from fontTools.ttLib import TTCollection
 

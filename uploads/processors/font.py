@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import struct
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from uploads.processors import pixels, webfonts
@@ -15,12 +16,13 @@ from uploads.processors.registry import processor
 
 if TYPE_CHECKING:
     from fontTools.ttLib import TTFont
-    from PIL import ImageFont
+    from PIL import ImageDraw, ImageFont
 
 MAX_BYTES = 64 * 1024 * 1024
 NAMES = 16 * 1024 * 1024  # bytes of all names of a face
 SPECIMEN = (1200, 520)  # pixels
 THUMBNAIL = 320
+INK = "#1a1a1a"
 FACES = 64  # of a collection
 NAME = 300  # characters
 
@@ -56,12 +58,15 @@ _SCRIPTS = (
 )
 _LINES = (("Aa Bb Cc Dd Ee Ff Gg", 96), ("The quick brown fox jumps over the lazy dog", 48),
           ("0123456789 &@?!%€£$ “quotes” (brackets)", 40), ("ÄÖÜ ßéèñ çøå", 40))  # fmt: skip
+_LETTERS = frozenset(map(ord, "ABCDEFGabcdefg"))  # with fewer than half of them no words are shown
+_COLUMNS, _ROWS, _CELL = 12, 5, 93  # of the grid in place of words; pixels
+_GLYPH = 56  # pixels
 
 
 @processor(
     name="font",
     accepts=["font/ttf", "font/otf", "font/woff", "font/woff2", "font/collection"],
-    version=1,
+    version=2,
     after=["identify", "checksum"],
 )
 def font(ctx: Context) -> dict[str, Any]:
@@ -77,19 +82,19 @@ def font(ctx: Context) -> dict[str, Any]:
         raise BadFile(f"The font is larger than {MAX_BYTES // 1024**2} MiB.")
     ctx.progress(0, ctx.size, "bytes")
     try:
-        found, plain = _read(ctx)
+        found, plain, characters = _read(ctx)
     except (BadFile, MemoryError):
         raise
     except Exception as error:  # fontTools raises whatever broken tables lead to
         raise BadFile(f"The font can't be read: {_said(error)}.") from error
-    found["specimen"] = _specimen(ctx, plain)
+    found["specimen"] = _specimen(ctx, plain, characters)
     ctx.progress(ctx.size, ctx.size, "bytes")
     return found
 
 
-def _read(ctx: Context) -> tuple[dict[str, Any], bytes]:
-    """What the tables say, and the font without web compression, as the drawing library
-    wants it.
+def _read(ctx: Context) -> tuple[dict[str, Any], bytes, set[int]]:
+    """What the tables say, the font without web compression, as the drawing library wants it, and
+    the characters that it has.
     """
     from fontTools.ttLib import TTCollection, TTFont
 
@@ -104,17 +109,17 @@ def _read(ctx: Context) -> tuple[dict[str, Any], bytes]:
         opened = collection.fonts[0]
     else:
         opened = TTFont(io.BytesIO(content), lazy=True)
-    found = {"faces": faces, **_described(opened)}
+    characters = set(opened.getBestCmap() or {})
+    found = {"faces": faces, **_described(opened, characters)}
     if opened.flavor is None:
-        return found, content
+        return found, content, characters
     opened.flavor = None
     buffer = io.BytesIO()
     opened.save(buffer, reorderTables=False)
-    return found, buffer.getvalue()
+    return found, buffer.getvalue(), characters
 
 
-def _described(opened: TTFont) -> dict[str, Any]:
-    characters = set(opened.getBestCmap() or {})
+def _described(opened: TTFont, characters: set[int]) -> dict[str, Any]:
     os2: Any = opened.get("OS/2")
     post: Any = opened.get("post")
     head: Any = opened.get("head")
@@ -180,17 +185,20 @@ def _axes(opened: TTFont) -> list[dict[str, Any]]:
     ]
 
 
-def _specimen(ctx: Context, plain: bytes) -> bool:
-    """A picture of some words in the font; False where the drawing library can't use it."""
-    from PIL import Image, ImageDraw, ImageFont
+def _specimen(ctx: Context, plain: bytes, characters: set[int]) -> bool:
+    """A picture of some words in the font, or of its first characters where it has no letters;
+    False where the drawing library can't use it.
+    """
+    from PIL import Image, ImageDraw
 
     picture = Image.new("RGB", SPECIMEN, "white")
     draw = ImageDraw.Draw(picture)
+    seen = [char for code in sorted(characters) if _is_seen(char := chr(code))]
     try:
-        top = 32
-        for words, size in _LINES:
-            draw.text((40, top), words, fill="#1a1a1a", font=_sized(ImageFont, plain, size))
-            top += int(size * 1.35)
+        if 2 * len(_LETTERS & characters) >= len(_LETTERS) or not seen:
+            _draw_words(draw, plain)
+        else:
+            _draw_grid(draw, plain, seen[: _COLUMNS * _ROWS])
     except (OSError, ValueError, MemoryError):
         return False
     specimen = pixels.encode(picture)
@@ -198,6 +206,34 @@ def _specimen(ctx: Context, plain: bytes) -> bool:
     thumbnail = pixels.smaller(specimen.webp, THUMBNAIL)
     ctx.save("thumbnail.webp", "image/webp").write_bytes(thumbnail.webp)
     return True
+
+
+def _is_seen(char: str) -> bool:
+    """Neither a space nor a mark of control; those for private use are what icons are."""
+    category = unicodedata.category(char)
+    return category[0] not in "ZC" or category == "Co"
+
+
+def _draw_words(draw: ImageDraw.ImageDraw, plain: bytes) -> None:
+    from PIL import ImageFont
+
+    top = 32
+    for words, size in _LINES:
+        draw.text((40, top), words, fill=INK, font=_sized(ImageFont, plain, size))
+        top += int(size * 1.35)
+
+
+def _draw_grid(draw: ImageDraw.ImageDraw, plain: bytes, chars: list[str]) -> None:
+    """Each in the middle of a cell of its own."""
+    from PIL import ImageFont
+
+    font = _sized(ImageFont, plain, _GLYPH)
+    left = (SPECIMEN[0] - (_COLUMNS - 1) * _CELL) // 2
+    above = (SPECIMEN[1] - (_ROWS - 1) * _CELL) // 2
+    for place, char in enumerate(chars):
+        row, column = divmod(place, _COLUMNS)
+        middle = (left + column * _CELL, above + row * _CELL)
+        draw.text(middle, char, fill=INK, font=font, anchor="mm")
 
 
 def _sized(module: Any, plain: bytes, size: int) -> ImageFont.FreeTypeFont:
