@@ -12,6 +12,7 @@ from tests.pages.conftest import Visit
 from tests.pages.test_file import owner
 from tests.processors.books import xlsx
 from tests.processors.films import chaptered, film
+from tests.processors.test_office import BODY, docx
 
 pytestmark = pytest.mark.browser
 SAMPLES = Path(__file__).parent.parent / "processors" / "samples"
@@ -62,3 +63,30 @@ async def test_a_log_of_no_year_says_that_it_is_a_guess(visit: Visit):
     lines = "".join(f"May  1 12:{minute:02}:00 mill wheel: turned\n" for minute in range(30))
     page = await ada.open(ada.ended("syslog", lines.encode()))
     await expect(page.get_by_text("The log says no year")).to_be_visible()
+
+
+async def test_a_table_in_a_document_is_a_table(visit: Visit):
+    ada = await owner(visit)
+    page = await ada.open(ada.ended("plan.docx", docx(BODY)))
+    table = page.locator("#preview .text-table table")
+    await expect(table.get_by_role("columnheader")).to_have_text(["a", "b | c"])
+    await expect(table.get_by_role("cell")).to_have_text(["", "d"])
+    await expect(page.locator("#preview")).not_to_contain_text("|---|")
+
+
+async def test_measured_values_say_how_they_are_shown(visit: Visit):
+    ada = await owner(visit)
+    file = io.BytesIO()
+    Image.linear_gradient("L").convert("F").point(lambda value: value / 510 + 0.25).save(
+        file, "TIFF"
+    )
+    page = await ada.open(ada.ended("field.tif", file.getvalue()))
+    await expect(page.locator("#preview")).to_contain_text("shown from 0.25")
+
+
+async def test_a_column_of_money_has_its_unit(visit: Visit):
+    ada = await owner(visit)
+    rows = "".join(f'2026-05-0{day};"{day}.000,50 €"\n' for day in range(1, 6))
+    page = await ada.open(ada.ended("sold.csv", f"day;sold\n{rows}".encode()))
+    await expect(page.get_by_role("columnheader", name="sold")).to_contain_text("number · €")
+    await expect(page.locator(".column", has_text="sold")).to_contain_text("5,000.5 €")

@@ -94,7 +94,7 @@ def test_a_docx_becomes_markdown(take):
     assert found["macros"] is True
     assert found["outside_links"] == ["http://example.org/t"]
     assert taken.artifact("office", "text.md").decode() == (
-        "# Plans\n\nWe will build it.\n\n- first\n- second\n## Details\n\n"
+        "# Plans\n\nWe will build it.\n\n- first\n- second\n\n## Details\n\n"
         "\n| a | b \\| c |\n|---|---|\n|  | d |\n\nnew\n\n"
     )
     assert Image.open(io.BytesIO(taken.artifact("office", "thumbnail.webp"))).size == (256, 320)
@@ -107,7 +107,7 @@ def test_lists_by_style_are_lists_too(take):
         for style in styles
     )
     text = take(docx(body), "a.docx").artifact("office", "text.md").decode()
-    assert text == "- ListBullet\n- ListNumber2\n- Aufzhlungszeichen\nListParagraph\n\n"
+    assert text == "- ListBullet\n- ListNumber2\n- Aufzhlungszeichen\n\nListParagraph\n\n"
 
 
 def shape(text: str, kind: str = "") -> str:

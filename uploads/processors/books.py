@@ -60,6 +60,7 @@ class _Package(Fields):
         self.items: dict[str, str] = {}
         self.spine: list[str] = []
         self.cover: str | None = None
+        self._property = ""
 
     def opened(self, name: str, attributes: Any) -> None:
         super().opened(name, attributes)
@@ -73,6 +74,12 @@ class _Package(Fields):
             self.spine.append(attribute(attributes, "idref"))
         elif name == "meta" and attribute(attributes, "name") == "cover":
             self.cover = self.cover or attribute(attributes, "content")
+        if name == "meta":
+            self._property = attribute(attributes, "property")
+
+    def closed(self, name: str) -> None:
+        """A `meta` is named by its property: dcterms:modified."""
+        super().closed(self._property.rpartition(":")[2] or name if name == "meta" else name)
 
 
 def write_chapter(archive: zipfile.ZipFile, name: str, out: Markdown) -> None:

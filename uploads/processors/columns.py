@@ -342,18 +342,19 @@ def _moment(value: float, kind: str) -> str | None:
         if kind == "date":
             return (date(1970, 1, 1) + timedelta(days=math.floor(value))).isoformat()
         if kind == "time":
-            return _clock(value)
+            return clock(value)
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=value)
         return moment.replace(tzinfo=None).isoformat(timespec="seconds")
     except OverflowError:
         return None
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     """83.5 as 00:01:23.5"""
-    minutes, rest = divmod(round(seconds, 3), 60)
+    sign = "-" if seconds < 0 else ""
+    minutes, rest = divmod(round(abs(seconds), 3), 60)
     whole = f"{int(minutes) // 60:02}:{int(minutes) % 60:02}:{int(rest):02}"
-    return whole + f"{rest % 1:.3f}"[1:].rstrip("0").rstrip(".")
+    return sign + whole + f"{rest % 1:.3f}"[1:].rstrip("0").rstrip(".")
 
 
 def rounded(value: float) -> float:

@@ -70,6 +70,7 @@ def _directory_names(end: bytes, size: int) -> Iterator[str]:
 
 
 _STREAMS = (
+    ("EncryptedPackage", "application/x-ooxml-protected"),
     ("WordDocument", "application/msword"),
     ("Workbook", "application/vnd.ms-excel"),
     ("Book", "application/vnd.ms-excel"),
@@ -78,21 +79,36 @@ _STREAMS = (
 )
 
 
-def ole_media_type(start: bytes) -> str:
+def ole_directory(start: bytes) -> int:
+    """Where the directory of an OLE compound file begins ([MS-CFB] §2.2); 0 where it isn't said."""
+    if len(start) < 76 or not start.startswith(OLE):
+        return 0
+    (shift,), (sector,) = struct.unpack_from("<H", start, 30), struct.unpack_from("<I", start, 48)
+    return (sector + 1) << shift if shift in (9, 12) and sector < 1 << 28 else 0
+
+
+def ole_media_type(*parts: bytes) -> str:
     """What an OLE compound file holds, from the names in its directory sectors.
 
     The directory may lie anywhere; its entries are 128 bytes, each beginning with a name in UTF-16,
-    so the whole beginning is searched for entries rather than following the chain of sectors.
+    so the file's beginning and the directory's are searched for entries rather than following the
+    chain of sectors.
     """
     for name, media_type in _STREAMS:
-        coded = name.encode("utf-16-le") + b"\x00\x00"
-        place = start.find(coded)
-        while place >= 0:
-            length = start[place + 64 : place + 66]
-            if place % 128 == 0 and length == struct.pack("<H", len(coded)):
-                return media_type
-            place = start.find(coded, place + 1)
+        if any(_has_entry(part, name) for part in parts):
+            return media_type
     return "application/x-ole-storage"
+
+
+def _has_entry(part: bytes, name: str) -> bool:
+    coded = name.encode("utf-16-le") + b"\x00\x00"
+    place = part.find(coded)
+    while place >= 0:
+        length = part[place + 64 : place + 66]
+        if place % 128 == 0 and length == struct.pack("<H", len(coded)):
+            return True
+        place = part.find(coded, place + 1)
+    return False
 
 
 _AUDIO_BRANDS = {b"M4A ", b"M4B ", b"M4P ", b"F4A "}

@@ -34,12 +34,13 @@ class Invalid(Exception):
         self.place = {"message": clip(message, MESSAGE), "line": line, "column": column}
 
 
+FODS = "application/vnd.oasis.opendocument.spreadsheet-flat-xml"
 COMMENT = "A comment: JSON has none, though some programs take them."
 
 
 @processor(
     name="data",
-    accepts=["application/json", "application/xml", "application/yaml", "application/toml"],
+    accepts=["application/json", "application/xml", "application/yaml", "application/toml", FODS],
     version=1,
     after=["identify", "checksum"],
     light=True,
@@ -64,7 +65,7 @@ def data(ctx: Context) -> dict[str, Any]:
     ctx.progress(ctx.size, ctx.size, "bytes")
     found = survey.result()
     return {
-        "format": ctx.media_type.rpartition("/")[2],
+        "format": "xml" if ctx.media_type == FODS else ctx.media_type.rpartition("/")[2],
         "dialect": _dialect(survey, more),
         "valid": error is None and ctx.size > 0,
         "error": error,
@@ -249,6 +250,7 @@ def _xml(source: Source, survey: structure.Survey) -> dict[str, Any]:
 _READERS: dict[str, Callable[[Source, structure.Survey], dict[str, Any]]] = {
     "application/json": _json,
     "application/xml": _xml,
+    FODS: _xml,
     "application/yaml": _yaml,
     "application/toml": _toml,
 }

@@ -1,4 +1,4 @@
-"""The XML of Word, PowerPoint and OpenDocument files as Markdown, element by element.
+"""The XML of Word and PowerPoint files as Markdown, element by element.
 
 Each class is a parser's target: no tree is built, entities stay unresolved, nothing is fetched.
 """
@@ -9,10 +9,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from uploads.processors.failures import BadFile
-from uploads.processors.markdown import Markdown
+from uploads.processors.markdown import CELLS, Markdown
 
 DEPTH = 400  # of elements
 PARAGRAPH = 200_000  # characters of one paragraph that are kept
+NOTES = {"footnoteReference": "footnote", "endnoteReference": "endnote"}
+MANY_NOTES = 2000
+NOTE = 4000  # characters of one that are kept
 
 
 def parse(target: Target, blocks: Iterable[bytes], what: str) -> None:
@@ -91,13 +94,21 @@ class Word(Target):
 
     def __init__(self, out: Markdown) -> None:
         super().__init__(out)
+        self.notes: list[str] = []  # names of footnotes and endnotes, in their order
         self._style = ""
         self._listed = False
+        self._depth = 1  # of the list's item
+        self._span = 1  # columns of the cell that is open
         self._rows: list[list[str]] = []  # one open row for each table around us
 
     def opened(self, name: str, attributes: Any) -> None:
         if name == "t":
             self.reads = True
+        elif name in ("ilvl", "gridSpan"):
+            self._measure(name, attribute(attributes, "val"))
+        elif name in NOTES and len(self.notes) < MANY_NOTES:
+            self.notes.append(f"{NOTES[name]} {attribute(attributes, 'id')}")
+            self.put(f"[^{len(self.notes)}]")
         elif name == "pStyle":
             self._style = attribute(attributes, "val")
             self._listed = self._listed or is_list(self._style)
@@ -107,6 +118,13 @@ class Word(Target):
             self.put("\t" if name == "tab" else "\n")
         else:
             self._count(name)
+
+    def _measure(self, name: str, value: str) -> None:
+        number = int(value) if value.isdecimal() and len(value) < 5 else 0
+        if name == "ilvl":
+            self._depth = number + 1
+        else:
+            self._span = max(1, min(number, CELLS))
 
     def _count(self, name: str) -> None:
         if name == "tr":
@@ -125,6 +143,10 @@ class Word(Target):
             self.reads = False
         elif name == "p":
             self._paragraph()
+        elif name == "tc" and self._rows:
+            # what lies over several columns stands in the first of them
+            self._rows[-1] += [""] * (self._span - 1)
+            self._span = 1
         elif name == "tr" and self._rows:
             row = self._rows.pop()
             if self._rows and self._rows[-1]:
@@ -135,8 +157,8 @@ class Word(Target):
             self.out.end_table()
 
     def _paragraph(self) -> None:
-        text, style, listed = self.taken(), self._style, self._listed
-        self._style, self._listed = "", False
+        text, style, listed, depth = self.taken(), self._style, self._listed, self._depth
+        self._style, self._listed, self._depth = "", False, 1
         if self._rows and self._rows[-1]:
             self._rows[-1][-1] += (" " if self._rows[-1][-1] else "") + text
             return
@@ -144,9 +166,33 @@ class Word(Target):
         if level:
             self.out.heading(level, text)
         elif listed:
-            self.out.item(text)
+            self.out.item(text, depth)
         else:
             self.out.paragraph(text)
+
+
+class Notes(Target):
+    """word/footnotes.xml or endnotes.xml: {"footnote 2": its text}"""
+
+    def __init__(self, out: Markdown) -> None:
+        super().__init__(out)
+        self.found: dict[str, str] = {}
+        self._name = ""
+
+    def opened(self, name: str, attributes: Any) -> None:
+        if name in NOTES.values():
+            self._name = f"{name} {attribute(attributes, 'id')}"
+        self.reads = name == "t"
+
+    def closed(self, name: str) -> None:
+        if name == "t":
+            self.reads = False
+        elif name == "p":
+            self.put(" ")
+        elif name in NOTES.values():
+            text = self.taken()[:NOTE]
+            if len(self.found) < MANY_NOTES:
+                self.found[self._name] = text
 
 
 def heading_level(style: str) -> int:
@@ -237,77 +283,6 @@ class Slide(Target):
         if self._title is not None:
             self.out.heading(2, self._title)
             self._title = None
-
-
-class OpenDocument(Target):
-    """content.xml of an .odt or .odp (ODF 1.3 part 3)"""
-
-    def __init__(self, out: Markdown) -> None:
-        super().__init__(out)
-        self.slides = 0
-        self._lists = 0
-        self._level = 0
-        self._cells: list[str] | None = None
-        self._ignored = 0  # depth of comments and of deleted text around us
-
-    def data(self, text: str) -> None:
-        if not self._ignored:
-            super().data(text)
-
-    def opened(self, name: str, attributes: Any) -> None:
-        if name in ("annotation", "tracked-changes"):
-            self._ignored += 1
-            self.comments += name == "annotation"
-        elif name == "changed-region":
-            self.changes += 1
-        elif self._ignored:
-            return
-        elif name in ("h", "p"):
-            self.reads = True
-            self._level = int(attribute(attributes, "outline-level")[:2] or 1) if name == "h" else 0
-        elif name in ("tab", "line-break", "s"):
-            self.put({"tab": "\t", "s": " "}.get(name, "\n"))
-        else:
-            self._structure(name, attributes)
-
-    def _structure(self, name: str, attributes: Any) -> None:
-        if name == "list":
-            self._lists += 1
-        elif name == "table-row":
-            self._cells = []
-        elif name == "table-cell" and self._cells is not None:
-            self._cells.append("")
-        elif name == "image":
-            self.pictures += 1
-        elif name == "page":
-            self.slides += 1
-            self.out.heading(2, attribute(attributes, "name") or f"Slide {self.slides}")
-
-    def closed(self, name: str) -> None:
-        if name in ("annotation", "tracked-changes"):
-            self._ignored -= 1
-        elif self._ignored:
-            return
-        elif name in ("h", "p"):
-            self._paragraph(self.taken())
-        elif name == "list":
-            self._lists -= 1
-        elif name == "table-row" and self._cells is not None:
-            self.out.row(self._cells)
-            self._cells = None
-        elif name == "table":
-            self.out.end_table()
-
-    def _paragraph(self, text: str) -> None:
-        self.reads = False
-        if self._cells:
-            self._cells[-1] += (" " if self._cells[-1] else "") + text
-        elif self._level:
-            self.out.heading(self._level, text)
-        elif self._lists:
-            self.out.item(text, self._lists)
-        else:
-            self.out.paragraph(text)
 
 
 class Fields(Target):

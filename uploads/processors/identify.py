@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from uploads.processors import encoding, media_types, signatures, wording
+from uploads.processors import containers, encoding, media_types, signatures, wording
 from uploads.processors.context import Context
 from uploads.processors.registry import processor
 
 START = 128 * 1024  # bytes read from the beginning
+DIRECTORY = 4096  # bytes read of one that lies in between
 END = 256 * 1024  # bytes read from the end: a zip's directory is there
 
 
-@processor(name="identify", accepts=["*/*"], version=1, light=True)
+@processor(name="identify", accepts=["*/*"], version=2, light=True)
 def identify(ctx: Context) -> dict[str, Any]:
     """{media_type, kind, description, extension, extension_matches, expected}
 
@@ -43,7 +44,10 @@ def read_head(path: Path) -> signatures.Head:
         if size <= START:
             return signatures.Head(start, start, size)
         file.seek(max(0, size - END))
-        return signatures.Head(start, file.read(END), size)
+        end = file.read(END)
+        place = containers.ole_directory(start)
+        file.seek(place)
+        return signatures.Head(start, end, size, file.read(DIRECTORY) if place else b"")
 
 
 def media_type_of(head: signatures.Head, extension: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 from uploads.processors import word97
@@ -28,17 +29,30 @@ def rtf(ctx: Context, out: Markdown) -> dict[str, Any]:
         raise BadFile("The rich text can't be read: its control words are broken.") from error
     for line in text.split("\n"):
         out.paragraph(line)
-    info = {
-        ours: clip(found[1].strip(), 300)
-        for word, ours in (("title", "title"), ("author", "author"), ("company", "company"))
-        if (found := re.search(r"\{\\" + word + r" ([^{}\\]{1,300})\}", source[:100_000]))
-    }
     return {
         "format": "rtf",
-        "metadata": info,
+        "metadata": _info(source[:100_000]),
         "pictures": source.count("{\\pict"),
         "embedded": source.count("{\\object"),
     }
+
+
+_INFO = {"title": "title", "author": "author", "operator": "last_modified_by", "company": "company"}
+
+
+def _info(source: str) -> dict[str, str]:
+    """What the document says of itself; letters beyond ASCII are control words there too."""
+    from striprtf.striprtf import rtf_to_text
+
+    read: Any = rtf_to_text
+    opening = re.match(r"\{\\rtf1?[^{}]{0,200}", source)
+    start = opening[0] if opening else "{\\rtf1\\ansi"
+    found = {}
+    for word, ours in _INFO.items():
+        said = re.search(r"\{\\" + word + r" ((?:[^{}\\]|\\[^{}]){1,900})\}", source)
+        if said:
+            found[ours] = clip(str(read(f"{start} {said[1]}}}", errors="replace")).strip(), 300)
+    return {name: text for name, text in found.items() if text}
 
 
 def ole(ctx: Context, out: Markdown) -> dict[str, Any]:
@@ -71,7 +85,11 @@ def ole(ctx: Context, out: Markdown) -> dict[str, Any]:
         "format": {"application/msword": "doc", "application/vnd.ms-powerpoint": "ppt"}.get(
             ctx.media_type, "ole"
         ),
-        "metadata": {name: clip(_plain(value), 300) for name, value in fields.items() if value},
+        "metadata": {
+            name: clip(words, 300)
+            for name, value in fields.items()
+            if value and (words := _plain(value, properties.codepage))
+        },
         "slides": slides or (properties.slides if isinstance(properties.slides, int) else None),
         "macros": any("VBA" in name or "Macros" in name for name in names),
         "embedded": sum(name.startswith("ObjectPool/") for name in names),
@@ -95,5 +113,18 @@ def _text(opened: Any, names: list[str], out: Markdown) -> int | None:
     return None
 
 
-def _plain(value: Any) -> str:
-    return value.decode("cp1252", "replace") if isinstance(value, bytes) else str(value)
+# Numbers of code pages that Python knows by another name; properties keep them in 16 bits, signed.
+_PAGES = {65001: "utf-8", 1200: "utf-16-le", 10000: "mac-roman", 20127: "ascii"}
+_NEVER = 1601  # the year where the clock of Windows begins
+
+
+def _plain(value: Any, page: int | None) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat() if value.year > _NEVER else ""
+    if not isinstance(value, bytes):
+        return str(value)
+    number = (page or 1252) & 0xFFFF
+    try:
+        return value.decode(_PAGES.get(number, f"cp{number}"), "replace")
+    except LookupError:
+        return value.decode("cp1252", "replace")

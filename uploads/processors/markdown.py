@@ -27,6 +27,7 @@ class Markdown:
         self._file = file
         self._written = 0
         self._in_table = False
+        self._in_list = False
 
     def heading(self, level: int, text: str) -> None:
         text = _line(text)
@@ -46,16 +47,23 @@ class Markdown:
         if text:
             self.paragraphs += 1
             self._write(f"{'  ' * min(depth - 1, 8)}- {text}\n", text)
+            self._in_list = True
 
     def row(self, cells: list[str]) -> None:
         shown = [_line(cell).replace("|", "\\|") for cell in cells[:CELLS]]
         if not self._in_table:
             self.tables += 1
+            self._in_list = False
             self._write("\n", "")
         self._write(f"| {' | '.join(shown)} |\n", " ".join(cells))
         if not self._in_table:
             self._write(f"|{'---|' * len(shown)}\n", "")
         self._in_table = True
+
+    def note(self, number: int, text: str) -> None:
+        """What `[^number]` in the text stands for."""
+        if text.strip():
+            self._block(f"[^{number}]: {_line(text)}", text)
 
     def end_table(self) -> None:
         if self._in_table:
@@ -74,6 +82,9 @@ class Markdown:
         }
 
     def _block(self, text: str, plain: str) -> None:
+        if self._in_list:  # or the text would go on in its last item
+            self._in_list = False
+            self._write("\n", "")
         self._write(f"{text}\n\n", plain)
 
     def _write(self, text: str, plain: str) -> None:

@@ -82,6 +82,21 @@ MEDIA_TYPES: dict[str, MediaType] = {
     "application/vnd.oasis.opendocument.graphics": _row(
         "office", "OpenDocument drawing", "odg otg"
     ),
+    "application/vnd.oasis.opendocument.text-flat-xml": _row(
+        "office", "Flat OpenDocument text", "fodt"
+    ),
+    "application/vnd.oasis.opendocument.presentation-flat-xml": _row(
+        "office", "Flat OpenDocument presentation", "fodp"
+    ),
+    "application/vnd.oasis.opendocument.graphics-flat-xml": _row(
+        "office", "Flat OpenDocument drawing", "fodg"
+    ),
+    "application/vnd.oasis.opendocument.spreadsheet-flat-xml": _row(
+        "data", "Flat OpenDocument spreadsheet", "fods"
+    ),
+    "application/x-ooxml-protected": _row(
+        "office", "Document locked with a password", "docx xlsx pptx docm xlsm pptm xlsb"
+    ),
     "application/epub+zip": _row("office", "EPUB book", "epub"),
     "application/rtf": _row("office", "Rich text", "rtf"),
     "application/msword": _row("office", "Word document of 97–2003", "doc dot"),

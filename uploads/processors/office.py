@@ -11,15 +11,18 @@ from typing import Any, TypeVar
 from uploads.processors import books, legacy, pixels, zips
 from uploads.processors.bounds import clip
 from uploads.processors.context import Context
-from uploads.processors.documents import Fields, Links, OpenDocument, Slide, Target, Word, parse
+from uploads.processors.documents import Fields, Links, Notes, Slide, Target, Word, parse
 from uploads.processors.failures import BadFile
 from uploads.processors.markdown import Markdown
+from uploads.processors.open_document import OpenDocument
 from uploads.processors.registry import processor
 
 PART = 256 * 1024 * 1024  # bytes that one part may unpack to
 SMALL_PART = 4 * 1024 * 1024
 SLIDES = 2000
 THUMBNAIL = 320
+FIRST = 64 * 1024  # bytes of a flat document: its properties come first
+BLOCK = 256 * 1024
 PICTURE = 32 * 1024 * 1024  # bytes of a preview that lies inside
 
 T = TypeVar("T", bound=Target)
@@ -27,10 +30,13 @@ T = TypeVar("T", bound=Target)
 _OOXML = "application/vnd.openxmlformats-officedocument."
 _ODF = "application/vnd.oasis.opendocument."
 
+LOCKED = "application/x-ooxml-protected"
+FLAT = tuple(f"{_ODF}{what}-flat-xml" for what in ("text", "presentation", "graphics"))
+
 _PROPERTIES = {
     "title": "title",
-    "creator": "author",
     "initial-creator": "author",
+    "creator": "author",
     "lastModifiedBy": "last_modified_by",
     "subject": "subject",
     "keywords": "keywords",
@@ -62,15 +68,17 @@ _PROPERTIES = {
         "application/msword",
         "application/vnd.ms-powerpoint",
         "application/x-ole-storage",
+        LOCKED,
+        *FLAT,
     ],
-    version=3,
+    version=4,
     after=["identify", "checksum"],
 )
 def office(ctx: Context) -> dict[str, Any]:
     """{format, metadata {title, author, created, …, pages}, words, characters, paragraphs, tables,
     outline [{level, text}], head, text_truncated, slides|null, pictures, comments, changes
-    (tracked), macros, embedded, outside_links} and text.md; thumbnail.webp where the document has
-    a preview inside
+    (tracked), macros, embedded, outside_links, locked (with a password)} and text.md;
+    thumbnail.webp where the document has a preview inside
 
     Raises BadFile for a document that is broken or unpacks without end.
     """
@@ -93,6 +101,7 @@ NOTHING: dict[str, Any] = {
     "macros": False,
     "embedded": 0,
     "outside_links": [],
+    "locked": False,
 }
 
 
@@ -104,6 +113,7 @@ def _docx(ctx: Context, out: Markdown) -> dict[str, Any]:
         if main is None:
             raise BadFile("The document has no text inside.")
         parse(target, zips.blocks(archive, main, PART), "The text")
+        _write_notes(archive, names, target)
         return {
             "format": "docx",
             "pictures": target.pictures,
@@ -111,6 +121,17 @@ def _docx(ctx: Context, out: Markdown) -> dict[str, Any]:
             "changes": target.changes,
             **_package(ctx, archive, names),
         }
+
+
+def _write_notes(archive: zipfile.ZipFile, names: list[str], text: Word) -> None:
+    found: dict[str, str] = {}
+    for name in ("word/footnotes.xml", "word/endnotes.xml"):
+        if text.notes and name in names:
+            notes = Notes(Markdown(io.StringIO()))
+            parse(notes, zips.blocks(archive, name, PART), "The notes")
+            found |= notes.found
+    for number, name in enumerate(text.notes, 1):
+        text.out.note(number, found.get(name, ""))
 
 
 def _pptx(ctx: Context, out: Markdown) -> dict[str, Any]:
@@ -143,18 +164,62 @@ def _pptx(ctx: Context, out: Markdown) -> dict[str, Any]:
 def _open_document(ctx: Context, out: Markdown) -> dict[str, Any]:
     with zips.opened(ctx.path) as archive:
         names = archive.namelist()
+        package = _package(ctx, archive, names)
+        found = {"format": _FORMATS[ctx.media_type[len(_ODF) :]], **package}
+        if _is_locked(archive, names):
+            return found | {"locked": True}
         target = OpenDocument(out)
         parse(target, zips.blocks(archive, "content.xml", PART), "The text")
-        return {
-            "format": {"text": "odt", "presentation": "odp"}.get(
-                ctx.media_type[len(_ODF) :], "odg"
-            ),
-            "slides": target.slides or None,
-            "pictures": target.pictures,
-            "comments": target.comments,
-            "changes": target.changes,
-            **_package(ctx, archive, names),
-        }
+        return found | _counted(target)
+
+
+_FORMATS = {
+    what + flat: short
+    for what, short in (("text", "odt"), ("presentation", "odp"), ("graphics", "odg"))
+    for flat in ("", "-flat-xml")
+}
+
+
+def _counted(target: OpenDocument) -> dict[str, Any]:
+    links = [clip(link, 200) for link in dict.fromkeys(target.links)]
+    return {
+        "slides": target.slides or None,
+        "pictures": target.pictures,
+        "comments": target.comments,
+        "changes": target.changes,
+        "outside_links": links[:50],
+    }
+
+
+def _is_locked(archive: zipfile.ZipFile, names: list[str]) -> bool:
+    """Whether the manifest says that the parts are encrypted (ODF 1.3 part 2, §4.8)."""
+    if "META-INF/manifest.xml" not in names:
+        return False
+    return b"encryption-data" in zips.content(archive, "META-INF/manifest.xml", SMALL_PART)
+
+
+def _flat(ctx: Context, out: Markdown) -> dict[str, Any]:
+    """A document in one piece of XML."""
+    if ctx.size > PART:
+        raise BadFile(f"The document is larger than {PART // 1024**2} MiB.")
+    fields = Fields(Markdown(io.StringIO()))
+    with ctx.path.open("rb") as file:
+        try:
+            # what follows has names and dates of its own
+            parse(fields, [file.read(FIRST).partition(b"</office:meta>")[0]], "The beginning")
+        except BadFile:
+            pass  # it was cut in the middle
+    target = OpenDocument(out)
+    with ctx.path.open("rb") as file:
+        parse(target, iter(lambda: file.read(BLOCK), b""), "The text")
+    metadata = _named(fields.found)
+    kind = _FORMATS[ctx.media_type[len(_ODF) :]]
+    return {"format": f"f{kind}", "metadata": metadata, **_counted(target)}
+
+
+def _locked(ctx: Context, out: Markdown) -> dict[str, Any]:
+    """A document of Microsoft's with a password, of which nothing can be read."""
+    return {"format": "locked", "locked": True}
 
 
 def _package(ctx: Context, archive: zipfile.ZipFile, names: list[str]) -> dict[str, Any]:
@@ -183,6 +248,12 @@ def _metadata(archive: zipfile.ZipFile, names: list[str]) -> dict[str, str]:
     for name in ("docProps/core.xml", "docProps/app.xml", "meta.xml"):
         if name in names:
             found = _read_part(archive, name, Fields(Markdown(io.StringIO()))).found | found
+    return _named(found)
+
+
+def _named(found: dict[str, str]) -> dict[str, str]:
+    if "initial-creator" in found and "creator" in found:  # who wrote it last
+        found = found | {"lastModifiedBy": found["creator"]}
     return {
         ours: clip(found[theirs], 300)
         for theirs, ours in reversed(_PROPERTIES.items())
@@ -240,6 +311,8 @@ _READERS: dict[str, Callable[[Context, Markdown], dict[str, Any]]] = {
     f"{_ODF}text": _open_document,
     f"{_ODF}presentation": _open_document,
     f"{_ODF}graphics": _open_document,
+    **dict.fromkeys(FLAT, _flat),
+    LOCKED: _locked,
     "application/epub+zip": _epub,
     "application/rtf": legacy.rtf,
     "application/msword": legacy.ole,

@@ -10,11 +10,14 @@ from uploads.processors import containers
 
 
 class Head(NamedTuple):
-    """The beginning and the end of a file, and how long it is."""
+    """The beginning and the end of a file, how long it is, and where its directory lies in its
+    middle, the beginning of that.
+    """
 
     start: bytes
     end: bytes
     size: int
+    directory: bytes = b""
 
 
 Refine = Callable[[Head], str | None]
@@ -157,7 +160,9 @@ def _zip(head: Head) -> str | None:
 
 
 def _ole(head: Head) -> str | None:
-    return containers.ole_media_type(head.start) if head.start.startswith(containers.OLE) else None
+    if not head.start.startswith(containers.OLE):
+        return None
+    return containers.ole_media_type(head.start, head.directory)
 
 
 def _iso_media(head: Head) -> str | None:

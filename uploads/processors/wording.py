@@ -147,8 +147,16 @@ def _markup(text: str) -> str | None:
         return "image/svg+xml"
     if name in ("html", "head", "body") and not is_xml:
         return "text/html"
+    if name == "document" and (flat := _FLAT.search(rest)):
+        return f"{flat[1]}-flat-xml"
     closes = re.search(r"</[\w:.-]+>\s*$", text) is not None
     return "application/xml" if is_xml or closes or "xmlns" in rest[:1000] else None
+
+
+_FLAT = re.compile(
+    r"office:mimetype=.(application/vnd\.oasis\.opendocument"
+    r"\.(?:text|presentation|graphics|spreadsheet))\b"
+)
 
 
 def _after_prolog(text: str) -> tuple[str, bool]:

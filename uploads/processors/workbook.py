@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from uploads.processors import biff12, dialect, zips
 from uploads.processors.bounds import clip
+from uploads.processors.columns import clock
 from uploads.processors.context import Context
 from uploads.processors.failures import BadFile
 from uploads.processors.profile import CHUNK_ROWS, TABLES, Profile
@@ -166,11 +167,19 @@ def _value(cell: Any) -> Any:
     """Empty cells come as empty text, whole days as moments at midnight or the other way round."""
     if cell == "":
         return None
-    if isinstance(cell, (time, timedelta)):
+    if isinstance(cell, timedelta):
+        return clock(cell.total_seconds())
+    if isinstance(cell, time):
         return str(cell)
+    if isinstance(cell, str) and (long := _DURATION.fullmatch(cell)):
+        return clock(3600 * int(long[1]) + 60 * int(long[2]) + float(long[3].replace(",", ".")))
     if isinstance(cell, date) and not isinstance(cell, datetime):
         return datetime(cell.year, cell.month, cell.day)  # noqa: DTZ001 - sheets have no zones
     return cell
+
+
+# As OpenDocument writes a time of more than a day.
+_DURATION = re.compile(r"PT(\d{1,6})H(\d{1,2})M(\d{1,2}(?:[.,]\d{1,9})?)S")
 
 
 class _Inside:

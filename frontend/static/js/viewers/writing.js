@@ -10,18 +10,37 @@ const readable = (value) => (value && /^\d{4}-\d\d-\d\dT/.test(value) ? when(val
 // -- documents -------------------------------------------------------------------------------------------------------------
 
 export function officePreview(file, result, { artifact }) {
+  if (result.locked) return message("office", gettext("It is locked with a password."));
   const picture = artifact("office", "thumbnail.webp");
   const said = dotted(result.slides ? ngettext("%(count)s slide", "%(count)s slides", result.slides) : "", ngettext("%(count)s word", "%(count)s words", result.words ?? 0), result.text_truncated ? gettext("the beginning is shown") : "");
   if (!result.head?.trim()) return picture ? h("div", {}, tools(said), h("div", { class: "page-large" }, h("img", { src: picture.url, alt: gettext("First page") }))) : message("office", gettext("There is nothing to read in it."));
   return h("div", {}, tools(said), h("div", { class: "view-text page-of-text", tabindex: "0", role: "region", "aria-label": gettext("Text") }, h("div", { class: "paper" }, marked(result.head))));
 }
 
-/** Text in which the step marked headings as Markdown does. */
+/** Text in which the step marked headings and tables as Markdown does. */
 function marked(text) {
-  return text.split("\n").flatMap((line) => {
-    const heading = /^#{1,6} (.*)$/.exec(line);
-    return heading ? [h("strong", {}, heading[1]), "\n"] : [`${line}\n`];
-  });
+  const shown = [];
+  let rows = [];
+  for (const line of text.split("\n")) {
+    if (line.startsWith("| ")) rows.push(line);
+    else if (!RULE.test(line)) {
+      if (rows.length) shown.push(table(rows));
+      rows = [];
+      const heading = /^#{1,6} (.*)$/.exec(line);
+      shown.push(...(heading ? [h("strong", {}, heading[1]), "\n"] : [`${line}\n`]));
+    }
+  }
+  if (rows.length) shown.push(table(rows));
+  return shown;
+}
+
+const RULE = /^\|(?:---\|)+$/; // below a table's first row
+const BAR = /(?<!\\)\|/; // between two cells
+
+function table(lines) {
+  const [first, ...rest] = lines.map((line) => line.slice(1).replace(/\|\s*$/, "").split(BAR).map((cell) => cell.trim().replaceAll("\\|", "|")));
+  const row = (cells, name) => h("tr", {}, cells.map((cell) => h(name, name === "th" ? { scope: "col" } : {}, cell)));
+  return h("div", { class: "text-table" }, h("table", {}, h("thead", {}, row(first, "th")), h("tbody", {}, rest.map((cells) => row(cells, "td")))));
 }
 
 export function officeDetails(result) {
