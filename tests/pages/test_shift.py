@@ -212,3 +212,17 @@ SEEN_TO_END = """async (count) => {
     return counts.processed + counts.failed === count && rows.length > 0 && !under
         && ![...document.querySelectorAll("[style*=translateY]")].some((one) => !one.dataset.id);
 }"""
+
+
+async def test_the_settings_stand_still_while_their_lists_come(visit: Visit):
+    visitor = await visit(width=1024)
+    made = visitor.client.post("/api/tokens/", json={"name": "backup", "scopes": ["read"]})
+    assert made.status_code == 201, made.text
+    page = await visitor.context.new_page()
+    await page.add_init_script(f"({WATCH})()")
+    await page.goto("/settings/")
+    await page.locator("#tokens li:not(.to-come)").first.wait_for()
+    await page.locator("#spaces li:not(.to-come)").first.wait_for()
+    await until(page, "() => !document.querySelector('.to-come')")
+    found = await shifts(page)
+    assert sum(value for value, _ in found) < 0.03, found

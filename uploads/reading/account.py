@@ -8,15 +8,17 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from uploads import access
-from uploads.models import KnownProcessor, Role, User
+from uploads.models import Invitation, KnownProcessor, Membership, Role, Token, User
 from uploads.processing import known
 from uploads.reading import rows, sessions
 from uploads.reading.frame import Page, show
 
 COUNTED = 1000  # files with an old result, at the most
+LINES = 100  # that are kept free for a list, at the most
 
 
 class Settings(Page):
@@ -33,10 +35,22 @@ class Settings(Page):
         page["mistakes"] = known.mistakes() if user.is_staff else []
         page["sessions"] = sessions.of(request, user) if self.who.token_id is None else []
         page |= {"mails": bool(settings.EMAIL_URL), "email": user.email, "mail": user.wants_mail}
+        page["to_come"] = self._to_come()
         page["boot"]["roles"] = {role: str(word) for role, word in rows.ROLE_WORDS.items()}
         page["boot"]["username"] = user.get_username()
         context = {"page": page, "roles": rows.ROLE_WORDS.items()}
         return show(request, "settings.html", context)
+
+    def _to_come(self) -> dict[str, range]:
+        """How many lines each list of the script will have, about."""
+        here, now = self.place.space_id, timezone.now()
+        counts = {
+            "tokens": Token.objects.filter(user=self.who.user_id).count(),
+            "members": Membership.objects.filter(space=here).count(),
+            "invitations": Invitation.objects.filter(space=here, expires_at__gt=now).count(),
+            "spaces": len(self.who.spaces),
+        }
+        return {name: range(min(count, LINES)) for name, count in counts.items()}
 
     def _old(self, entry: KnownProcessor) -> str:
         """How many files of this space have a result of an older version; "" for none."""
