@@ -33,7 +33,9 @@ def put(visitor: Visitor, *names: str) -> None:
 
 
 async def shows_what_is_there(page: Page, visitor: Visitor) -> None:
-    """Counts and rows of the page are those of the server."""
+    """Counts and rows of the page are those of the server, once everything has ended."""
+    for item in visitor.client.get("/api/files/").json()["items"]:
+        visitor.server.wait_for(visitor.client, item["id"])
     counts = visitor.client.get("/api/counts/").json()
     for status, number in counts.items():
         await expect(page.locator(f"[data-count={status}]")).to_have_text(str(number))

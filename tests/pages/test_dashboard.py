@@ -32,8 +32,8 @@ async def throttle(page: Page, upload: int) -> None:
 
 
 async def slow_down(page: Page) -> None:
-    """Let the network carry 400 kB a second, so that something can be done meanwhile."""
-    await throttle(page, 400_000)
+    """Let the network carry 80 kB a second, so that something can be done meanwhile."""
+    await throttle(page, 80_000)
 
 
 async def full_speed(page: Page) -> None:
@@ -160,16 +160,12 @@ async def test_leaving_while_sending_is_warned_of_and_later_is_safe(visit: Visit
     await slow_down(page)
     await send(page, large_file())
     await expect(page.locator("#sending-title")).to_contain_text("keep this tab open")
-    warned = []
-
-    async def stay(dialog):
-        warned.append(dialog.type)
-        await dialog.dismiss()
-
-    page.on("dialog", stay)
-    await page.close(run_before_unload=True)
+    async with page.expect_event("dialog") as warning:
+        await page.close(run_before_unload=True)
+    dialog = await warning.value
+    assert dialog.type == "beforeunload"
+    await dialog.dismiss()
     await expect(word(page, "large.bin")).to_have_text("Sending")
-    assert warned == ["beforeunload"]
     await full_speed(page)
     await expect(page.locator("#sending-title")).to_contain_text("safe to close")
 

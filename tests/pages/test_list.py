@@ -7,7 +7,7 @@ from playwright.async_api import Page
 
 from tests.pages.conftest import Visit, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.browser
 ROWS = 10
 MAKE = """async (count) => {
     const { VirtualRows } = await import("millrace/virtual");

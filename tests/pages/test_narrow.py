@@ -5,7 +5,7 @@ from playwright.async_api import Page, expect
 
 from tests.pages.conftest import Visit, Visitor, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.browser
 JSON = {"Accept": "application/json"}
 MAIL = b"From: Ada <ada@example.com>\nTo: Bob <bob@example.com>\nSubject: The weir\n\nIt leaks.\n"
 ENDED = """(count) => ["processed", "failed"].reduce((sum, status) =>

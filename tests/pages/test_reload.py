@@ -73,7 +73,7 @@ async def test_a_drop_that_was_half_sent_is_sent_whole_and_nothing_twice(visit: 
     await expect(page.locator("#sending-about")).to_contain_text(re.compile(r"[3-9] received"))
     await kept_at_least(page, 30)
     await page.close(run_before_unload=False)
-    page = await visitor.live()
+    page = await visitor.open()  # what it says goes by itself after some seconds
     await expect(page.get_by_text(re.compile(r"Going on with \d+ files"))).to_be_visible()
     await expect(page.locator("#sending-title")).to_contain_text("safe to close")
     await expect(page.locator("[data-count=processed]")).to_have_text("60")

@@ -16,14 +16,18 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 NAMES = ["waterwheel.jpg", "rivers.csv", "handbook.pdf", "letter.txt", "unknown.bin"]
 
 
-async def listen(server: Server, token: str) -> dict[str, str]:
-    """What a program with a token is told: the last status of each file, once all five ended."""
+async def listen(server: Server, token: str, ready: asyncio.Event) -> dict[str, str]:
+    """What a program with a token is told: the last status of each file, once all five ended. It is
+    told of all from `ready` on.
+    """
     statuses: dict[str, str] = {}
     headers = {"Authorization": f"Bearer {token}"}
     async with connect(f"{server.ws_url}/ws/events/", additional_headers=headers) as socket:
         await socket.send(json.dumps({"type": "hello", "after": None}))
         while sum(status == "processed" for status in statuses.values()) < len(NAMES):
             frame = json.loads(await socket.recv())
+            if frame["type"] == "ready":
+                ready.set()
             for event in frame.get("events", []):
                 if "file" in event:
                     statuses[event["file"]["name"]] = event["file"]["status"]
@@ -35,7 +39,9 @@ async def test_five_files_are_seen_going_to_processed_by_everybody(server: Serve
     page = await visitor.live("/")
     other = await visitor.live("/files/")
     await expect(page.get_by_role("heading", name="Drop your first files here")).to_be_visible()
-    program = asyncio.create_task(listen(server, visitor.token))
+    ready = asyncio.Event()
+    program = asyncio.create_task(listen(server, visitor.token, ready))
+    await asyncio.wait_for(ready.wait(), 100)
     await page.evaluate("globalThis.neverReloaded = true")
     await other.evaluate("globalThis.neverReloaded = true")
 
@@ -49,5 +55,5 @@ async def test_five_files_are_seen_going_to_processed_by_everybody(server: Serve
     await expect(page.locator("[data-count=processed]")).to_have_text("5")
     assert await page.evaluate("globalThis.neverReloaded")
     assert await other.evaluate("globalThis.neverReloaded")
-    statuses = await asyncio.wait_for(program, 20)
+    statuses = await asyncio.wait_for(program, 100)
     assert statuses == dict.fromkeys(NAMES, "processed")
