@@ -63,6 +63,7 @@ async def test_the_first_run_explains_itself_and_offers_samples(visit: Visit):
     await expect(samples.get_by_role("link")).to_have_count(3)
     await send(page, text_file("own.txt"))
     await expect(samples).to_have_count(0)
+    await expect(page.locator("#sending-title")).to_contain_text("safe to close")
     await page.reload()
     await expect(word(page, "own.txt")).to_have_text("Processed")
     await expect(samples).to_have_count(0)
