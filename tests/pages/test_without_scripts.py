@@ -45,3 +45,25 @@ async def test_a_refused_file_of_the_plain_form_is_named(visit: Visit):
     await page.get_by_role("button", name="Send", exact=True).click()
     await expect(page.get_by_role("heading", name="A file was not taken")).to_be_visible()
     await expect(page.locator(".refused")).to_contain_text("at most 255")
+
+
+async def test_a_large_drop_is_told_whole_and_hides_nothing_that_ended_before_it(
+    server: Server, visit: Visit
+):
+    visitor = await visit(java_script_enabled=False)
+    client = visitor.client
+    first = {"file": ("first.txt", b"before all others")}
+    headers = {"Accept": "application/json"}
+    made = client.post("/upload/", files=first, headers=headers).json()["files"]
+    drop: list[tuple[str, tuple[str | None, bytes]]] = [("batch", (None, b"drop"))]
+    drop += [("file", (f"{number}.txt", b"x" * number)) for number in range(1, 61)]
+    made += client.post("/upload/", files=drop, headers=headers).json()["files"]
+    for file in made:
+        server.wait_for(client, file["id"])
+    page = await visitor.open("/")
+    await expect(page.locator(".batch-title")).to_have_text(["60 files"])
+    await expect(page.locator(".batch-about")).to_have_text(["60 of 60 processed"])
+    await expect(page.get_by_role("link", name="first.txt")).to_be_visible()
+    await page.goto(f"/files/{made[0]['id']}/")
+    name = page.locator(".step-name", has_text="checksum")
+    assert await name.evaluate("(one) => one.scrollWidth <= one.clientWidth")

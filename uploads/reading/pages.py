@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from project import database
 from uploads import access
 from uploads.errors import ApiError
-from uploads.models import IN_FLIGHT, Role, Space, Status, UploadedFile, User
+from uploads.models import IN_FLIGHT, Batch, Role, Space, Status, UploadedFile, User
 from uploads.processing import jobs, known
 from uploads.publishing import standing
 from uploads.publishing.events import describe
@@ -26,7 +26,8 @@ from uploads.reading.room import room
 from uploads.reading.said import told
 
 SHOWN_IN_FLIGHT = 60  # files in the page itself; the scripts bring the rest
-SHOWN_ENDED = 40
+SHOWN_ENDED = 200  # files, as in a snapshot: a large drop must not hide what ended before it
+SHOWN_GROUPS = 40
 ASIDE = {"identify", "checksum"}  # steps whose results stand among the facts
 SAMPLES = (
     ("image", "waterwheel.jpg"),
@@ -58,7 +59,10 @@ class Dashboard(Page):
         """The page as it is now; its script keeps it so."""
         space = Space.objects.get(pk=self.place.space_id)
         page = self.page("dashboard", "millrace/dashboard", "dashboard", "drop", "batch", "row")
-        flight, ended = rows.groups(self._files(space), may_change=page["may_upload"])
+        files = self._files(space)
+        flight, ended = rows.groups(
+            files, may_change=page["may_upload"], batches=_batches(space, files)
+        )
         page["boot"]["reasons"] = {code: str(words) for code, words in rows.REASON_WORDS.items()}
         page["boot"]["storage"] = {"used": space.used_bytes, "quota": _quota(space)}
         pauses = standing.pauses(space.pk)
@@ -78,7 +82,7 @@ class Dashboard(Page):
         context = {
             "page": page,
             "flight": flight,
-            "ended": ended,
+            "ended": ended[:SHOWN_GROUPS],
             "counts": _counts(space),
             "empty_row": rows.EMPTY_ROW,
             "empty_group": rows.EMPTY_GROUP,
@@ -90,6 +94,12 @@ class Dashboard(Page):
         flight = mine.in_flight().order_by("-created_at", "-id")[:SHOWN_IN_FLIGHT]
         ended = mine.ended().order_by("-finished_at", "-id")[:SHOWN_ENDED]
         return [describe(file, space.slug) for file in (*flight, *ended)]
+
+
+def _batches(space: Space, files: list[dict[str, Any]]) -> dict[str, Batch]:
+    """The batches of these files, by key: what is listed may be a few of their files."""
+    keys = {file["batch"] for file in files} - {None}
+    return {batch.key: batch for batch in Batch.objects.filter(space=space, key__in=keys)}
 
 
 def _counts(space: Space) -> list[dict[str, Any]]:

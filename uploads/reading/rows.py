@@ -4,17 +4,17 @@ The scripts show the same from the same JSON (`frontend/static/js/words.js`).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
-from uploads.models import IN_FLIGHT, Pause, Role, Status
+from uploads.models import IN_FLIGHT, Batch, Pause, Role, Status
 from uploads.reading.said import told
 
 OPEN_ROWS = 8  # a batch of more files than this is folded once it has ended
@@ -49,6 +49,13 @@ MARKS = {
     Status.PROCESSED: "check",
     Status.FAILED: "alert",
     Status.CANCELLED: "slash",
+}
+STEP_MARKS = {
+    "waiting": "clock",
+    "running": "wheel",
+    "done": "check",
+    "failed": "alert",
+    "skipped": "minus",
 }
 ADVICE: dict[str, str | Promise] = {
     "bad_file": gettext_lazy(
@@ -152,7 +159,8 @@ def row(file: dict[str, Any], *, may_change: bool) -> Row:
 
 
 def _day(moment: str | None) -> str:
-    return date_format(datetime.fromisoformat(moment), "DATE_FORMAT") if moment else ""
+    """As the scripts say days."""
+    return date_format(datetime.fromisoformat(moment), pgettext("day", "M j, Y")) if moment else ""
 
 
 def _folder(path: str, name: str) -> str:
@@ -176,7 +184,9 @@ class Group:
 EMPTY_GROUP = Group("", "", "", ())
 
 
-def groups(files: Iterable[dict[str, Any]], *, may_change: bool) -> tuple[list[Group], list[Group]]:
+def groups(
+    files: Iterable[dict[str, Any]], *, may_change: bool, batches: Mapping[str, Batch]
+) -> tuple[list[Group], list[Group]]:
     """Files (newest first) by batch: groups with something in flight, and those that have ended."""
     together: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for file in files:
@@ -185,7 +195,8 @@ def groups(files: Iterable[dict[str, Any]], *, may_change: bool) -> tuple[list[G
     ended: list[Group] = []
     for key, members in together.items():
         active = any(file["status"] in IN_FLIGHT for file in members)
-        (flight if active else ended).append(_group(key, members, active, may_change=may_change))
+        group = _group(key, members, active, may_change=may_change)
+        (flight if active else ended).append(_counted(group, members, batches.get(key)))
     return flight, ended
 
 
@@ -196,14 +207,29 @@ def _group_key(file: dict[str, Any]) -> str:
     return f"from:{file['parent']}"
 
 
+def _counted(group: Group, files: list[dict[str, Any]], batch: Batch | None) -> Group:
+    """The same, told of all files of its batch, of which only some may be listed."""
+    total = sum(getattr(batch, status, 0) for status in STATUS_WORDS)
+    if batch is None or total <= len(files):
+        return group
+    about = _about(batch.processed, total)
+    return replace(group, title=_title(files, total), about=about, alone=False)
+
+
+def _about(processed: int, total: int) -> str:
+    return _("%(done)s of %(total)s processed") % {
+        "done": number_format(processed, force_grouping=True),
+        "total": number_format(total, force_grouping=True),
+    }
+
+
 def _group(key: str, files: list[dict[str, Any]], active: bool, *, may_change: bool) -> Group:  # noqa: FBT001
     members = sorted(files, key=lambda file: (file["created_at"], file["id"]))
     processed = sum(file["status"] == Status.PROCESSED for file in members)
-    about = _("%(done)s of %(total)s processed") % {"done": processed, "total": len(members)}
     return Group(
         key=key,
-        title=_title(members),
-        about=about,
+        title=_title(members, len(members)),
+        about=_about(processed, len(members)),
         rows=[row(file, may_change=may_change) for file in members[:OPEN_ROWS]],
         status="active" if active else "ended",
         alone=len(members) == 1,
@@ -212,9 +238,10 @@ def _group(key: str, files: list[dict[str, Any]], active: bool, *, may_change: b
     )
 
 
-def _title(files: Sequence[dict[str, Any]]) -> str:
+def _title(files: Sequence[dict[str, Any]], total: int) -> str:
     tops = {file["path"].split("/", 1)[0] if "/" in file["path"] else "" for file in files}
-    count = ngettext("%(count)s file", "%(count)s files", len(files)) % {"count": len(files)}
+    said = number_format(total, force_grouping=True)
+    count = ngettext("%(count)s file", "%(count)s files", total) % {"count": said}
     return f"{tops.pop()} · {count}" if len(tops) == 1 and "" not in tops else count
 
 
@@ -254,6 +281,8 @@ def steps(file: dict[str, Any]) -> list[dict[str, str]]:
             "name": step["name"],
             "status": step["status"],
             "took": took_words(step["duration_ms"]),
+            "mark": STEP_MARKS[step["status"]],
+            "why": told((step["error"] or {}).get("message", "")),
             "run": " · ".join(filter(None, [f"{step['name']} v{step['version']}", step["worker"]])),
         }
         for step in file["steps"]
@@ -267,9 +296,15 @@ def _before(file: dict[str, Any]) -> list[dict[str, str]]:
     if started is None or received is None:
         return []
     size, took = size_words(file["size"]), _between(file["created_at"], received)
+    waited = _between(received, started)
     return [
-        {"name": _("Received"), "status": "before", "took": took, "about": size},
-        {"name": _("Waited"), "status": "before", "took": _between(received, started)},
+        {"name": _("Received"), "status": "before", "mark": "upload", "took": took, "about": size},
+        {
+            "name": _("Waited"),
+            "status": "before",
+            "mark": "clock",
+            "took": waited,
+        },
     ]
 
 

@@ -166,6 +166,11 @@ TYPES = (
     gettext_noop("Configuration"),
     gettext_noop("Assembly"),
     gettext_noop("Protocol buffers"),
+    gettext_noop("Flat OpenDocument presentation"),
+    gettext_noop("Flat OpenDocument spreadsheet"),
+    gettext_noop("Document locked with a password"),
+    gettext_noop("Flat OpenDocument drawing"),
+    gettext_noop("Flat OpenDocument text"),
 )
 
 # Why a file can't be processed (`BadFile`).
@@ -242,6 +247,7 @@ STEPS = (
     gettext_noop("%(name)s inside unpacks to more than %(size)s MiB."),
     gettext_noop("What is inside unpacks to more than %(size)s MiB."),
     gettext_noop("The file is broken."),
+    gettext_noop("The document is larger than %(size)s MiB."),
 )
 
 # How a step ended that did not end by itself.
