@@ -159,8 +159,10 @@ def _feed_json(file: Any, survey: structure.Survey) -> None:
         for event, value in ijson.basic_parse(file, use_float=True, buf_size=BLOCK):
             if event == "map_key":
                 survey.add("key", value)
+            elif event in known:
+                survey.add(*known[event])
             else:
-                survey.add(*known.get(event, ("value", value)))
+                survey.add("value", value)
     except structure.TooDeep:
         raise
     except (ijson.JSONError, ValueError, OverflowError) as error:

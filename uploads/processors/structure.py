@@ -35,18 +35,22 @@ EXAMPLE = 80  # characters
 class Place:
     """What was found at one path: how often, of which types, how long the arrays were."""
 
+    path: str
     count: int = 0
     types: Counter[str] = field(default_factory=Counter)
     keys: set[str] = field(default_factory=set)
     example: Any = None
     shortest: int | None = None
     longest: int = 0
+    # Places right below by key, "[]" for an array's: looked up with every value.
+    below: dict[tuple[str, str], Place] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Open:
     kind: str
     path: str
+    place: Place | None
     node: dict[str, Any] | None
     key: str = ""
     items: int = 0
@@ -70,16 +74,16 @@ class Survey:
         self._room = TREE_BUDGET
 
     def add(self, event: str, value: Any) -> None:
-        if event == "key":
-            self._stack[-1].key = str(value)
-            if len(self.key_counts) < PATHS or value in self.key_counts:
-                self.key_counts[str(value)] += 1
+        if event == "value":
+            self._value(value)
+        elif event == "key":
+            key = self._stack[-1].key = str(value)
+            if key in self.key_counts or len(self.key_counts) < PATHS:
+                self.key_counts[key] += 1
         elif event == "open":
             self._open(value)
-        elif event == "close":
-            self._close()
         else:
-            self._value(value)
+            self._close()
 
     def result(self) -> dict[str, Any]:
         """{top, depth, values, keys [{key, count}], schema [{path, types, …}], tree {…}|null}"""
@@ -100,17 +104,18 @@ class Survey:
     def _open(self, kind: str) -> None:
         if len(self._stack) >= MAX_DEPTH:
             raise TooDeep(f"Nested deeper than {MAX_DEPTH:,} levels.")
-        path, _ = self._enter(kind)
-        node: dict[str, Any] = {"type": kind, "size": 0, "children": []}
-        room = self._takes_more()
-        if room:
+        path, place = self._enter(kind)
+        node: dict[str, Any] | None = None
+        if self._takes_more():
+            node = {"type": kind, "size": 0, "children": []}
             self._hang(node)
-        self._stack.append(_Open(kind, path, node if room else None))
-        self.depth = max(self.depth, len(self._stack))
+        self._stack.append(_Open(kind, path, place, node))
+        if len(self._stack) > self.depth:
+            self.depth = len(self._stack)
 
     def _close(self) -> None:
         closed = self._stack.pop()
-        place = self.places.get(closed.path)
+        place = closed.place
         if closed.node is not None:
             closed.node["size"] = closed.items
         if place is not None and closed.kind == "array":
@@ -119,7 +124,7 @@ class Survey:
             place.shortest = closed.items if shortest is None else min(shortest, closed.items)
 
     def _value(self, value: Any) -> None:
-        kind = kind_of(value)
+        kind = _KINDS.get(type(value)) or kind_of(value)
         self.values += 1
         _, place = self._enter(kind)
         if self._takes_more():
@@ -130,25 +135,41 @@ class Survey:
     def _enter(self, kind: str) -> tuple[str, Place | None]:
         """Count the place that this value is at; None where there are too many to count all."""
         parent = self._stack[-1] if self._stack else None
+        above = None
+        place = None
         if parent is not None:
             parent.items += 1
-        path = self._path(parent)
+            # deep down all share one path, whichever keys led there
+            above = parent.place if len(self._stack) <= PATH_DEPTH else None
+            name = (parent.kind, "" if parent.kind == "array" else parent.key)
+            place = above.below.get(name) if above else None
+        if place is None:
+            path = self._path(parent)
+            place = self._place(path)
+            if place is None:
+                return path, None
+            if above is not None and len(above.below) < KEYS:
+                above.below[name] = place
+        place.count += 1
+        place.types[kind] += 1
+        return place.path, place
+
+    def _place(self, path: str) -> Place | None:
         place = self.places.get(path)
         if place is None and len(self.places) < PATHS:
-            place = self.places[path] = Place()
-        if place is not None:
-            place.count += 1
-            place.types[kind] += 1
-        return path, place
+            place = self.places[path] = Place(path)
+        return place
 
     def _takes_more(self) -> bool:
         """Whether the tree has room for what comes now."""
         if not self._stack:
             return True
         parent = self._stack[-1]
+        if parent.node is None:
+            return False
         deep = len(self._stack) > DEPTH_SHOWN
         full = self._nodes >= NODES_SHOWN or self._room <= 0 or parent.items > ITEMS_SHOWN
-        return parent.node is not None and not deep and not full
+        return not deep and not full
 
     def _hang(self, node: dict[str, Any]) -> None:
         """Hang it into the tree, which has room."""
@@ -170,7 +191,7 @@ class Survey:
             return "…"
         if parent.kind == "array":
             return f"{parent.path}[]"
-        place = self.places.get(parent.path)
+        place = parent.place
         key = parent.key
         if place is not None and key not in place.keys:
             if len(place.keys) >= KEYS:
@@ -245,6 +266,15 @@ def _items(values: Iterable[Any]) -> Iterator[Any]:
     for item in values:
         yield _NULL if item is None else item
     yield _Marked("close", None)
+
+
+_KINDS = {
+    type(None): "null",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "text",
+}
 
 
 def kind_of(value: Any) -> str:
