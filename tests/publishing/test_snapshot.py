@@ -10,12 +10,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from uploads import people
-from uploads.models import Space, Status, UploadedFile
+from uploads.models import Job, Space, Status, UploadedFile
 from uploads.publishing import snapshot
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 FILES = 4_000
+IN_FLIGHT = (*snapshot.RUNNING, Status.QUEUED)
 LARGE, SMALL = "large", "small"  # half of all files, and twenty
 
 
@@ -29,7 +30,7 @@ def space() -> Space:
         batch = SMALL if number < 20 else (None, LARGE)[number % 2]
         at = now - timedelta(seconds=FILES - number)
         ended = number % 50 != 1
-        status = Status.PROCESSED if ended else snapshot.ORDER[number // 50 % 3]
+        status = Status.PROCESSED if ended else IN_FLIGHT[number // 50 % 3]
         files.append(
             UploadedFile(
                 space=space,
@@ -41,6 +42,12 @@ def space() -> Space:
             )
         )
     UploadedFile.objects.bulk_create(files, batch_size=1000)
+    jobs = [
+        Job(file=file, space=space, queued_at=file.created_at)
+        for file in files
+        if file.status == Status.QUEUED
+    ]
+    Job.objects.bulk_create(jobs)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     return space
@@ -61,7 +68,7 @@ def plans(queries: list[dict[str, Any]]) -> list[str]:
 @pytest.mark.parametrize(
     ("batch", "indexes"),
     [
-        (None, {"files_by_status", "files_just_ended"}),
+        (None, {"files_by_status", "files_just_ended", "autoindex", "pkey"}),
         (LARGE, {"batch_by_status", "batch_just_ended"}),
         (SMALL, {"batch_by_status", "batch_just_ended"}),
         ("nobody's", {"batch_by_status", "batch_just_ended"}),
@@ -79,10 +86,23 @@ def test_no_row_is_looked_at_that_is_not_shown(
     expected = {str(row.pk) for row in [*rows.in_flight(), *ended]}
     assert {file["id"] for file in taken.files} == expected
     found = plans(list(asked.captured_queries))
-    assert len(found) == len(snapshot.ORDER) + 1
+    assert len(found) == len(IN_FLIGHT) + 1
     if connection.vendor == "postgresql" and batch not in {None, LARGE}:
         return  # for so few rows it takes whichever index is smallest
     for plan in found:
         assert "TEMP B-TREE" not in plan
         assert "Sort" not in plan
         assert any(index in plan for index in indexes), plan
+
+
+def test_of_a_long_queue_those_are_shown_whose_turn_comes_first(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = list(Job.objects.filter(space=space).order_by("queued_at").values_list("pk", flat=True))
+    urgent = queue[-1]
+    Job.objects.filter(pk=urgent).update(priority=5)
+    others = UploadedFile.objects.filter(space=space, status__in=snapshot.RUNNING).count()
+    monkeypatch.setattr(snapshot, "MOST_IN_FLIGHT", others + 4)
+    files = snapshot.take(space.pk).files
+    shown = [file["id"] for file in files if file["status"] == Status.QUEUED]
+    assert shown == [str(pk) for pk in (urgent, *queue[:3])]

@@ -17,7 +17,7 @@ from uploads import access
 from uploads.errors import ApiError
 from uploads.models import IN_FLIGHT, Batch, Role, Space, Status, UploadedFile, User
 from uploads.processing import jobs, known
-from uploads.publishing import standing
+from uploads.publishing import snapshot, standing
 from uploads.publishing.events import describe
 from uploads.reading import failures, inside, own_views, rows, scripts, whose
 from uploads.reading.files import detail
@@ -91,7 +91,7 @@ class Dashboard(Page):
 
     def _files(self, space: Space) -> list[dict[str, Any]]:
         mine = UploadedFile.objects.filter(space=space)
-        flight = mine.in_flight().order_by("-created_at", "-id")[:SHOWN_IN_FLIGHT]
+        flight = snapshot.in_flight(mine, SHOWN_IN_FLIGHT, space_id=space.pk)
         ended = mine.ended().order_by("-finished_at", "-id")[:SHOWN_ENDED]
         return [describe(file, space.slug) for file in (*flight, *ended)]
 
