@@ -270,18 +270,61 @@ async def test_a_file_that_was_deleted_before_its_page_listened_is_gone(visit: V
 MANY = 220  # more than a page is told of
 
 
-async def test_the_number_of_a_large_drop_is_asked_for_again_where_it_has_changed(visit: Visit):
-    visitor = await visit()
+async def a_large_drop(visitor: Visitor) -> list[str]:
+    """Ids of files of one byte that have ended, the newest first."""
     files = [("file", (f"{number:03}.bin", b"\0", "")) for number in range(MANY)]
     headers = {"Accept": "application/json"}
     sent = visitor.client.post("/upload/", data={"batch": "many"}, files=files, headers=headers)
     sent.raise_for_status()
+    ids = [file["id"] for file in sent.json()["files"]]
+    for file in ids:
+        visitor.server.wait_for(visitor.client, file)
+    return ids[::-1]
+
+
+async def test_the_number_of_a_large_drop_is_asked_for_again_where_it_has_changed(visit: Visit):
+    visitor = await visit()
+    ids = await a_large_drop(visitor)
     page = await visitor.context.new_page()
     async with late(page, "**/api/batches/**") as answer:
         await page.goto("/")
         await answer.given.wait()
         await expect(page.locator("[data-count=processed]")).to_have_text(str(MANY))
-        for file in visitor.client.get("/api/files/?limit=3").json()["items"]:
-            visitor.client.delete(f"/api/files/{file['id']}/").raise_for_status()
+        for file in ids[:3]:
+            visitor.client.delete(f"/api/files/{file}/").raise_for_status()
         await expect(page.locator("[data-count=processed]")).to_have_text(str(MANY - 3))
     await expect(page.locator(".batch-title")).to_have_text(f"{MANY - 3} files")
+
+
+async def test_a_file_that_the_page_no_longer_holds_is_not_counted_twice(visit: Visit):
+    visitor = await visit()
+    *_, oldest = await a_large_drop(visitor)
+    page = await visitor.live()
+    used = page.locator("#storage-words")
+    before = await used.inner_text()
+    assert str(MANY) in before
+    visitor.client.post(f"/api/files/{oldest}/retry/").raise_for_status()
+    visitor.server.wait_for(visitor.client, oldest)
+    visitor.client.put("/upload/new.bin", content=b"two", headers={"Accept": "application/json"})
+    await expect(used).to_have_text(before.replace(str(MANY), str(MANY + 3)))
+
+
+async def test_what_was_sent_before_the_page_heard_anything_does_not_wait_for_ever(visit: Visit):
+    visitor = await visit()
+    page, connected = await visitor.context.new_page(), asyncio.Event()
+    page.on("filechooser", lambda _chooser: None)
+
+    async def connect(route: WebSocketRoute) -> None:
+        await connected.wait()
+        route.connect_to_server()
+
+    await page.route_web_socket("**/ws/events/*", connect)
+    await page.goto("/")
+    await send(page, *[text_file(f"{number:03}.txt", f"{number}\n") for number in range(MANY)])
+    await expect(page.locator("#sending-title")).to_contain_text("safe to close")
+    for file in visitor.client.get("/api/files/?limit=1000").json()["items"]:
+        visitor.server.wait_for(visitor.client, file["id"])
+    connected.set()
+    await expect(page.locator("#ended .batch-title")).to_have_text(f"{MANY} files")
+    await expect(page.locator(".batch-about")).to_contain_text("all processed")
+    await expect(page.locator(".mark-word", has_text="Queued")).to_have_count(0)

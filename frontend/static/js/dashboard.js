@@ -22,6 +22,7 @@ import { bytes, decimal, dotted, gettext, left, ngettext, number } from "millrac
 const ENDED_SHOWN = 12; // groups under "just ended"
 const ENDED_KEPT = 30; // groups in memory
 const ASK_AGAIN = 1500; // ms between two questions about one batch
+const FOLLOWS = 3000; // ms until what follows a snapshot has come
 const SMALL_ON_AVERAGE = 100_000; // bytes; below it files a second say more than bytes a second
 const CALM = 90; // ms between two looks at what has changed; a frame each would be for nobody
 const GATHERED = 1500; // ms until a drop is read so far that its number can be said; what is sent by then need not be announced
@@ -61,9 +62,19 @@ let splitVersion = -1;
 const line = follow(store, (now) => {
   whole ||= now;
   soon();
-}, { ready: () => queue.ready(), queue: ({ pauses }) => queue.told(pauses) });
+}, { snapshot: settle, ready: () => queue.ready(), queue: ({ pauses }) => queue.told(pauses) });
 
 const soon = calmly(show, CALM);
+
+/** A snapshot does not have all that has ended. What was sent, and is neither in it nor in what follows it, is no longer held. */
+function settle({ last }) {
+  const unheard = last ? groups.unheard() : [];
+  if (!unheard.length) return;
+  setTimeout(() => {
+    groups.letGo(unheard);
+    soon();
+  }, FOLLOWS);
+}
 
 // -- groups and cards ------------------------------------------------------------------------------------------------------
 

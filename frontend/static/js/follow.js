@@ -6,7 +6,7 @@ import { Line, streamAddress } from "millrace/socket";
 
 /**
  * The line of a page with a store, not yet started; `changed(whole)` hears that something came, and whether the state is
- * whole; `others`, by the type of frame, hears of what is no business of the store.
+ * whole; `others`, by the type of frame, hears of frames, too, before the store does.
  */
 export function follow(store, changed, others = {}) {
   const line = new Line(streamAddress(boot.query), {

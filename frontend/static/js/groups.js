@@ -174,15 +174,33 @@ export class Groups {
     else this.#drop(entry);
   }
 
+  /** Entries that are sent, and of whose files nothing has been heard. */
+  unheard() {
+    return [...this.byItem.values()].filter(({ item, file }) => item.state === "sent" && !file);
+  }
+
+  /** Of these, those of whose files nothing has been heard since are no longer held. */
+  letGo(unheard) {
+    for (const entry of unheard) {
+      if (entry.file || this.byItem.get(entry.item.key) !== entry) continue;
+      this.byItem.delete(entry.item.key);
+      this.byFile.delete(entry.item.id);
+      entry.group.complete = false;
+      this.#drop(entry);
+    }
+  }
+
   /** What the server says of a batch as a whole. */
   told(batch) {
     const group = this.groups.get(batch.id);
     if (!group) return;
+    const wasActive = group.active;
     group.told = { counts: batch.counts, total: batch.total };
     const known = Object.values(batch.counts).reduce((sum, count) => sum + count, 0);
     const unsent = group.count("waiting", "refused", "here", "sending", "paused");
     group.complete = group.entries.length - unsent >= known - unsent && group.entries.length >= known;
     this.#touch(group);
+    this.#compare(group, wasActive);
   }
 
   /** Ids of files that wait to be processed, at most so many; those of what is shown first come first. */
@@ -331,14 +349,14 @@ export class Groups {
 
   #drop(entry) {
     const { group } = entry;
+    const wasActive = group.active;
     this.#uncount(entry);
     const at = group.entries.lastIndexOf(entry); // when all go, the last ones go first
     if (at >= 0) group.entries.splice(at, 1);
     this.#touch(group);
-    if (group.entries.length === 0) {
-      this.groups.delete(group.key);
-      this.version += 1;
-    }
+    if (group.entries.length > 0) return this.#compare(group, wasActive);
+    this.groups.delete(group.key);
+    this.version += 1;
   }
 
   #uncount(entry) {
@@ -365,10 +383,14 @@ export class Groups {
     if (finished > group.endedAt) group.endedAt = finished;
     entry.version += 1;
     this.#touch(group);
-    if (group.active !== wasActive) {
-      this.version += 1;
-      if (wasActive && group.entries.length > 1) this.endings.push(group);
-    }
+    this.#compare(group, wasActive);
+  }
+
+  /** Says so where a group has begun to be in flight, or has ended. */
+  #compare(group, wasActive) {
+    if (group.active === wasActive) return;
+    this.version += 1;
+    if (wasActive && group.entries.length > 1) this.endings.push(group);
   }
 
   #touch(group) {

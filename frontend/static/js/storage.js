@@ -11,8 +11,8 @@ export class Storage {
   }
 
   /** A change of a file, as the store tells it. A file counts with its whole size from its creation on. */
-  see({ type, before, file, live }) {
-    if (!live) return;
+  see({ type, before, file, live, created }) {
+    if (!live || (type === "put" && !before && !created)) return; // one that the page no longer held has been counted
     const was = before ? (before.size ?? 0) : 0;
     const is = type === "gone" ? 0 : (file.size ?? 0);
     const known = type === "gone" && !before ? (file.size ?? 0) : was;

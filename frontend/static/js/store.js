@@ -5,7 +5,7 @@
  *
  * `watch(change)` is called once for every file that came, changed or went: {type, before, file, live} where type is
  * "put", "gone", or "unheld" (it exists, but is no longer followed); `before` is the file as it was, or undefined; `live`
- * says that it has just happened, rather than been told by a snapshot. Events whose number is known already are
+ * says that it has just happened, rather than been told by a snapshot, and `created` that it is new in the space. Events whose number is known already are
  * dropped, so it does no harm to hear one twice.
  */
 export class Store {
@@ -74,15 +74,15 @@ export class Store {
     this.seq = event.seq;
     if (event.type === "batch.ended") this.batches.set(event.batch.id, event.batch);
     else if (event.type === "file.deleted") this.#gone(event.file);
-    else this.#put(event.file, true);
+    else this.#put(event.file, true, event.type === "file.created");
   }
 
-  #put(file, live) {
+  #put(file, live, created = false) {
     const before = this.files.get(file.id);
     const now = { ...file };
     if (before && before.attempt === now.attempt && before.status === now.status) keepFurthest(before, now);
     this.files.set(file.id, now);
-    this.#watch({ type: "put", before, file: now, live });
+    this.#watch({ type: "put", before, file: now, live, created });
   }
 
   #gone(file) {

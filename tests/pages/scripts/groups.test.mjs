@@ -146,3 +146,52 @@ test("what a snapshot tells, the newest first, is shown as it came", () => {
   assert.deepEqual(group.ranked().map(({ id }) => id), ["1", "2", "3", "4"]);
   assert.deepEqual(groups.queued(2), ["1", "2"]);
 });
+
+test("a batch of which not all is held ends when the server says so", () => {
+  const groups = new Groups();
+  put(groups, file("a"));
+  const group = groups.groups.get("drop");
+  groups.told({ id: "drop", total: 3, counts: { queued: 1, processed: 2 } });
+  assert.equal(group.complete, false);
+  put(groups, file("a", { status: "processed", attempt: 1, finished_at: at() }));
+  assert.equal(group.active, true);
+  const { version } = groups;
+  groups.told({ id: "drop", total: 3, counts: { processed: 3 } });
+  assert.equal(group.active, false);
+  assert.ok(groups.version > version);
+});
+
+test("what was sent and never heard of is no longer held after a while, what was heard of is", () => {
+  const groups = new Groups();
+  const sent = ["1", "2"].map((name) => item(name, { state: "sent", id: `id-${name}` }));
+  for (const each of sent) groups.itemChanged(each);
+  const unheard = groups.unheard();
+  assert.equal(unheard.length, 2);
+  put(groups, file("id-2", { name: "2.txt" }));
+  groups.letGo(unheard);
+  const group = groups.groups.get("drop");
+  assert.deepEqual(group.entries.map(({ id }) => id), ["id-2"]);
+  assert.equal(group.complete, false);
+});
+
+test("a file that was deleted before the answer to its sending does not come back with it", () => {
+  const groups = new Groups();
+  const sending = item("a", { state: "sending" });
+  groups.itemChanged(sending);
+  put(groups, file("id-1", { name: "a.txt" }));
+  groups.fileChanged({ type: "gone", file: file("id-1") });
+  assert.equal(groups.groups.get("drop").entries[0].status, "sending");
+  groups.itemChanged(Object.assign(sending, { state: "sent", id: "id-1" }));
+  assert.equal(groups.groups.size, 0);
+});
+
+test("a group whose last file in flight goes away has ended", () => {
+  const groups = new Groups();
+  const waiting = item("c");
+  for (const id of ["a", "b"]) put(groups, file(id, { status: "processed", attempt: 1, finished_at: at() }));
+  groups.itemChanged(waiting);
+  const { version } = groups;
+  groups.itemGone(waiting);
+  assert.equal(groups.groups.get("drop").active, false);
+  assert.ok(groups.version > version);
+});

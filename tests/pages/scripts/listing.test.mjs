@@ -67,3 +67,12 @@ test("a page never brings a file twice", () => {
   listing.add({ items: [file("1"), file("0")], next: null });
   assert.equal(ids(listing), "210");
 });
+
+test("what a page brings is no longer announced as new, nor is what has gone", () => {
+  const listing = new Listing(view({ q: "river" }));
+  for (const id of ["2", "3", "4"]) listing.change({ type: "put", file: file(id, { name: "river" }) });
+  assert.equal(listing.unseen, 3);
+  listing.add({ items: [file("3", { name: "river" })], next: null });
+  listing.change({ type: "gone", file: file("4") });
+  assert.equal(listing.unseen, 1);
+});
