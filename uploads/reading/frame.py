@@ -18,6 +18,7 @@ from uploads.models import Role, User
 from uploads.reading import said, scripts
 
 EVERY_PAGE = ("tokens", "base", "layout", "button", "status", "notice", "form")
+ON_PAPER = "print"  # after all others, for it takes back what they say
 
 
 def frame(
@@ -30,7 +31,7 @@ def frame(
         "language": get_language(),
         "direction": "rtl" if get_language_bidi() else "ltr",
         "theme": theme if theme in {"light", "dark"} else "",
-        "sheets": scripts.sheets(*EVERY_PAGE, *sheets),
+        "sheets": scripts.sheets(*EVERY_PAGE, *sheets, ON_PAPER),
         "entry": entry and scripts.address(entry),
         "import_map": scripts.import_map() if entry else "",
         "preload": scripts.preloads(entry) if entry else (),

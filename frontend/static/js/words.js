@@ -104,7 +104,7 @@ export function took(ms) {
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "narrow" });
+const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
 const day = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
 const moment = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
 
