@@ -218,6 +218,38 @@ async def test_a_list_tells_of_what_came_and_went_while_it_was_fetched(visit: Vi
     await expect(page.locator(".line .mark-word")).to_have_text(["Processed"])
 
 
+async def test_a_range_is_selected_from_its_file_though_others_come_above(visit: Visit):
+    visitor = await visit()
+    for name in ("a.txt", "b.txt", "c.txt"):
+        ended(visitor, name)
+    page = await visitor.live("/files/")
+    await page.get_by_label("Select c.txt").check()
+    ended(visitor, "d.txt")
+    await expect(page.locator(".lines .line-name")).to_have_text(
+        ["d.txt", "c.txt", "b.txt", "a.txt"]
+    )
+    await page.get_by_label("Select b.txt").click(modifiers=["Shift"])
+    await expect(page.locator("#selected-words")).to_have_text("2 selected")
+    await expect(page.get_by_label("Select d.txt")).not_to_be_checked()
+
+
+async def test_what_is_selected_while_others_are_deleted_stays_selected(visit: Visit):
+    visitor = await visit()
+    for name in ("a.txt", "b.txt"):
+        ended(visitor, name)
+    page = await visitor.live("/files/")
+    await page.get_by_label("Select a.txt").check()
+    async with late(page, "**/api/files/delete/**") as answer:
+        tools = page.get_by_role("region", name="Selected files")
+        await tools.get_by_role("button", name="Delete").click()
+        await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        await answer.given.wait()
+        await page.get_by_label("Select b.txt").check()
+    await expect(page.locator("#toasts")).to_contain_text("1 file was deleted")
+    await expect(page.locator("#selected-words")).to_have_text("1 selected")
+    await expect(page.get_by_label("Select b.txt")).to_be_checked()
+
+
 async def test_a_late_answer_takes_no_file_back_to_what_it_was(visit: Visit):
     visitor = await visit()
     visitor.client.post("/api/queue/pause/", json={})

@@ -31,7 +31,7 @@ const sheet = $("sheet");
 let listing = new Listing(readView());
 let fetching = null;
 const chosen = new Set();
-let anchor = -1; // the row that a range of choices starts from
+let anchor = ""; // the id of the file that a range of choices starts from
 let clock = 0;
 
 // -- the view, which the address holds -----------------------------------------------------------------------------------
@@ -316,7 +316,7 @@ function showLive() {
 
 function clearChoice() {
   chosen.clear();
-  anchor = -1;
+  anchor = "";
   showChoice();
 }
 
@@ -324,15 +324,15 @@ function forgetChoice(id) {
   if (chosen.delete(id)) showChoice();
 }
 
-function choose(index, on, { range = false } = {}) {
-  const from = range && anchor >= 0 ? Math.min(anchor, index) : index;
-  const to = range && anchor >= 0 ? Math.max(anchor, index) : index;
-  for (let at = from; at <= to; at += 1) {
-    const file = listing.items[at];
+/** By id, since rows come and go: a place may be another file's before it is drawn. */
+function choose(id, on, { range = false } = {}) {
+  const place = (wanted) => listing.items.findIndex((file) => file.id === wanted);
+  const places = [id, ...(range ? [anchor] : [])].map(place).filter((at) => at >= 0);
+  for (const file of listing.items.slice(Math.min(...places), Math.max(...places) + 1)) {
     if (on) chosen.add(file.id);
     else chosen.delete(file.id);
   }
-  anchor = index;
+  anchor = id;
   showChoice();
 }
 
@@ -348,7 +348,7 @@ function showChoice() {
 
 $("lines").addEventListener("click", (event) => {
   const check = event.target.closest(".check");
-  if (check) choose(Number(check.closest(".line").dataset.index), check.checked, { range: event.shiftKey });
+  if (check) choose(check.closest(".line").dataset.id, check.checked, { range: event.shiftKey });
 });
 $("select-all").addEventListener("change", (event) => {
   for (const { id } of listing.items) {
@@ -364,7 +364,10 @@ async function onChosen(action, statuses = null) {
     say(gettext("None of them can be tried again now."));
     return;
   }
-  if (await actOnAll(ids, action)) clearChoice();
+  const before = [...chosen];
+  if (!(await actOnAll(ids, action))) return;
+  for (const id of before) chosen.delete(id); // others may have been selected meanwhile
+  showChoice();
 }
 
 // -- downloads ---------------------------------------------------------------------------------------------------------------
@@ -413,13 +416,18 @@ function layout(view) {
   history.replaceState(null, "", viewAddress(readView()));
 }
 
+function chooseFocused() {
+  const { id } = rows.focused < 0 ? {} : document.activeElement.closest(".line").dataset;
+  if (id) choose(id, !chosen.has(id));
+}
+
 const step = (by) => () => rows.focus(rows.focused < 0 ? 0 : rows.focused + by);
 
 function learnCommands() {
   command("search", { key: "/", help: gettext("Search"), run: () => tools.q.select() });
   command("next", { key: "j", help: gettext("Next file"), run: step(1) });
   command("previous", { key: "k", help: gettext("Previous file"), run: step(-1) });
-  command("select", { key: "x", help: gettext("Select the file in focus"), run: () => rows.focused >= 0 && choose(rows.focused, !chosen.has(listing.items[rows.focused].id)) });
+  command("select", { key: "x", help: gettext("Select the file in focus"), run: chooseFocused });
   command("view-table", { key: "v t", help: gettext("Table"), run: () => layout("table") });
   command("view-gallery", { key: "v g", help: gettext("Gallery"), run: () => layout("gallery") });
   command("clear-selection", { key: "Escape", help: gettext("Clear the selection"), run: clearChoice });
