@@ -2,9 +2,10 @@
 
 import { act } from "millrace/actions";
 import { compareAttempts, showAttempts } from "millrace/attempts";
+import { beside } from "millrace/beside";
 import { address, ask, boot, inTurn, Refused } from "millrace/boot";
 import { $, h, icon, inFrame, setData, setHidden, setIcon, setPart, setText } from "millrace/dom";
-import { command, complain, say, showLine, startFrame, toast } from "millrace/frame";
+import { command, complain, copy, say, showLine, startFrame } from "millrace/frame";
 import { telling } from "millrace/row";
 import { Line, streamAddress } from "millrace/socket";
 import { Store } from "millrace/store";
@@ -184,7 +185,7 @@ function allFacts() {
 }
 
 function copyable(text) {
-  return h("button", { class: "copyable", type: "button", title: gettext("Copy"), "aria-label": gettext("Copy %(text)s", { text }), onclick: () => navigator.clipboard.writeText(text).then(() => toast(gettext("Copied"))) },
+  return h("button", { class: "copyable", type: "button", title: gettext("Copy"), "aria-label": gettext("Copy %(text)s", { text }), onclick: () => copy(text) },
     h("span", { class: "mono" }, `${text.slice(0, 8)}…${text.slice(-8)}`), icon("copy"));
 }
 
@@ -263,11 +264,43 @@ function stand() {
   return message(file.kind || "other", gettext("No preview for this kind of file"), gettext("What was found in it is below."));
 }
 
+// -- beside it -------------------------------------------------------------------------------------------------------------
+
+const near = beside(boot.file.id);
+const listAddress = near?.list ?? address("/files/");
+
+function showBeside() {
+  if (!near) return;
+  document.querySelector(".crumbs a").href = listAddress;
+  setHidden($("beside"), false);
+  for (const way of ["previous", "next"]) {
+    const link = $(way);
+    if (near[way]) link.href = address(`/files/${near[way]}/`);
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // it is opened beside this one
+      event.preventDefault();
+      goBeside(way);
+    });
+    if (!near[way]) {
+      link.setAttribute("role", "link");
+      link.setAttribute("aria-disabled", "true");
+    }
+  }
+}
+
+/** Goes on to a file beside this one, in its place: going back still leads to the list. */
+function goBeside(way) {
+  if (near?.[way]) location.replace($(way).href);
+}
+
+/** Whether an arrow has nothing else to do: move within a box, a player or a list of choices. */
+const isFree = ({ target }) => !target.closest("[tabindex='0'], audio, video, summary, [role='group']");
+
 // -- doing -----------------------------------------------------------------------------------------------------------------
 
 async function run(action) {
   if (!(await act(file, action))) return;
-  if (action === "delete") location.assign(address("/files/"));
+  if (action === "delete") location.assign(listAddress);
 }
 
 document.addEventListener("click", (event) => {
@@ -278,7 +311,8 @@ document.addEventListener("click", (event) => {
 });
 
 startFrame();
-command("back", { key: "Escape", help: gettext("Back to the files"), run: () => location.assign(address("/files/")) });
+command("back", { key: "Escape", help: gettext("Back to the files"), run: () => location.assign(listAddress) });
+command("copy-link", { key: "l", help: gettext("Copy the link"), run: () => copy(location.origin + address(`/files/${boot.file.id}/`)) });
 command("compare", { run: () => compareAttempts(file).then((section) => $("compared").replaceChildren(section), complain) });
 command("download", { key: "d", help: gettext("Download"), run: () => $("download").click() });
 if (boot.mayUpload) {
@@ -286,5 +320,12 @@ if (boot.mayUpload) {
   command("cancel", { key: "c", help: gettext("Cancel"), run: () => IN_FLIGHT.has(file.status) && run("cancel") });
   command("delete", { key: "Delete", help: gettext("Delete"), run: () => run("delete") });
 }
+if (near) {
+  command("next", { key: "j", help: gettext("Next file"), run: () => goBeside("next") });
+  command("previous", { key: "k", help: gettext("Previous file"), run: () => goBeside("previous") });
+  command("next-by-arrow", { key: "ArrowRight", run: () => goBeside("next"), when: isFree });
+  command("previous-by-arrow", { key: "ArrowLeft", run: () => goBeside("previous"), when: isFree });
+}
+showBeside();
 show();
 line.start();

@@ -1,6 +1,7 @@
 // The page of all files: fetches pages as one scrolls, keeps them true by the stream, lets many be chosen.
 
 import { actOnAll } from "millrace/actions";
+import { keepBeside } from "millrace/beside";
 import { address, ask, boot, proof } from "millrace/boot";
 import { $, breathe, clone, h, inFrame, setData, setHidden, setIcon, setText } from "millrace/dom";
 import { follow } from "millrace/follow";
@@ -161,6 +162,10 @@ addEventListener("scroll", () => {
   scrolling = setTimeout(keepPlace, AT_REST);
 }, { passive: true });
 document.addEventListener("click", keepPlace, { capture: true }); // it may lead away before the list has come to rest
+$("lines").addEventListener("click", ({ target }) => {
+  const line = target.closest("a[href]")?.closest("[data-id]");
+  if (line) keepBeside(listing.items, line.dataset.id, location.pathname + location.search);
+}, { capture: true });
 
 /** New files come in on top for hours: lets go of what lies far below. */
 async function beginAnew() {

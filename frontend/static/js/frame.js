@@ -60,6 +60,28 @@ export function complain(error) {
   toast(told(error.message) || gettext("The server can't be reached. Nothing was changed."), { mood: "bad" });
 }
 
+/** Puts a text where it can be pasted from, and says so; also where the browser keeps its clipboard from plain http. */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast(gettext("Copied"));
+  } catch {
+    if (copyBySelection(text)) toast(gettext("Copied"));
+    else toast(gettext("The browser does not let it be copied."), { mood: "bad" });
+  }
+}
+
+function copyBySelection(text) {
+  const { activeElement: before } = document;
+  const area = h("textarea", { class: "unseen" }, text);
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  before?.focus();
+  return done;
+}
+
 /** Asks before something that can't be taken back; resolves to whether to go on. */
 export function confirm(question, verb) {
   return new Promise((resolve) => {
@@ -81,11 +103,14 @@ export function confirm(question, verb) {
 const commands = new Map();
 let keys = [];
 
-/** Makes a command known: buttons with its name in data-command run it, and so does its key ("u", "g f", "?"). */
-export function command(name, { key = null, help = "", run }) {
+/**
+ * Makes a command known: buttons with its name in data-command run it, and so does its key ("u", "g f", "?", " "), where
+ * `when(event)` agrees.
+ */
+export function command(name, { key = null, help = "", run, when = () => true }) {
   commands.set(name, run);
   keys = keys.filter((known) => known.name !== name); // made known again, by a preview that was made anew
-  if (key) keys.push({ keys: key.split(" "), name, help });
+  if (key) keys.push({ keys: key === " " ? [key] : key.split(" "), name, help, when });
 }
 
 /** Runs a command by name. */
@@ -110,6 +135,7 @@ document.addEventListener("keydown", (event) => {
     if (menu) {
       menu.open = false;
       menu.querySelector("summary").focus();
+      return;
     }
   }
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector("dialog[open]")) return;
@@ -117,7 +143,7 @@ document.addEventListener("keydown", (event) => {
   const first = event.timeStamp - pressedAt < 1000 ? pressed : "";
   pressed = event.key;
   pressedAt = event.timeStamp;
-  const found = keys.find(({ keys: [one, two] }) => (two ? one === first && two === event.key : one === event.key));
+  const found = keys.find(({ keys: [one, two], when }) => (two ? one === first && two === event.key : one === event.key) && when(event));
   if (!found) return;
   event.preventDefault();
   runCommand(found.name, event);

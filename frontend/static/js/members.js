@@ -2,7 +2,7 @@
 
 import { address, ask, boot, inTurn } from "millrace/boot";
 import { $, h, icon } from "millrace/dom";
-import { complain, confirm, say, toast } from "millrace/frame";
+import { complain, confirm, copy as copyText, say, toast } from "millrace/frame";
 import { ago, dotted, gettext, ngettext, when } from "millrace/words";
 
 const turns = { members: inTurn(), invitations: inTurn(), spaces: inTurn() };
@@ -67,7 +67,7 @@ async function invite(event) {
   const made = await tell("POST", "/api/invitations/", { role, days: Number(days) });
   if (!made) return;
   const link = new URL(made.path, location.origin).href;
-  const copy = h("button", { class: "button small", type: "button", onclick: () => navigator.clipboard.writeText(link).then(() => toast(gettext("Copied"))) }, icon("copy"), gettext("Copy"));
+  const copy = h("button", { class: "button small", type: "button", onclick: () => copyText(link) }, icon("copy"), gettext("Copy"));
   $("invitation-link").replaceChildren(icon("shield"), h("div", {}, gettext("Send this link to one person; it works once and is not shown again:"), h("code", {}, link)), copy);
   $("invitation-link").hidden = false;
   copy.focus();

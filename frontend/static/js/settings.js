@@ -2,7 +2,7 @@
 
 import { ask, inTurn } from "millrace/boot";
 import { $, h, icon } from "millrace/dom";
-import { complain, confirm, say, startFrame, toast } from "millrace/frame";
+import { complain, confirm, copy as copyText, say, startFrame, toast } from "millrace/frame";
 import { startMembers } from "millrace/members";
 import { mayNotify, setNotify, wantsNotify } from "millrace/notify";
 import { ago, dotted, gettext, ngettext, when } from "millrace/words";
@@ -60,7 +60,7 @@ async function makeToken(event) {
 }
 
 function showSecret(secret) {
-  const copy = h("button", { class: "button small", type: "button", onclick: () => navigator.clipboard.writeText(secret).then(() => toast(gettext("Copied"))) }, icon("copy"), gettext("Copy"));
+  const copy = h("button", { class: "button small", type: "button", onclick: () => copyText(secret) }, icon("copy"), gettext("Copy"));
   $("secret").replaceChildren(icon("shield"), h("div", {}, gettext("Copy it now, it is not shown again:"), h("code", {}, secret)), copy);
   $("secret").hidden = false;
   copy.focus();
