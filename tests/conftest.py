@@ -13,12 +13,17 @@ from typing import Any
 import pytest
 from django.contrib.contenttypes.management import create_contenttypes
 from django.db.models.signals import post_migrate
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 
 from tests.support import parallel, shared
 from tests.support.server import Server
 from tests.support.settings import POSTGRES, REDIS
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every request
+# how long an example takes says more of what else the machine does than of us
+examples.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("busy")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -13,7 +13,7 @@ import pytest_asyncio
 from tests.processors.bombs import BOMBS
 from uploads.processing.sandbox import Caps, Sandbox, StepDone, StepFailed, Task
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -32,7 +32,7 @@ async def test_a_bomb_ends_in_a_clear_state(sandbox: Sandbox, tmp_path: Path, na
     path.write_bytes(content)
     failed: list[StepFailed] = []
     done: list[str] = []
-    async with sandbox.run(Task(name, path, name, len(content), caps=Caps())) as run:
+    async with sandbox.run(Task(name, path, name, len(content), caps=Caps(seconds=500))) as run:
         async for message in run:
             if isinstance(message, StepFailed):
                 failed.append(message)

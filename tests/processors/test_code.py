@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from uploads.processors import code
+from uploads.processors import code, deadline
 from uploads.processors.code import LANGUAGES
 from uploads.processors.media_types import MEDIA_TYPES
 
@@ -64,12 +65,24 @@ def test_programs_written_by_programs_are_not_coloured(take):
 
 def test_a_text_that_stalls_a_languages_expressions_is_shown_without_colours(take, monkeypatch):
     monkeypatch.setattr(code, "SECONDS", 0.3)
-    before = signal.getsignal(signal.SIGALRM)
+    before = signal.getsignal(signal.SIGPROF)
     found = take("<?php // TODO\n" + "<<<A\n" * 100_000, "a.php")["code"]
     assert (found["coloured"], found["lines"]) == (False, 100_001)
     assert found["to_do"][0]["line"] == 1
     assert found["tokens"][1] == [["", "<<<A"]]
-    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getsignal(signal.SIGPROF) is before
+
+
+def test_only_what_it_computes_counts_and_not_how_long_it_waits_for_its_turn():
+    with deadline.within(0.05):
+        time.sleep(0.1)
+    with pytest.raises(deadline.Overdue), deadline.within(0.05):
+        compute_for_ever()
+
+
+def compute_for_ever() -> None:
+    while True:
+        pass
 
 
 @pytest.mark.parametrize(

@@ -16,20 +16,21 @@ class Overdue(Exception):
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Raises Overdue in the block once so many seconds have gone by: from between two of Python's
-    steps, or out of a search for a regular expression, which looks for signals now and then. In a
-    thread that isn't the main one there is no deadline.
+    """Raises Overdue in the block once it has computed for so many seconds, however long it waited
+    for its turn on a busy machine: from between two of Python's steps, or out of a search for a
+    regular expression, which looks for signals now and then. In a thread that isn't the main one
+    there is no deadline.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGALRM, _end)
-    timer = signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, _end)
+    timer = signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, *timer)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, *timer)
+        signal.signal(signal.SIGPROF, before)
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
