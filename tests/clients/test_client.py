@@ -199,6 +199,7 @@ async def test_events_come_once_and_in_order_although_the_wire_is_cut(
                 heard.clear()
                 await heard.wait()
         listening.cancel()
+        await asyncio.wait([listening])  # a loop that ends before leaves a socket open
         assert seqs == list(range(1, last + 1))
         assert gate.connections >= 3
 
