@@ -148,6 +148,33 @@ async def test_what_is_paused_on_its_way_goes_on_and_nothing_goes_twice(visit: V
     assert names(visitor) == [f"{number:03}.txt" for number in range(FILES)]
 
 
+async def test_what_the_server_takes_though_it_was_broken_off_does_not_go_twice(visit: Visit):
+    visitor = await visit()
+    visitor.client.post("/api/queue/pause/", json={})
+    page = await visitor.live()
+    come, go, taken = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def take_late(route: Route) -> None:
+        come.set()
+        await go.wait()
+        answer = await page.context.request.fetch(route.request)
+        assert answer.status == 201
+        taken.set()
+
+    await page.route("**/uploads/**", take_late, times=1)
+    await page.clock.install()
+    await send(page, text_file("once.txt"))
+    await come.wait()
+    await page.clock.pause_at(await page.evaluate("Date.now() + 20_000"))
+    await page.keyboard.press("p")
+    await page.keyboard.press("p")
+    go.set()
+    await taken.wait()
+    await page.clock.resume()
+    await expect(page.locator("#sending-title")).to_contain_text(ALL_SENT)
+    assert names(visitor) == ["once.txt"]
+
+
 async def test_one_that_is_cancelled_on_its_way_leaves_the_others_alone(visit: Visit):
     visitor = await visit()
     page = await visitor.live()

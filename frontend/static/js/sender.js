@@ -10,7 +10,7 @@ const MOST_PARALLEL = 5; // a browser opens six connections; one stays free for 
 const MOST_PARALLEL_H2 = 16;
 const CALM = 12; // files without an error before one more goes at once
 const RETRY_SECONDS = [1, 2, 5, 10, 20, 30]; // the last one again and again
-const SETTLED = 1000; // ms until the server has seen that a request was broken off
+export const SETTLED = 1000; // ms until the server has seen that a request was broken off
 const MOST_SIZES = 100; // in one question (uploads/reading/shapes.py)
 
 /** Whether trying again can help: the line, the server's health, its being busy; not what it refuses. */
@@ -151,7 +151,7 @@ export class Sender {
     const items = load.filter(({ state }) => state === "sending");
     if (!items.length) return;
     this.#calm = 0;
-    if (error.name === "AbortError") for (const item of items) this.#goAgain(item, { doubtful: true });
+    if (error.name === "AbortError") for (const item of items) this.#goAgain(item, { doubtful: true, notBefore: Date.now() + SETTLED });
     else if (error.status === 401) this.shutOut(items);
     else if (passing(error)) this.#tryAgain(items, error);
     else if (items.length > 1) for (const item of items) this.#goAlone(item, { doubtful: true });

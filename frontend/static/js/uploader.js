@@ -6,7 +6,7 @@ import { Item } from "millrace/item";
 import { Kept } from "millrace/kept";
 import { Leftover } from "millrace/leftover";
 import { nextLoad } from "millrace/load";
-import { Sender } from "millrace/sender";
+import { Sender, SETTLED } from "millrace/sender";
 import { Sums } from "millrace/sums";
 import { SMALL } from "millrace/transport";
 import { Twins } from "millrace/twins";
@@ -195,7 +195,7 @@ export class Uploader {
       this.sum.sent -= item.sent;
       item.sent = 0;
     }
-    Object.assign(item, { state: "paused", note: "", firstSent: undefined });
+    Object.assign(item, { state: "paused", note: "", firstSent: undefined, notBefore: Date.now() + SETTLED });
     this.sum.paused += 1;
   }
 
@@ -222,7 +222,7 @@ export class Uploader {
   }
 
   #again(item) {
-    Object.assign(item, { state: "waiting", notBefore: 0, note: "", error: "" });
+    Object.assign(item, { state: "waiting", notBefore: item.doubtful ? Math.min(item.notBefore, Date.now() + SETTLED) : 0, note: "", error: "" });
     item.count(!item.checking);
     this.kept.keep(item);
     this.#queue(item);
