@@ -7,7 +7,6 @@ import subprocess
 import time
 
 import httpx
-import pytest
 from gunicorn.config import Config
 
 from project.server import GRACEFUL_SECONDS, UVICORN
@@ -39,7 +38,6 @@ def children(pid: int) -> list[int]:
         return [int(each) for each in file.read().split()]
 
 
-@pytest.mark.timeout(240)
 def test_it_serves_and_replaces_a_worker_that_dies_and_ends_cleanly(install, free_port):
     machine = install()
     machine.prepare()
@@ -63,7 +61,6 @@ def test_it_serves_and_replaces_a_worker_that_dies_and_ends_cleanly(install, fre
     assert gunicorn.wait(timeout=100) == 0
 
 
-@pytest.mark.timeout(240)
 def test_guesses_are_counted_by_the_address_that_the_proxy_tells(install, free_port):
     machine = install()
     machine.prepare()

@@ -11,7 +11,7 @@ from websockets.sync.client import connect
 from tests.deploy.nginx import Nginx
 from tests.support.server import free_port
 
-pytestmark = [pytest.mark.nginx, pytest.mark.postgres, pytest.mark.redis, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.nginx, pytest.mark.postgres, pytest.mark.redis]
 
 TEXT = b"All is well that ends.\n" * 1000
 

@@ -74,7 +74,6 @@ def test_it_waits_longer_than_a_program_takes_to_end(gunicorn_settings, settings
 
 @pytest.mark.postgres
 @pytest.mark.redis
-@pytest.mark.timeout(240)
 def test_it_starts_them_starts_them_again_and_stops_them(
     install: Callable[[], Installation],
     configuration: Path,

@@ -26,7 +26,6 @@ def test_whole_files_of_every_kind_have_a_result_in_every_step(take, name):
     assert len(taken.results) >= 3
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", KINDS)
 def test_damaged_files_end_in_a_result_or_a_sentence(take, name):
     dice = random.Random(f"{SEED} {name}")

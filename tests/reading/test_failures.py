@@ -52,7 +52,6 @@ def reasons(client: httpx.Client) -> dict[tuple[str, str], int]:
     return {(item["code"], item["step"]): item["count"] for item in answer.json()["items"]}
 
 
-@pytest.mark.timeout(120)
 def test_all_files_of_a_reason_are_retried_each_once_and_the_others_stay(
     failed: httpx.Client,
 ) -> None:

@@ -20,7 +20,6 @@ async def begin_and_end(after: float) -> None:
     await procrastinate_worker.end(working)
 
 
-@pytest.mark.timeout(120)
 def test_it_ends_at_whatever_moment_it_is_told_to() -> None:
     for milliseconds in range(0, 60, 3):
         with within(5), asyncio.Runner() as loop:
