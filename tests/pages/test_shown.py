@@ -5,14 +5,17 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from PIL import Image
 from playwright.async_api import expect
 
 from tests.pages.conftest import Visit
 from tests.pages.test_file import owner
 from tests.processors.books import xlsx
+from tests.processors.certificates import certificate, open_key
 from tests.processors.films import chaptered, film
 from tests.processors.test_office import BODY, docx
+from tests.processors.test_small_kinds import CALENDAR, notebook
 
 pytestmark = pytest.mark.browser
 SAMPLES = Path(__file__).parent.parent / "processors" / "samples"
@@ -90,3 +93,21 @@ async def test_a_column_of_money_has_its_unit(visit: Visit):
     page = await ada.open(ada.ended("sold.csv", f"day;sold\n{rows}".encode()))
     await expect(page.get_by_role("columnheader", name="sold")).to_contain_text("number · €")
     await expect(page.locator(".column", has_text="sold")).to_contain_text("5,000.5 €")
+
+
+async def test_a_private_key_beside_a_certificate_is_warned_of(visit: Visit):
+    ada = await owner(visit)
+    page = await ada.open(
+        ada.ended("ada.pem", certificate().public_bytes(Encoding.PEM) + open_key())
+    )
+    await expect(page.locator("#preview")).to_contain_text("CN=Ada Lovelace")
+    await expect(page.locator(".note.warn")).to_contain_text("A private key lies open in it")
+
+
+async def test_a_notebook_and_a_calendar_have_views_of_their_own(visit: Visit):
+    ada = await owner(visit)
+    page = await ada.open(ada.ended("oak.ipynb", notebook().encode()))
+    await expect(page.locator("#preview .rich h1")).to_have_text("Oak")
+    await expect(page.locator(".note.warn")).to_contain_text("Cell 2: ValueError: no oak")
+    page = await ada.open(ada.ended("mill.ics", CALENDAR.encode()))
+    await expect(page.locator("#preview")).to_contain_text("Wheel, turned by hand")

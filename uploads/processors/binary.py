@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from uploads.processors import executables, signatures
+from uploads.processors import executables, headers, signatures
 from uploads.processors.bounds import within
 from uploads.processors.context import Context
 from uploads.processors.registry import processor
@@ -29,7 +29,7 @@ _WIDE = re.compile(rb"(?:[\x20-\x7e]\x00){6,}")
 @processor(
     name="binary",
     accepts=["*/*"],
-    version=1,
+    version=2,
     after=["identify", "checksum"],
     fallback=True,
     light=True,
@@ -52,7 +52,8 @@ def binary(ctx: Context) -> dict[str, Any]:
         "bytes": ctx.size,
         "sampled": ctx.size > READ,
         **survey.result(),
-        "header": executables.header(ctx.path),
+        "header": executables.header(ctx.path)
+        or headers.header(ctx.path, ctx.media_type, ctx.size),
         "tried": f"{len(signatures.SIGNATURES)} signatures, and the structure of text; "
         f"no step opens {ctx.media_type or 'this'}",
     }

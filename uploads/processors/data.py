@@ -40,7 +40,10 @@ COMMENT = "A comment: JSON has none, though some programs take them."
 
 @processor(
     name="data",
-    accepts=["application/json", "application/xml", "application/yaml", "application/toml", FODS],
+    accepts=[
+        *("application/json", "application/xml", "application/yaml", "application/toml"),
+        FODS,
+    ],
     version=1,
     after=["identify", "checksum"],
     light=True,

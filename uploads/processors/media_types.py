@@ -125,7 +125,8 @@ MEDIA_TYPES: dict[str, MediaType] = {
         "table", "SQLite database", "sqlite sqlite3 db db3 gpkg mbtiles"
     ),
     # data
-    "application/json": _row("data", "JSON document", "json geojson ipynb har webmanifest map"),
+    "application/json": _row("data", "JSON document", "json geojson har webmanifest map"),
+    "application/x-ipynb+json": _row("data", "Jupyter notebook", "ipynb"),
     "application/xml": _row(
         "data",
         "XML document",
@@ -201,6 +202,8 @@ MEDIA_TYPES: dict[str, MediaType] = {
     "text/calendar": _row("text", "Calendar", "ics ical ifb"),
     "text/vcard": _row("text", "Contact card", "vcf vcard"),
     "application/x-pem-file": _row("text", "PEM certificate or key", "pem crt cer key csr pub"),
+    "application/pkix-cert": _row("other", "Certificate (DER)", "der cer crt"),
+    "application/x-pkcs12": _row("other", "Keys locked with a password (PKCS #12)", "p12 pfx"),
     "application/vnd.apple.mpegurl": _row("text", "Playlist", "m3u8 m3u"),
     "application/x-bibtex": _row("text", "BibTeX references", "bib"),
     # programs and other binary data that no step opens
@@ -220,6 +223,10 @@ MEDIA_TYPES: dict[str, MediaType] = {
     "application/x-emf": _row("other", "Enhanced metafile", "emf"),
     "application/avro": _row("other", "Avro data", "avro"),
     "application/x-orc": _row("other", "ORC table", "orc"),
+    # as text its name is no mistake
+    "model/stl": _row("other", "STL model"),
+    "application/x-shapefile": _row("other", "Shapefile", "shp shx"),
+    "application/x-dbf": _row("other", "dBase table", "dbf"),
     "application/x-numpy-data": _row("other", "NumPy array", "npy"),
     "application/vnd.ms-fontobject": _row("other", "Embedded OpenType font", "eot"),
     "application/x-shockwave-flash": _row("other", "Flash animation", "swf"),

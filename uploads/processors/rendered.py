@@ -34,15 +34,22 @@ def markdown(ctx: Context) -> dict[str, Any]:
 
     CommonMark 0.31 with tables and strikethrough; HTML inside is kept where it is harmless.
     """
-    from markdown_it import MarkdownIt
-
     coding = encoding.detect(ctx.path)
     with ctx.path.open("rb") as file:
         file.seek(coding.mark)
         content = file.read(READ)
     text = content.decode(coding.name, "replace").replace("\r\n", "\n").replace("\r", "\n")
+    found = page_of(ctx, _FRONT.sub("", text, count=1))
+    ctx.progress(ctx.size, ctx.size, "bytes")
+    return found | {"truncated": ctx.size > READ}
+
+
+def page_of(ctx: Context, text: str) -> dict[str, Any]:
+    """{title, outline, links, blocked} of a text in Markdown, and page.html"""
+    from markdown_it import MarkdownIt
+
     parser = MarkdownIt("commonmark", {"html": True, "maxNesting": NESTED})
-    tokens = parser.enable(["table", "strikethrough"]).parse(_FRONT.sub("", text, count=1))
+    tokens = parser.enable(["table", "strikethrough"]).parse(text)
     outline = [
         {"level": int(opening.tag[1]), "text": clip(inline.content, WORDS)}
         for opening, inline in pairwise(tokens)
@@ -51,11 +58,9 @@ def markdown(ctx: Context) -> dict[str, Any]:
     safe = hypertext.harmless(parser.renderer.render(tokens, parser.options, {}))
     page = ctx.save("page.html", "text/html")
     page.write_text(safe.html, encoding="utf-8", errors="replace")
-    ctx.progress(ctx.size, ctx.size, "bytes")
     return {
         "title": next((one["text"] for one in outline if one["level"] == 1), None),
         "outline": within(outline[:HEADINGS], 32 * 1024),
         "links": safe.links,
         "blocked": safe.blocked,
-        "truncated": ctx.size > READ,
     }

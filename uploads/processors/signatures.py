@@ -105,6 +105,12 @@ SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"CWS", "application/x-shockwave-flash"),
     (0, b"bplist00", "application/x-bplist"),
     (128, b"DICM", "application/dicom"),
+    (0, b"d8:announce", "application/x-bittorrent"),
+    (0, b"d13:announce-list", "application/x-bittorrent"),
+    (0, b"d7:comment", "application/x-bittorrent"),
+    (0, b"d10:created by", "application/x-bittorrent"),
+    (0, b"d13:creation date", "application/x-bittorrent"),
+    (0, b"d4:infod", "application/x-bittorrent"),
     (0, b"QFI\xfb", "application/x-qemu-disk"),
     (0, b"ITSF\x03\x00\x00\x00", "application/vnd.ms-htmlhelp"),
     (0, b"L\x00\x00\x00\x01\x14\x02\x00", "application/x-ms-shortcut"),
@@ -319,6 +325,39 @@ def _python_bytecode(head: Head) -> str | None:
     return "application/x-python-bytecode" if known else None
 
 
+def _der(head: Head) -> str | None:
+    """A certificate (RFC 5280 §4.1) or keys with a password (RFC 7292 §4), by their lengths."""
+    start = head.start[:32]
+    if start[:2] not in (b"\x30\x82", b"\x30\x80") or len(start) < 16:
+        return None
+    if start[4:7] == b"\x02\x01\x03" or start[2:5] == b"\x02\x01\x03":
+        return "application/x-pkcs12"
+    whole = struct.unpack_from(">H", start, 2)[0] == head.size - 4
+    versioned = start[4:6] == b"\x30\x82" and start[8:13] == b"\xa0\x03\x02\x01\x02"
+    return "application/pkix-cert" if whole and versioned else None
+
+
+def _stl(head: Head) -> str | None:
+    if len(head.start) < 134:
+        return None
+    (triangles,) = struct.unpack_from("<I", head.start, 80)
+    return "model/stl" if triangles and head.size == 84 + 50 * triangles else None
+
+
+def _shapefile(head: Head) -> str | None:
+    known = head.start[:4] == b"\x00\x00\x27\x0a" and head.start[28:32] == b"\xe8\x03\x00\x00"
+    return "application/x-shapefile" if known and head.size >= 100 else None
+
+
+def _dbase(head: Head) -> str | None:
+    if len(head.start) < 66 or head.start[0] not in (3, 0x30, 0x31, 0x43, 0x83, 0x8B, 0xF5):
+        return None
+    rows, header, row = struct.unpack_from("<IHH", head.start, 4)
+    dated = 1 <= head.start[2] <= 12 and 1 <= head.start[3] <= 31
+    fits = header % 32 in (1, 8) and abs(head.size - header - rows * row) <= 1
+    return "application/x-dbf" if dated and fits and row else None
+
+
 _STRUCTURES: tuple[Refine, ...] = (
     _truetype,
     _icon,
@@ -329,6 +368,10 @@ _STRUCTURES: tuple[Refine, ...] = (
     _targa,
     _arrow_stream,
     _python_bytecode,
+    _der,
+    _stl,
+    _shapefile,
+    _dbase,
 )
 
 # Signatures that are letters only: the file may as well be text, which is asked first.

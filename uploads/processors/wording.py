@@ -256,6 +256,9 @@ _VALUE = re.compile(r'(?:true|false|null|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|"[^"\n
 SHAPED: dict[str, Callable[[str], bool]] = {
     "application/json": _may_be_json,
     "application/x-ndjson": begins_like_json,
+    "application/x-ipynb+json": lambda text: (
+        text.lstrip().startswith("{") and '"cell_type"' in text
+    ),
     "application/xml": lambda text: text.lstrip().startswith("<"),
     "image/svg+xml": lambda text: "<svg" in text[:8192].lower(),
     "text/html": lambda text: "<" in text[:8192],

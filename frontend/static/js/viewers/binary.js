@@ -1,6 +1,6 @@
 // Anything: the first bytes, how dense they are, the words that lie in them.
 
-import { h } from "millrace/dom";
+import { h, icon } from "millrace/dom";
 import { detail, facts, message, styled, tools } from "millrace/viewers/parts";
 import { decimal, gettext, ngettext, number, told } from "millrace/words";
 
@@ -19,7 +19,8 @@ export function binaryDetails(result) {
       result.entropy_map.map((entropy) => styled(h("i", { title: gettext("%(n)s bits per byte", { n: decimal(entropy) }) }), { "--part": String(entropy / 8) })));
     list.push(detail(gettext("Density"), map));
   }
-  if (result.header) list.push(detail(gettext("Program header"), facts(Object.entries(result.header).filter(([, value]) => typeof value !== "object").map(([name, value]) => [name.replaceAll("_", " "), String(value)]))));
+  if (result.header?.tells_who) list.push(h("p", { class: "note warn" }, icon("alert"), h("span", {}, gettext("It tells whom it shows: name or date of birth are written in it."))));
+  if (result.header) list.push(detail(gettext("Header"), facts(Object.entries(result.header).filter(([name, value]) => typeof value !== "object" && name !== "tells_who").map(([name, value]) => [name.replaceAll("_", " "), String(value)]))));
   if (result.strings?.length) {
     const title = `${ngettext("%(count)s word found in it", "%(count)s words found in it", result.strings.length)}${result.strings_truncated ? "+" : ""}`;
     const rows = result.strings.map(({ offset, text }) => h("tr", {}, h("td", {}, offset.toString(16).padStart(8, "0")), h("td", {}, text)));

@@ -6,13 +6,14 @@ import { codeDetails, codeFacts, codePreview, logDetails } from "millrace/viewer
 import { archiveDetails, archiveFacts, archivePreview, dataDetails, dataFacts, dataPreview } from "millrace/viewers/data";
 import { showArtifacts, showResult } from "millrace/viewers/generic";
 import { imageDetails, imageFacts, imagePreview } from "millrace/viewers/image";
+import { keysDetails, keysFacts, keysPreview } from "millrace/viewers/keys";
 import { audioPreview, mediaDetails, mediaFacts, videoPreview } from "millrace/viewers/media";
 import { hasView, ownView } from "millrace/viewers/own";
 import { detail } from "millrace/viewers/parts";
 import { pdfDetails, pdfFacts, pdfPreview } from "millrace/viewers/pdf";
 import { tableDetails, tableFacts, tablePreview } from "millrace/viewers/table";
 import { textFacts, textPreview } from "millrace/viewers/text";
-import { fontFacts, fontPreview, mailDetails, mailFacts, mailPreview, markdownDetails, markdownPreview, officeDetails, officeFacts, officePreview } from "millrace/viewers/writing";
+import { fontFacts, fontPreview, mailDetails, mailFacts, mailPreview, markdownDetails, markdownPreview, notebookDetails, notebookFacts, notebookPreview, officeDetails, officeFacts, officePreview } from "millrace/viewers/writing";
 
 const TABLES = { preview: tablePreview, details: tableDetails, facts: tableFacts };
 const VIEWERS = {
@@ -23,6 +24,9 @@ const VIEWERS = {
   columnar: TABLES,
   database: TABLES,
   "json-lines": TABLES,
+  entries: TABLES,
+  notebook: { preview: notebookPreview, details: notebookDetails, facts: notebookFacts },
+  certificates: { preview: keysPreview, details: keysDetails, facts: keysFacts },
   data: { preview: dataPreview, details: dataDetails, facts: dataFacts },
   archive: { preview: archivePreview, details: archiveDetails, facts: archiveFacts },
   audio: { preview: audioPreview, details: mediaDetails, facts: mediaFacts },

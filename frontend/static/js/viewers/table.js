@@ -19,7 +19,7 @@ const typeWord = ({ type, unit }) => dotted(TYPES[type]?.() ?? type, unit);
 
 /** A form of dates as people know it: %d.%m.%Y is DD.MM.YYYY. */
 const FORMS = { Y: "YYYY", y: "YY", m: "MM", d: "DD", b: "Mon", B: "Month", H: "hh", I: "hh", M: "mm", S: "ss", p: "AM/PM" };
-const written = (form) => form.replaceAll("%.f", "").replaceAll("%z", "±hh:mm").replace(/%(\w)/g, (all, letter) => FORMS[letter] ?? all);
+const written = (form) => form.replace(/%(\w)/g, (all, letter) => FORMS[letter] ?? all);
 
 export function tablePreview(file, result) {
   const tables = result.tables ?? [];
@@ -71,7 +71,7 @@ function profile(column, rows) {
     !column.histogram && column.top?.length ? tops(column.top, rows) : null,
     facts([
       [gettext("Empty"), column.nulls ? `${precise(Math.round(empty * 1000) / 10)} %` : null],
-      [gettext("Written as"), column.form?.includes("%") ? written(column.form) : null],
+      [gettext("Written as"), /^%[bdBm]/.test(column.form ?? "") ? written(column.form) : null],
       [gettext("Not fitting"), column.invalid ? invalid(column) : null],
       [gettext("Different"), `${column.distinct_exact === false ? "≈ " : ""}${number(column.distinct)}`],
       [gettext("From"), amount(column, column.min)],

@@ -74,8 +74,11 @@ export function officeFacts(result) {
 
 // -- Markdown --------------------------------------------------------------------------------------------------------------
 
-export function markdownPreview(file, result, { artifact }) {
-  const page = artifact("markdown", "page.html");
+export const markdownPreview = (file, result, tools) => written("markdown", file, result, tools);
+export const notebookPreview = (file, result, tools) => written("notebook", file, result, tools);
+
+function written(step, file, result, { artifact }) {
+  const page = artifact(step, "page.html");
   if (!page || !file.size) return null;
   const said = dotted(result.title, result.truncated ? gettext("the beginning is shown") : "");
   return h("div", {}, said ? tools(said) : null, paper(page.url, gettext("Text")));
@@ -85,6 +88,19 @@ export function markdownDetails(result) {
   const list = result.outline?.length > 1 ? [outline(result.outline)] : [];
   if (result.links?.length) list.push(detail(gettext("Links lead to"), h("p", {}, result.links.join(", "))));
   return list;
+}
+
+export function notebookDetails(result) {
+  const wrong = (result.errors ?? []).map(({ cell, message: words }) => h("li", {}, gettext("Cell %(n)s: %(problem)s", { n: number(cell), problem: words })));
+  return [wrong.length ? h("div", { class: "note warn" }, icon("alert"), h("ul", {}, wrong)) : null, ...markdownDetails(result)].filter(Boolean);
+}
+
+export function notebookFacts({ language, cells = {}, pictures }) {
+  return [
+    [gettext("Language"), language],
+    [gettext("Cells"), number(Object.values(cells).reduce((sum, count) => sum + count, 0))],
+    [gettext("Pictures"), pictures ? number(pictures) : null],
+  ];
 }
 
 const outline = (entries) => detail(gettext("Outline"), h("ol", { class: "outline" }, entries.map(({ level, text }) => h("li", { "data-level": Math.max(0, Math.min((level ?? 1) - 1, 4)) }, text))));
