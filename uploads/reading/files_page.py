@@ -126,7 +126,7 @@ class Files(Page):
     def get(self, request: HttpRequest) -> HttpResponse:
         """The first rows of the view; its script brings the rest and keeps them true."""
         view = View.of(request.GET)
-        page = self.page("files", "millrace/files", "row", "files")
+        page = self.page("files", "millrace/files", "row", "files", "viewer")
         found = self._find(request, view)
         page |= {
             "filtered": view.filtered,

@@ -7,6 +7,7 @@ import { $, breathe, clone, h, inFrame, setData, setHidden, setIcon, setText } f
 import { follow } from "millrace/follow";
 import { command, complain, say, startFrame, toast } from "millrace/frame";
 import { Listing } from "millrace/listing";
+import { look } from "millrace/look";
 import { telling } from "millrace/row";
 import { Store } from "millrace/store";
 import { showTile } from "millrace/tile";
@@ -428,10 +429,20 @@ function chooseFocused() {
 
 const step = (by) => () => rows.focus(rows.focused < 0 ? 0 : rows.focused + by);
 
+/** A quick look at the file in focus; the focus comes back to that which was seen last. */
+function lookAtFocused() {
+  const place = (id) => listing.items.findIndex((file) => file.id === id);
+  look(listing.items[rows.focused], {
+    beside: ({ id }, by) => listing.items[place(id) + by],
+    closed: ({ id }) => place(id) >= 0 && rows.focus(place(id)),
+  });
+}
+
 function learnCommands() {
   command("search", { key: "/", help: gettext("Search"), run: () => tools.q.select() });
   command("next", { key: "j", help: gettext("Next file"), run: step(1) });
   command("previous", { key: "k", help: gettext("Previous file"), run: step(-1) });
+  command("look", { key: " ", help: gettext("Quick look"), run: lookAtFocused, when: ({ target }) => Boolean(target.closest?.(".line-name")) });
   command("select", { key: "x", help: gettext("Select the file in focus"), run: chooseFocused });
   command("view-table", { key: "v t", help: gettext("Table"), run: () => layout("table") });
   command("view-gallery", { key: "v g", help: gettext("Gallery"), run: () => layout("gallery") });

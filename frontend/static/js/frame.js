@@ -113,6 +113,12 @@ export function command(name, { key = null, help = "", run, when = () => true })
   if (key) keys.push({ keys: key === " " ? [key] : key.split(" "), name, help, when });
 }
 
+/** What is gone from the page needs no keys any more. */
+export function forget(...names) {
+  for (const name of names) commands.delete(name);
+  keys = keys.filter(({ name }) => !names.includes(name));
+}
+
 /** Runs a command by name. */
 export function runCommand(name, event) {
   commands.get(name)?.(event);
