@@ -6,17 +6,19 @@ is kept for a few seconds, and forgotten at once when it is revoked. A view then
 by `here(request, Role.…)`.
 """
 
+import asyncio
 import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.middleware import LoginRequiredMiddleware
@@ -35,6 +37,9 @@ from uploads.models import Membership, Role, Space, Token, User
 from uploads.publishing import doorbell
 from uploads.refusals import Respond, answer
 
+log = structlog.get_logger(__name__)
+
+NOTE_USE = timedelta(minutes=1)  # a token's use is noted no more often
 REMEMBER_SECONDS = 5
 REMEMBER_MOST = 10_000
 TICKET_SECONDS = 60
@@ -57,6 +62,7 @@ class Who:
     scopes: tuple[str, ...] = ALL_SCOPES
     token_id: int | None = None
     session_key: str | None = None
+    used_at: datetime | None = None  # when its token was used, as far as that is noted
 
 
 @dataclass(frozen=True)
@@ -133,7 +139,7 @@ async def _recall(kind: str, key: str, find: Callable[[str], Who]) -> Who:
     before = _rounds
     who = await database.read(find, key)
     if who.token_id is not None:
-        await database.write(_used, who.token_id)
+        _note_use(who.token_id, who.used_at)
     if before != _rounds:  # it may have been revoked since it was read
         return who
     _known[kind, key] = (time.monotonic() + REMEMBER_SECONDS, who)
@@ -171,14 +177,21 @@ def _of_token(token: Token | None) -> Who:
         own=own,
         scopes=tuple(token.scopes),
         token_id=token.pk,
+        used_at=token.last_used_at,
     )
 
 
-def _used(token_id: int) -> None:
+def _note_use(token_id: int, before: datetime | None) -> None:
+    """Nobody waits for it: who only reads goes on where nothing can be written."""
     now = timezone.now()
-    Token.objects.filter(pk=token_id).exclude(last_used_at__gt=now - timedelta(minutes=1)).update(
-        last_used_at=now
-    )
+    if before is None or now - before > NOTE_USE:
+        noting = database.submit(Token.objects.filter(pk=token_id).update, last_used_at=now)
+        noting.add_done_callback(_noted)
+
+
+def _noted(noting: "asyncio.Future[int]") -> None:
+    if not noting.cancelled() and (error := noting.exception()) is not None:
+        log.warning("a token's use could not be noted", error=str(error))
 
 
 def _by_session(key: str) -> Who:

@@ -1,12 +1,15 @@
 """`/api/tokens/`: a token gives no more than it has."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
 from tests.reading.conftest import People
+from tests.receiving.client import until
 from tests.support.server import Server
 
 IN_AN_HOUR = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
@@ -42,6 +45,27 @@ def test_a_made_token_works_is_listed_without_its_secret_and_ends_at_once_when_r
         assert people.bob.delete(f"/api/tokens/{made['id']}/").status_code == 204
         assert client.get("/api/files/").status_code == 401
     assert people.bob.delete(f"/api/tokens/{made['id']}/").status_code == 404
+
+
+def test_who_only_reads_waits_for_nobody_who_writes_and_a_tokens_use_is_noted(
+    server: Server, people: People
+) -> None:
+    made = make(people.bob, scopes=["read"]).json()
+    writing = sqlite3.connect(server.data_dir / "millrace.sqlite3", isolation_level=None)
+    with server.client(made["secret"]) as client, closing(writing):
+        writing.execute("BEGIN IMMEDIATE")
+        assert client.get("/api/files/").status_code == 200
+        assert used(people.bob, made["id"]) is None
+        writing.execute("ROLLBACK")
+    until(lambda: used(people.bob, made["id"]) is not None)
+
+
+def used(client: httpx.Client, token_id: int) -> str | None:
+    """When this token was used, as the list of them tells."""
+    tokens = client.get("/api/tokens/").json()["items"]
+    found: str | None
+    (found,) = [token["last_used_at"] for token in tokens if token["id"] == token_id]
+    return found
 
 
 def test_a_token_for_one_space_reaches_no_other_and_neither_do_those_it_makes(

@@ -3,8 +3,11 @@
 import hashlib
 import os
 import re
+import sqlite3
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -45,6 +48,27 @@ def test_a_file_of_a_form_keeps_the_path_that_stands_before_it(tus: Tus) -> None
     answer = tus.http.post("/upload/", files=parts, headers=JSON)
     paths = [file["path"] for file in answer.json()["files"]]
     assert paths == ["survey/one.txt", "", "up/three.txt"]
+
+
+def test_the_small_files_of_a_form_wait_for_no_commit_of_the_one_before(
+    server: Server, user: MakeUser
+) -> None:
+    tus = user(server)
+    sizes = range(70_001, 70_021)  # of no other test's files
+    files = [("file", (f"{size}.txt", b"a" * size)) for size in sizes]
+
+    def stored() -> int:
+        contents = (server.data_dir / "content").glob("*/*")
+        return sum(path.stat().st_size in sizes for path in contents)
+
+    writing = sqlite3.connect(server.data_dir / "millrace.sqlite3", isolation_level=None)
+    with ThreadPoolExecutor(1) as thread, closing(writing):
+        writing.execute("BEGIN IMMEDIATE")  # nobody else commits
+        sending = thread.submit(tus.http.post, "/upload/", files=files, headers=JSON)
+        until(lambda: stored() == len(sizes))
+        writing.execute("ROLLBACK")
+        names = [file["name"] for file in sending.result().json()["files"]]
+    assert names == [f"{size}.txt" for size in sizes]
 
 
 def test_a_browser_is_sent_to_the_page_that_shows_its_files(tus: Tus) -> None:

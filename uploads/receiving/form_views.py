@@ -4,7 +4,9 @@ Both answer 303 to the page that shows what came, or 201 with JSON to who asks f
 the body of the 303, too, for programs that ask for nothing.
 """
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -34,6 +36,7 @@ from uploads.receiving.metadata import Metadata
 TOKEN_FIELD = "csrfmiddlewaretoken"  # noqa: S105 - a field's name
 FILE_FIELD = "file"
 ENDS_ALL = (BodyTimeout, BodyTooLarge, DiskFull, ShuttingDown)
+AT_ONCE = 64  # files of one form on their way to the disk, as many as share one trip
 FORM_FILES = 10_000  # taken and refused together, since the answer tells of each
 SKIP_BYTES = 256 * 1024 * 1024  # of a refused file, to come to the next one
 
@@ -66,13 +69,16 @@ class FormDoor(StreamingView):
     page: Callable[[HttpRequest, Sequence[Refusal]], HttpResponse] | None = None
 
     async def post(self, request: HttpRequest) -> HttpResponse:
-        """Take every file of a form, one after another."""
+        """Take every file of a form."""
         who = access.here(request, Role.UPLOADER)
         form = Form(body_of(request), request.headers.get("Content-Type", ""))
-        outcome = Outcome()
+        files = _Files(who)
+        outcome = files.outcome
         try:
-            await _take_all(request, who, form, outcome)
+            await _take_all(request, form, files)
+            await files.settle()
         except ApiError as error:
+            await files.settle()
             if not outcome.taken:
                 raise
             outcome.refused.append(Refusal("", error))
@@ -103,24 +109,21 @@ class PlainDoor(StreamingView):
         return describe_outcome(request, who, outcome)
 
 
-async def _take_all(request: HttpRequest, who: Access, form: Form, outcome: Outcome) -> None:
+async def _take_all(request: HttpRequest, form: Form, files: "_Files") -> None:
     about = Metadata()  # as far as the fields before a file tell it
     trusted = _trusted(request)
-    while (part := await form.next_part()) is not None:
+    while not files.over and (part := await form.next_part()) is not None:
         if not trusted:
             if part.name != TOKEN_FIELD:
                 raise BadCsrf
             access.check_form_token(request, await part.text())
             trusted = True
         elif part.filename is not None:
-            if len(outcome.taken) + len(outcome.refused) >= FORM_FILES:
-                raise TooManyFiles(f"At most {FORM_FILES:,} files are taken from one form.")
-            if not await _take_one(who, about, part, outcome):
-                return
+            await files.take(about, part)
             about = replace(about, path="")
         else:
             about = _told(about, part.name, await part.text())
-            outcome.batch = about.batch
+            files.outcome.batch = about.batch
 
 
 def _told(about: Metadata, field: str, text: str) -> Metadata:
@@ -138,23 +141,68 @@ def _trusted(request: HttpRequest) -> bool:
     return who is None or who.via != "cookie" or hasattr(request, "csrf_checked")
 
 
-async def _take_one(who: Access, about: Metadata, part: Part, outcome: Outcome) -> bool:
-    """Take or refuse one file; False when those behind it need not be tried."""
-    name = part.filename or ""
-    if not name and not await _has_bytes(part):
-        return True  # what a browser sends for a file field that was left empty
-    try:
-        if part.name != FILE_FIELD:
-            raise BadRequest(f"Files come in the field «{FILE_FIELD}», not «{part.name}».")
-        about = replace(about, name=names.clean_name(name), path=names.clean_path(about.path))
-        outcome.taken.append(await plain.take(who, about, part, door="form"))
-    except ApiError as error:
-        shown = name.encode("utf-8", "replace").decode("utf-8")
-        outcome.refused.append(Refusal(shown, error, len(outcome.taken) + len(outcome.refused)))
-        if isinstance(error, ENDS_ALL):
-            return False
-        await part.skip(SKIP_BYTES)
-    return True
+class _Files:
+    """The files of one form, in their order. A small one is on its way to the disk while the next
+    is read: one after another, each would wait for a commit of its own.
+    """
+
+    def __init__(self, who: Access) -> None:
+        self.outcome = Outcome()
+        self.over = False  # those behind need not be tried
+        self._who = who
+        self._number = 0
+        self._under_way: deque[tuple[str, asyncio.Future[UploadedFile]]] = deque()
+
+    async def take(self, about: Metadata, part: Part) -> None:
+        """Take or refuse one more. Raises TooManyFiles."""
+        name = part.filename or ""
+        if not name and not await _has_bytes(part):
+            return  # what a browser sends for a file field that was left empty
+        if self._number == FORM_FILES:
+            raise TooManyFiles(f"At most {FORM_FILES:,} files are taken from one form.")
+        self._number += 1
+        reading = await self._read(name, about, part)
+        taking = asyncio.create_task(reading)  # noqa: TID251 - what is read is kept, though the form is cut
+        taking.add_done_callback(_heard)
+        self._under_way.append((name, taking))
+        await self.settle(AT_ONCE)
+        if not part.ended and not self.over:  # it was refused
+            await part.skip(SKIP_BYTES)
+
+    async def settle(self, most: int = 0) -> None:
+        """Note what became of the first, until `most` at most are under way."""
+        while len(self._under_way) > most:
+            name, taking = self._under_way.popleft()
+            outcome = self.outcome
+            try:
+                outcome.taken.append(await taking)
+            except ApiError as error:
+                shown = name.encode("utf-8", "replace").decode("utf-8")
+                place = len(outcome.taken) + len(outcome.refused)
+                outcome.refused.append(Refusal(shown, error, place))
+                self.over |= isinstance(error, ENDS_ALL)
+
+    async def _read(
+        self, name: str, about: Metadata, part: Part
+    ) -> Coroutine[Any, Any, UploadedFile]:
+        try:
+            if part.name != FILE_FIELD:
+                raise BadRequest(f"Files come in the field «{FILE_FIELD}», not «{part.name}».")
+            about = replace(about, name=names.clean_name(name), path=names.clean_path(about.path))
+            return await plain.read(self._who, about, part, door="form")
+        except ApiError as error:
+            self.over |= isinstance(error, ENDS_ALL)
+            return _refused(error)
+
+
+async def _refused(error: ApiError) -> UploadedFile:
+    raise error
+
+
+def _heard(taking: "asyncio.Future[UploadedFile]") -> None:
+    """Of a form that is cut nobody asks what became of its files."""
+    if not taking.cancelled():
+        taking.exception()
 
 
 async def _has_bytes(part: Part) -> bool:

@@ -4,7 +4,8 @@ Nobody can go on with such a file later, so whatever ends it early removes it; a
 content lets the next start remove it where the server was killed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from django.conf import settings
 
@@ -29,6 +30,15 @@ async def take(
 
     Raises Disconnected or an ApiError; nothing is left of the file then.
     """
+    return await (await read(who, metadata, body, door=door, length=length))
+
+
+async def read(
+    who: Access, metadata: Metadata, body: Source, *, door: str, length: int | None = None
+) -> Coroutine[Any, Any, UploadedFile]:
+    """As `take`, and returns when the body is read to its end: a small file is stored, or refused,
+    by awaiting what is returned.
+    """
     if (length or 0) > settings.UPLOAD_MAX_BYTES:
         raise TooLarge(f"At most {settings.UPLOAD_MAX_BYTES} bytes are taken.")
     storage.check_room(length or 0)
@@ -36,12 +46,12 @@ async def take(
     if (length or 0) <= arriving.SMALL_BYTES:
         blocks = await arriving.gather(body)
         if body.ended:
-            return await arriving.take_small(coming, blocks, door=door)
+            return arriving.take_small(coming, blocks, door=door)
     else:
         blocks = []
     async with locks.claim(coming.id, new=True) as claim:
         try:
-            return await _stream(coming, claim, body, blocks, door)
+            return _stored(await _stream(coming, claim, body, blocks, door))
         except BaseException:
             claim.content.ended = True
             await _undo(coming)
@@ -66,6 +76,10 @@ async def _stream(
     await in_pool(mark.unlink)
     if file is None:  # cannot be: the digest was carried along
         raise WrongState
+    return file
+
+
+async def _stored(file: UploadedFile) -> UploadedFile:
     return file
 
 
