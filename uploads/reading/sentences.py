@@ -171,6 +171,12 @@ TYPES = (
     gettext_noop("Document locked with a password"),
     gettext_noop("Flat OpenDocument drawing"),
     gettext_noop("Flat OpenDocument text"),
+    gettext_noop("Keys locked with a password (PKCS #12)"),
+    gettext_noop("STL model"),
+    gettext_noop("dBase table"),
+    gettext_noop("Certificate (DER)"),
+    gettext_noop("Jupyter notebook"),
+    gettext_noop("Shapefile"),
 )
 
 # Why a file can't be processed (`BadFile`).
@@ -248,6 +254,8 @@ STEPS = (
     gettext_noop("What is inside unpacks to more than %(size)s MiB."),
     gettext_noop("The file is broken."),
     gettext_noop("The document is larger than %(size)s MiB."),
+    gettext_noop("The notebook is larger than %(size)s MiB."),
+    gettext_noop("The notebook can't be read: %(why)s."),
 )
 
 # How a step ended that did not end by itself.
