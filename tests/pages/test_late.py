@@ -250,6 +250,35 @@ async def test_what_is_selected_while_others_are_deleted_stays_selected(visit: V
     await expect(page.get_by_label("Select b.txt")).to_be_checked()
 
 
+async def test_a_list_that_was_away_too_long_to_be_told_is_fetched_anew(visit: Visit):
+    visitor = await visit()
+    gone = ended(visitor, "gone.txt")
+    ended(visitor, "kept.txt")
+    page, lines = await visitor.context.new_page(), list[WebSocketRoute]()
+    back = asyncio.Event()
+
+    async def connect(route: WebSocketRoute) -> None:
+        first = not lines
+        lines.append(route)
+        if not first:
+            await back.wait()
+        server = route.connect_to_server()
+        if not first:
+            hello = '{"type": "hello", "after": "0:1"}'  # of a stream that is no more
+            route.on_message(lambda _hello: server.send(hello))
+
+    await page.route_web_socket("**/ws/events/*", connect)
+    await page.goto("/files/")
+    await expect(page.locator(".lines .line-name")).to_have_text(["kept.txt", "gone.txt"])
+    await page.locator("#live[data-state=live]").wait_for()
+    await page.get_by_label("Select gone.txt").check()
+    await lines[0].close(code=1012)
+    visitor.client.delete(f"/api/files/{gone}/").raise_for_status()
+    back.set()
+    await expect(page.locator(".lines .line-name")).to_have_text(["kept.txt"])
+    await expect(page.locator("#selected")).to_be_hidden()
+
+
 async def test_a_late_answer_takes_no_file_back_to_what_it_was(visit: Visit):
     visitor = await visit()
     visitor.client.post("/api/queue/pause/", json={})

@@ -168,18 +168,23 @@ $("lines").addEventListener("click", ({ target }) => {
   if (line) keepBeside(listing.items, line.dataset.id, location.pathname + location.search);
 }, { capture: true });
 
-/** New files come in on top for hours: lets go of what lies far below. */
-async function beginAnew() {
+/** Fetches the same list anew, and so many of its files at least. */
+async function beginAnew(least = PAGE) {
   const current = listing;
   const fresh = new Listing(current.view);
+  fetching?.abort();
   fetching = new AbortController();
+  const { signal } = fetching;
   try {
-    await fetchPage(fresh, PAGE, fetching.signal);
-    if (current !== listing) return;
+    do {
+      await fetchPage(fresh, Math.max(PAGE, Math.min(AGAIN, least - fresh.items.length)), signal);
+      if (current !== listing) return;
+    } while (fresh.next !== null && fresh.items.length < least);
     for (const { id, finished_at: ended } of current.items) if (ended && !fresh.byId.has(id)) store.forget(id);
     listing = fresh;
+    for (const id of chosen) if (!fresh.byId.has(id)) forgetChoice(id);
   } catch {
-    if (current !== listing) return; // somebody chose another view, which fetches for itself
+    if (signal.aborted) return; // whoever did that fetches for themselves
   }
   fetching = null;
   show();
@@ -306,11 +311,14 @@ const store = new Store((change) => {
 });
 let shift = 0; // rows that came or went above what is seen
 
-const line = follow(store, () => inFrame(showLive));
+/** A page that was away for too long to be told what happened does not know which files are gone. */
+const caughtUp = ({ last, reason }) => last && reason !== "first" && beginAnew(Math.min(FARTHEST, listing.items.length));
+
+const line = follow(store, () => inFrame(showLive), { snapshot: caughtUp });
 
 function showLive() {
   show();
-  if (listing.items.length > MOST && !fetching && !chosen.size && scrollY < innerHeight) beginAnew();
+  if (listing.items.length > MOST && !fetching && !chosen.size && scrollY < innerHeight) beginAnew(); // new ones come in on top for hours: lets go of what lies far below
   if (shift && columns === 1) {
     rows.render();
     scrollBy({ top: shift * height, behavior: "instant" });
