@@ -285,6 +285,7 @@ def examples(number: int) -> settings:
 ANY_ORDER = st.lists(OPERATIONS, min_size=20, max_size=60)
 
 
+@pytest.mark.timeout(600)
 @given(ANY_ORDER)
 @examples(20)
 async def test_the_law_holds_in_any_order_of_changes_joins_cuts_prunes_and_slow_readers(
