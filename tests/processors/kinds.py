@@ -14,9 +14,11 @@ from pathlib import Path
 
 import polars as pl
 import zstandard
+from cryptography.hazmat.primitives.serialization import Encoding
 from PIL import Image
 
 from tests.processors.books import ods, xlsb, xlsx, zipped
+from tests.processors.certificates import certificate, open_key, signed_mail
 from tests.processors.compounds import outlook_message
 from tests.processors.films import encoded, film, wav
 from tests.processors.papers import pdf
@@ -25,6 +27,8 @@ from tests.processors.test_font import built
 from tests.processors.test_image import SVG, photographed, photoshop, raw_photograph, saved
 from tests.processors.test_mail import message
 from tests.processors.test_office import BODY, docx, epub, opendocument, pptx
+from tests.processors.test_office_programs import NOTED
+from tests.processors.test_small_kinds import CALENDAR, CONTACTS, HEADERS, SUBTITLES, notebook
 from tests.processors.test_word97 import document
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -38,14 +42,16 @@ def every_kind() -> dict[str, bytes]:
         **_tables(),
         **_texts(),
         **_archives(),
+        **_small_kinds(),
         "a.pdf": pdf("Hello world", "Second"),
         "a.docx": docx(BODY),
-        "a.odt": opendocument("text", "<text:h>H</text:h><text:p>words</text:p>"),
+        "a.odt": opendocument("text", f"<text:h>H</text:h>{NOTED}"),
         "a.pptx": pptx(),
         "a.doc": document("Ein Müh", b"lrad\rdreht ", "sich – 水\r"),
         "a.epub": epub(),
         "a.rtf": rb"{\rtf1\ansi\b Hello\b0  world\par Second line\par}",
         "a.eml": bytes(message()),
+        "signed.eml": signed_mail(),
         "a.mbox": b"From x\n" + bytes(message()),
         "a.msg": outlook_message("Plans", "Hello", "a@example.org", ("a.txt", b"x")),
         "a.ttf": built(),
@@ -68,6 +74,8 @@ def _pictures(picture: Image.Image) -> dict[str, bytes]:
     return {
         "a.jpg": jpeg,
         "a.heic": (SAMPLES / "halves.heic").read_bytes(),
+        "field.tif": saved(picture.convert("F"), "TIFF"),
+        "moving.png": saved(picture, "PNG", save_all=True, append_images=[picture.rotate(9)]),
         "a.svg": SVG.format("").encode(),
         "a.nef": raw_photograph(jpeg),
         "a.psd": photoshop(),
@@ -82,6 +90,7 @@ def _tables() -> dict[str, bytes]:
     frame.write_ipc(arrow)
     return {
         "a.csv": b'a,b,c\n1,2,"x, y"\n3,4,z\n' * 40,
+        "money.csv": "a;b\n1.234,50 €;00:01:02\n12,00 €;10:00:00\n".encode() * 20,
         "a.tsv": b"a\tb\n1\t2024-01-01\n" * 40,
         "a.ndjson": b'{"a": 1, "b": [2]}\n' * 40,
         "a.xlsx": xlsx({"A": [["a", "b"], [1, "x"], [2, "y"]]}),
@@ -115,6 +124,22 @@ def _texts() -> dict[str, bytes]:
         "a.yaml": b"a: [1, 2]\nb: {c: d}\n",
         "a.toml": b"[a]\nb = 1\nc = [1, 2]\n",
         "utf16.txt": "Some words in a text.\n".encode("utf-16") * 5,
+    }
+
+
+def _small_kinds() -> dict[str, bytes]:
+    extensions = ("torrent", "npy", "bin", "shp", "dbf", "dcm")
+    return {
+        "a.ics": CALENDAR.encode(),
+        "a.vcf": CONTACTS.encode(),
+        "a.srt": SUBTITLES.encode(),
+        "a.ipynb": notebook().encode(),
+        "a.pem": certificate().public_bytes(Encoding.PEM) + open_key(),
+        "a.der": certificate().public_bytes(Encoding.DER),
+        **{
+            f"header.{extension}": content
+            for extension, (content, _) in zip(extensions, HEADERS.values(), strict=True)
+        },
     }
 
 
