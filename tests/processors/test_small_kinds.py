@@ -236,5 +236,7 @@ def test_headers_that_are_cut_or_nested_without_end_say_nothing(take, media_type
     for cut in range(4, len(content), 7):
         taken = take(content[:cut], "x")
         assert taken.broken == {}
+    odd = b"d8:announce1:x4:infod5:filesli1eeee"
+    assert take(odd.ljust(300), "x.torrent")["binary"]["header"] is None
     deep = b"d8:announce" + b"l" * 100_000
     assert take(deep, "x.torrent")["binary"]["header"] is None

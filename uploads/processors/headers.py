@@ -16,7 +16,10 @@ TORRENT = 8 * 1024 * 1024  # bytes: the sums of a large one take some
 DEEP = 20  # levels of a torrent's lists
 WORDS = 300  # characters
 
-_BROKEN = (struct.error, IndexError, KeyError, ValueError, OverflowError, SyntaxError, TypeError)
+_BROKEN = (
+    *(struct.error, IndexError, KeyError, ValueError, OverflowError),
+    *(SyntaxError, TypeError, AttributeError),
+)
 
 
 def header(path: Path, media_type: str, size: int) -> dict[str, Any] | None:
