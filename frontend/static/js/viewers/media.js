@@ -2,7 +2,7 @@
 
 import { h, icon } from "millrace/dom";
 import { detail, facts, grid, message, styled, tools } from "millrace/viewers/parts";
-import { decimal, dotted, gettext, ngettext, number } from "millrace/words";
+import { decimal, dotted, gettext, ngettext, number, told } from "millrace/words";
 
 /** Seconds as on a clock: 1:02:03 or 2:03. */
 export function clock(seconds) {
@@ -72,10 +72,10 @@ function scrubber({ columns, width, height, times_s: times }, url, film) {
 export function mediaDetails(result) {
   const list = [];
   const tags = Object.entries(result.tags ?? {});
-  if (tags.length) list.push(detail(gettext("Tags"), facts(tags.map(([name, value]) => [name.replaceAll("_", " "), String(value)]))));
+  if (tags.length) list.push(detail(gettext("Tags"), facts(tags.map(([name, value]) => [told(name.replaceAll("_", " ")), String(value)]))));
   if (result.streams?.length > 1) {
     const columns = [{ name: gettext("Stream") }, { name: gettext("Codec") }, { name: gettext("Language") }, { name: gettext("About") }];
-    list.push(detail(gettext("Streams"), h("div", { class: "generic" }, grid(columns, result.streams.map((one) => [one.type, one.codec, one.language, dotted(one.width ? `${one.width} × ${one.height}` : "", one.channels ? ngettext("%(count)s channel", "%(count)s channels", one.channels) : "", rate(one.bit_rate))])))));
+    list.push(detail(gettext("Streams"), h("div", { class: "generic" }, grid(columns, result.streams.map((one) => [told(one.type), one.codec, one.language, dotted(one.width ? `${one.width} × ${one.height}` : "", one.channels ? ngettext("%(count)s channel", "%(count)s channels", one.channels) : "", rate(one.bit_rate))])))));
   }
   if (result.chapters?.length) list.push(detail(gettext("Chapters"), h("ol", { class: "outline" }, result.chapters.map((one) => h("li", {}, h("span", {}, one.title ?? one.name ?? ""), h("span", { class: "quiet numbers" }, clock(one.at_s ?? 0)))))));
   return list;
