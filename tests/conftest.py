@@ -95,7 +95,7 @@ def seed(request: pytest.FixtureRequest) -> int:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all tests that only use it; each makes its own users and spaces."""
-    running = Server(tmp_path_factory.mktemp("server"), **services()).start()
+    running = Server(tmp_path_factory.mktemp("server"), **services()).start().works()
     yield running
     running.stop()
 

@@ -22,6 +22,7 @@ import httpx
 from tests.support import shared
 from tests.support.nursery import Forked, nursery
 from tests.support.processes import spawn
+from tests.support.services import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120  # only against hanging
@@ -136,6 +137,14 @@ class Server:
         self._log = self.log_path.open("ab")
         self._process = self._fresh(self._log) if self.empty else self._forked(self._log)
         self.link = self._wait_for_link(self._process)
+        return self
+
+    def works(self) -> Server:
+        """Return when it says that it can work. Where its runner starts late, as on a machine that
+        does much else, pages are served before, which know no processors yet.
+        """
+        ready = f"{self.url}/readyz"
+        eventually(lambda: httpx.get(ready, timeout=60).status_code == 200, "a server that works")
         return self
 
     def _forked(self, log: IO[bytes]) -> Forked:

@@ -40,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory):
     (folder / "good.py").write_text(GOOD)
     (folder / "broken.py").write_text("\nimport nothing_like_this\n")
     (folder / "taken.py").write_text(GOOD.replace("halves", "image").replace("lists", "own-two"))
-    running = Server(tmp_path_factory.mktemp("data"), PROCESSORS_DIR=str(folder)).start()
+    running = Server(tmp_path_factory.mktemp("data"), PROCESSORS_DIR=str(folder)).start().works()
     yield running
     running.stop()
 

@@ -20,7 +20,7 @@ def test_files_are_processed_again_by_a_new_version_and_keep_the_old_result(
 ) -> None:
     own = tmp_path / "count.py"
     own.write_text(OWN.format(version=1, words=1))
-    server = make_server(PROCESSORS_DIR=str(tmp_path)).start()
+    server = make_server(PROCESSORS_DIR=str(tmp_path)).start().works()
     token = server.token("ada")
     with server.client(token) as client:
         ids = [tus.upload(client, f"{number}.txt", b"words") for number in range(5)]
@@ -32,7 +32,7 @@ def test_files_are_processed_again_by_a_new_version_and_keep_the_old_result(
         assert client.post("/api/files/replay/", json={}).json()["changed"] == 0
     server.stop()
     own.write_text(OWN.format(version=2, words=2))
-    server.start()
+    server.start().works()
     with server.client(token) as client:
         known = {one["name"]: one for one in client.get("/api/processors/").json()["items"]}
         assert (known["count"]["version"], known["count"]["builtin"]) == (2, False)
