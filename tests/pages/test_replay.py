@@ -35,7 +35,7 @@ async def test_results_of_two_versions_stand_side_by_side(
             server.wait_for(client, ids[-1])
     server.stop()
     own.write_text(OWN.format(version=2, words=22))
-    server.start()
+    server.start().works()
     context = await browser.new_context(base_url=server.url)
     page = await context.new_page()
     await page.goto(server.manage("link", "ada").strip())
