@@ -12,8 +12,9 @@ pytestmark = pytest.mark.browser
 MOST = 150_000  # bytes, compressed
 
 
-async def test_the_first_page_is_light(server: Server, visit: Visit):
-    visitor = await visit()
+@pytest.mark.parametrize("language", ["en-GB", "de-DE"])
+async def test_the_first_page_is_light(server: Server, visit: Visit, language: str):
+    visitor = await visit(locale=language)
     responses: list[Response] = []
     page = await visitor.context.new_page()
     page.on("response", lambda response: responses.append(response))

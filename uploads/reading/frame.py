@@ -59,19 +59,25 @@ def _inside(page: dict[str, Any], place: access.Access, who: access.Who) -> dict
         "mayUpload": may_upload,
         "mayManage": page["may_manage"],
         "limits": {"bytes": settings.UPLOAD_MAX_BYTES, "files": settings.BATCH_MAX_FILES},
-        "words": _catalog(),
+        "words": _catalog(results=page["name"] != "dashboard"),
     }
     return page
 
 
-def _catalog() -> dict[str, Any] | None:
-    """The scripts' texts in the reader's language; None for English, which they are written in."""
+def _catalog(*, results: bool) -> dict[str, Any] | None:
+    """The scripts' texts in the reader's language, with those of `results` for pages that show some;
+    None for English, which they are written in.
+    """
     language = get_language()
     if language.startswith("en"):
         return None
     view = JavaScriptCatalog()
     view.translation = DjangoTranslation(language, domain="djangojs")
-    return {"catalog": view.get_catalog(), "plural": view.get_plural(), "said": said.pairs()}
+    return {
+        "catalog": view.get_catalog(),
+        "plural": view.get_plural(),
+        "said": said.pairs(results=results),
+    }
 
 
 def show(

@@ -26,15 +26,13 @@ def told(text: str) -> str:
     return text
 
 
-def pairs() -> list[tuple[str, str]]:
-    """(English, theirs) of every text that is another in the language of whoever asks."""
-    every = (
-        *sentences.TYPES,
-        *sentences.STEPS,
-        *sentences.ENDS,
-        *sentences.WORDS,
-        *sentences.REFUSALS,
-    )
+def pairs(*, results: bool = True) -> list[tuple[str, str]]:
+    """(English, theirs) of every text that is another in the language of whoever asks; those of
+    `results` only for pages that show some.
+    """
+    every = [*sentences.STEPS, *sentences.ENDS, *sentences.REFUSALS]
+    if results:
+        every += [*sentences.TYPES, *sentences.WORDS]
     return [(text, words) for text in every if (words := gettext(text)) != text]
 
 
