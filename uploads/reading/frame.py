@@ -65,8 +65,8 @@ def _inside(page: dict[str, Any], place: access.Access, who: access.Who) -> dict
 
 
 def _catalog(*, results: bool) -> dict[str, Any] | None:
-    """The scripts' texts in the reader's language, with those of `results` for pages that have some;
-    None for English, which they are written in.
+    """The scripts' texts in the reader's language, with those of `results` for pages of some; None
+    for English, which they are written in.
     """
     language = get_language()
     if language.startswith("en"):
