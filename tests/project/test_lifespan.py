@@ -20,7 +20,7 @@ GROUPS = {"tasks", "self._tasks"}
 OWNED = {
     "project/lifespan.py": "Lifespan keeps it; it sees every failure and starts anew",
     "uploads/publishing/doorbell.py": "listen() waits for it, and looks at how it ended",
-    "uploads/receiving/form_views.py": "settle() waits for each, unless the form is cut: it ends alone",
+    "uploads/receiving/form_views.py": "settle() waits for each, unless the form is cut",
     "uploads/receiving/intake.py": "Watch keeps it; it sees its own failure",
     "uploads/processing/runner.py": "_claim() shields it and waits for it",
     "uploads/processing/engines/procrastinate_worker.py": "_serve_queue() ends it, patiently",
