@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from project import database
 from project.writer import Write, Writer
 from uploads.models import Pause, Space
 from uploads.processing import queue
@@ -27,10 +28,10 @@ async def test_of_those_who_pause_at_once_one_is_the_last_and_nobody_fails(
             writes.append(Write(pause, loop))
             writer.put(writes[-1])
         made = await asyncio.gather(*(write.future for write in writes))
-        (stands,) = await asyncio.to_thread(lambda: list(Pause.objects.all()))
+        (stands,) = await database.read(lambda: list(Pause.objects.all()))
         assert {pause.pk for pause in made} == {stands.pk}
         assert stands.reason in {pause.reason for pause in made}
         gone = Write(partial(queue.resume, space_id), loop)
         several[0].put(gone)
         assert await gone.future is True
-        assert await asyncio.to_thread(Pause.objects.count) == 0
+        assert await database.read(Pause.objects.count) == 0
