@@ -200,3 +200,24 @@ async def test_all_that_is_cancelled_on_its_way_is_gone(visit: Visit):
     requests.go.set()
     await expect(page.locator("#sending")).to_be_hidden()
     assert names(visitor) == []
+
+
+MANY = """async (count) => {
+    const strip = document.getElementById("sending");
+    globalThis.states = [];
+    new MutationObserver(() => states.push(strip.dataset.state))
+        .observe(strip, { attributes: true, attributeFilter: ["data-state"] });
+    const later = globalThis.setTimeout; // the page is slow to put files in, the server is not
+    globalThis.setTimeout = (run, ms, ...more) => later(run, ms ?? 1500, ...more);
+    const transfer = new DataTransfer();
+    for (let at = 0; at < count; at += 1) transfer.items.add(new File([`${at}`], `${at}.txt`));
+    const options = { bubbles: true, cancelable: true, dataTransfer: transfer };
+    document.body.dispatchEvent(new DragEvent("drop", options));
+}"""
+
+
+async def test_nothing_is_safe_to_close_before_the_last_file_of_a_drop_is_put_in(visit: Visit):
+    page = await (await visit()).live()
+    await page.evaluate(MANY, 200)
+    await expect(page.locator("#sending-title")).to_contain_text("200 files received")
+    assert (await page.evaluate("states")).count("safe") == 1

@@ -4,7 +4,7 @@ import { act, actOnAll, actOnBatch } from "millrace/actions";
 import { newDrop } from "millrace/admission";
 import { ask, boot } from "millrace/boot";
 import { Card, isAlone } from "millrace/cards";
-import { $, calmly, setHidden, setIcon, setPart, setText, sliced } from "millrace/dom";
+import { $, calmly, setHidden, setIcon, setPart, setText } from "millrace/dom";
 import { Failures } from "millrace/failures";
 import { follow } from "millrace/follow";
 import { command, complain, say, startFrame, toast } from "millrace/frame";
@@ -271,7 +271,7 @@ async function take(list, batch = newBatch()) {
 }
 
 async function send(list, batch) {
-  await sliced(list, (some) => uploader.add(some, batch));
+  await uploader.take(list, batch);
   const group = groups.groups.get(batch.key);
   if (group) group.total = batch.count;
 }

@@ -1,6 +1,7 @@
 // The queue of what this page sends: what comes into it, and what people say about it. Only this changes what an item waits for.
 
 import { refusal, roomBeside } from "millrace/admission";
+import { sliced } from "millrace/dom";
 import { Everything } from "millrace/everything";
 import { Item } from "millrace/item";
 import { Kept } from "millrace/kept";
@@ -28,6 +29,7 @@ export class Uploader {
     this.sender = this.#makeSender();
     this.sum = new Sums(totals, () => this.sender.moving);
     this.stopped = false;
+    this.coming = 0; // drops of which files are still put in
     this.all = new Everything(this);
     addEventListener("online", () => this.waiting.wake());
     addEventListener("shutout", () => this.all.pause()); // who signs in next may be somebody else
@@ -38,7 +40,19 @@ export class Uploader {
 
   /** Whether leaving now would break something off. */
   get busy() {
-    return this.sum.busy;
+    return this.coming > 0 || this.sum.busy;
+  }
+
+  /** As `add`, in slices that let the page breathe: the first files of a large drop may be received before the last are here. */
+  async take(list, batch) {
+    this.#begin();
+    this.coming += 1;
+    try {
+      await sliced(list, (some) => this.add(some, batch));
+    } finally {
+      this.coming -= 1;
+      this.totals();
+    }
   }
 
   /**
@@ -46,10 +60,7 @@ export class Uploader {
    * Large ones are looked up first, in case that the space has them already.
    */
   add(list, batch) {
-    if (!this.busy) {
-      this.sum.forget(this.items.values());
-      this.waiting.tidy();
-    }
+    this.#begin();
     const unknown = [];
     this.left = roomBeside(this.items.values(), this.room());
     for (const entry of list) {
@@ -62,6 +73,12 @@ export class Uploader {
     this.twins.look(unknown);
     this.#pump();
     this.totals();
+  }
+
+  #begin() {
+    if (this.busy) return;
+    this.sum.forget(this.items.values());
+    this.waiting.tidy();
   }
 
   #enter({ file, path, kept = null, id = null, known = false, doubtful = false }, batch) {
