@@ -264,6 +264,8 @@ class AsyncClient:
         async with aclosing(self.follow()) as found:
             async for frame in found:
                 changed = world.apply(frame)
+                if not world.ready:
+                    continue  # a snapshot may be older than a retry that we know of
                 if frame["type"] == "ready":  # what is not in a snapshot may have ended long ago
                     changed = list(left)
                     for file_id in left - world.files.keys():
@@ -272,7 +274,7 @@ class AsyncClient:
                     known = world.files.get(file_id)
                     if known is None or known["status"] in ENDED:
                         left.discard(file_id)
-                if world.ready and not left:
+                if not left:
                     return
 
     async def _look_up(self, file_id: str, world: World) -> None:

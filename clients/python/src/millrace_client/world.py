@@ -10,7 +10,7 @@ class World:
         self.files: dict[str, File] = {}
         self.counts: Counts = {}
         self.cursor: str | None = None
-        self.ready = False
+        self.ready = False  # whether a snapshot has been brought up to date
         self._coming: dict[str, File] = {}
 
     def apply(self, frame: Frame) -> list[str]:
@@ -32,6 +32,7 @@ class World:
 
     def _take_snapshot(self, frame: Frame) -> list[str]:
         """Files come in several frames; they count when the last one is there."""
+        self.ready = False
         self._coming |= {file["id"]: file for file in frame["files"]}
         if not frame["last"]:
             return []
