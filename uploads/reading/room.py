@@ -95,7 +95,7 @@ def _tall(_result: dict[str, Any]) -> int:
 _HEIGHTS: dict[str, Callable[[dict[str, Any]], int]] = {
     "image": _image,
     "pdf": _tall,
-    **dict.fromkeys(("table", "workbook", "columnar", "database", "json-lines"), _table),
+    **dict.fromkeys(("table", "workbook", "columnar", "database", "json-lines", "entries"), _table),
     "data": _data,
     "archive": _archive,
     **dict.fromkeys(("audio", "video", "office", "mail", "markdown", "font"), _tall),

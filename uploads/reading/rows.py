@@ -209,8 +209,7 @@ def _group_key(file: dict[str, Any]) -> str:
 
 def _counted(group: Group, files: list[dict[str, Any]], batch: Batch | None) -> Group:
     """The same, told of all files of its batch, of which only some may be listed."""
-    total = sum(getattr(batch, status, 0) for status in STATUS_WORDS)
-    if batch is None or total <= len(files):
+    if batch is None or (total := sum(batch.counts.values())) <= len(files):
         return group
     about = _about(batch.processed, total)
     return replace(group, title=_title(files, total), about=about, alone=False)
@@ -299,12 +298,7 @@ def _before(file: dict[str, Any]) -> list[dict[str, str]]:
     waited = _between(received, started)
     return [
         {"name": _("Received"), "status": "before", "mark": "upload", "took": took, "about": size},
-        {
-            "name": _("Waited"),
-            "status": "before",
-            "mark": "clock",
-            "took": waited,
-        },
+        {"name": _("Waited"), "status": "before", "mark": "clock", "took": waited},
     ]
 
 

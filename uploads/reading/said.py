@@ -39,8 +39,9 @@ def pairs(*, results: bool = True) -> list[tuple[str, str]]:
 @cache
 def _known(language: str) -> tuple[dict[str, str], list[tuple[re.Pattern[str], str]]]:
     """Texts without holes, and the patterns of those with some, in the order of their lists."""
-    whole = {text: words for text, words in pairs() if not _HOLE.search(text)}
-    patterns = [(_pattern(text), words) for text, words in pairs() if _HOLE.search(text)]
+    known = pairs()
+    whole = {text: words for text, words in known if not _HOLE.search(text)}
+    patterns = [(_pattern(text), words) for text, words in known if _HOLE.search(text)]
     return whole, patterns
 
 

@@ -32,11 +32,11 @@ from uploads.receiving import draft, draft_doors, metadata, plain
 from uploads.receiving.doors import StreamingView, body_of
 from uploads.receiving.forms import Form, Part
 from uploads.receiving.metadata import Metadata
+from uploads.receiving.small import MOST
 
 TOKEN_FIELD = "csrfmiddlewaretoken"  # noqa: S105 - a field's name
 FILE_FIELD = "file"
 ENDS_ALL = (BodyTimeout, BodyTooLarge, DiskFull, ShuttingDown)
-AT_ONCE = 64  # files of one form on their way to the disk, as many as share one trip
 FORM_FILES = 10_000  # taken and refused together, since the answer tells of each
 SKIP_BYTES = 256 * 1024 * 1024  # of a refused file, to come to the next one
 
@@ -165,7 +165,7 @@ class _Files:
         taking = asyncio.create_task(reading)  # noqa: TID251 - what is read is kept, though the form is cut
         taking.add_done_callback(_heard)
         self._under_way.append((name, taking))
-        await self.settle(AT_ONCE)
+        await self.settle(MOST)  # as many as share one write
         if not part.ended and not self.over:  # it was refused
             await part.skip(SKIP_BYTES)
 

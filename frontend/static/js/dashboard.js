@@ -475,13 +475,13 @@ const OF_FILES = new Set(["retry", "delete"]); // what is done to a file that is
 const cameFirst = ({ file, item }) => Boolean(file && file.status !== "receiving" && item.state !== "refused");
 
 const QUEUE = {
-  pause: (item) => uploader.pause(item),
-  resume: (item) => uploader.resume(item),
-  retry: (item) => uploader.retry(item),
-  cancel: (item) => uploader.cancel(item),
-  delete: (item) => uploader.cancel(item),
-  keep: (item) => uploader.keepBoth(item),
-  leave: (item) => uploader.cancel(item),
+  pause: (item) => uploader.one.pause(item),
+  resume: (item) => uploader.one.resume(item),
+  retry: (item) => uploader.one.retry(item),
+  cancel: (item) => uploader.one.cancel(item),
+  delete: (item) => uploader.one.cancel(item),
+  keep: (item) => uploader.one.keepBoth(item),
+  leave: (item) => uploader.one.cancel(item),
 };
 
 /** By its batch, or where it has none (what came out of one file) by the files that are here. */

@@ -111,7 +111,7 @@ function show() {
   part("made", file.artifacts, showMade);
   part("inside", [file.status, file.attempt, file.steps.map(({ sent_on: said }) => said)], () => refreshInside(file).catch(complain));
   part("preview", [file.results, file.artifacts, IN_FLIGHT.has(file.status), file.error?.code], showPreview);
-  part("details", [file.results, file.artifacts], () => $("details").replaceChildren(...details(file, { artifact })));
+  part("details", [file.results, file.artifacts], () => $("details").replaceChildren(...details(file)));
 }
 
 function showMoving() {
@@ -248,10 +248,8 @@ function showMade() {
   $("made").replaceChildren(...made.map(({ name, url, size }) => h("li", {}, h("a", { href: url, download: name }, icon("download"), h("span", { class: "cut" }, name), h("span", { class: "quiet numbers" }, bytes(size))))));
 }
 
-const artifact = (step, name) => file.artifacts.find((each) => each.step === step && each.name === name);
-
 function showPreview() {
-  const view = preview(file, { artifact, artifacts: file.artifacts, content: address(`/api/files/${file.id}/content/`) });
+  const view = preview(file);
   setHidden($("preview"), !view && file.status === "failed"); // what went wrong stands there
   $("preview").replaceChildren(view ?? stand());
 }

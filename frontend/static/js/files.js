@@ -125,20 +125,13 @@ async function fetchMore({ fresh = false, limit = PAGE } = {}) {
   }
 }
 
-const hearing = new Set(); // what the stream says while a page is on its way, a list for each
-
-/** Adds the next page to a list, and what has happened since it was asked for: the answer may be older. */
+/** Adds the next page to a list, and what has happened since it was asked for. */
 async function fetchPage(to, limit, signal) {
-  const missed = [];
-  hearing.add(missed);
-  try {
-    const page = await ask("GET", "/api/files/", { parameters: { ...query(to.view), sort: to.view.sort, limit, cursor: to.next ?? "" }, signal });
-    to.add(page);
-    for (const change of missed) to.change(change);
-    return page;
-  } finally {
-    hearing.delete(missed);
-  }
+  const parameters = { ...query(to.view), sort: to.view.sort, limit, cursor: to.next ?? "" };
+  const [page, missed] = await store.meanwhile(ask("GET", "/api/files/", { parameters, signal }));
+  to.add(page);
+  for (const change of missed) to.change(change);
+  return page;
 }
 
 /** Fetches as far as somebody was, and goes there. */
@@ -304,7 +297,6 @@ function showEmpty() {
 
 const store = new Store((change) => {
   const moved = listing.change(change);
-  for (const missed of hearing) missed.push(change);
   if (moved < 0) forgetChoice(change.file.id);
   if (moved && Math.floor((Math.abs(moved) - 1) / columns) * height < -$("lines").getBoundingClientRect().top) shift += Math.sign(moved);
   if (change.type === "put" && !listing.byId.has(change.file.id) && change.file.finished_at) store.forget(change.file.id);

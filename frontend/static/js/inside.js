@@ -14,27 +14,23 @@ let more = false;
 let line = null;
 let told = []; // what the steps say of what they sent on
 const turn = inTurn();
-const missed = new Set(); // what the stream says while an answer is on its way, a list for each
 
 /** Asks for them anew, and shows what the steps of `file` say of them. */
 export async function refreshInside(file) {
   told = file.steps.map(({ sent_on: said }) => said).filter(Boolean);
   const isNews = turn();
-  const changes = [];
-  missed.add(changes);
   const asked = ask("GET", "/api/files/", { parameters: { parent: file.id, sort: "created_at", limit: SHOWN } });
-  const { items, next } = await asked.finally(() => missed.delete(changes));
+  const [{ items, next }, changes] = await store.meanwhile(asked);
   if (!isNews()) return;
   inside.clear();
   for (const child of items) inside.set(child.id, child);
-  for (const change of changes) apply(change); // the answer may be older
+  for (const change of changes) apply(change);
   more = next !== null;
   show();
   follow();
 }
 
 const store = new Store((change) => {
-  for (const changes of missed) changes.push(change);
   if (!apply(change)) return;
   inFrame(show);
   follow();

@@ -33,8 +33,7 @@ export function look(first, { beside, closed }) {
     try {
       const [{ preview }, whole] = await Promise.all([import("millrace/viewers/index"), ask("GET", `/api/files/${file.id}/`)]);
       if (!isNews() || whole.id !== file.id || !box.open) return;
-      const artifact = (step, made) => whole.artifacts.find((each) => each.step === step && each.name === made);
-      const found = preview(whole, { artifact, artifacts: whole.artifacts, content: address(`/api/files/${file.id}/content/`) });
+      const found = preview(whole);
       if (found) view.replaceChildren(found);
     } catch (error) {
       complain(error);

@@ -2,13 +2,14 @@
 
 import { address, ask, boot, inTurn } from "millrace/boot";
 import { $, h, icon } from "millrace/dom";
-import { complain, confirm, copy as copyText, say, toast } from "millrace/frame";
+import { complain, confirm, copy as copyText, say } from "millrace/frame";
 import { ago, dotted, gettext, ngettext, when } from "millrace/words";
 
-const turns = { members: inTurn(), invitations: inTurn(), spaces: inTurn() };
+const turns = {}; // by the list's name
 
-/** Shows a list as it is now, unless somebody has asked for it later and seen it already. */
-async function showAnew(name, row) {
+/** Shows a list of the settings as it is now, unless somebody has asked for it later and seen it already. */
+export async function showAnew(name, row) {
+  turns[name] ??= inTurn();
   const isNews = turns[name]();
   const { items } = await ask("GET", `/api/${name}/`);
   if (isNews()) $(name).replaceChildren(...items.map(row));

@@ -1,9 +1,9 @@
 // The settings page: API tokens, notifications, how processors are confined.
 
-import { ask, inTurn } from "millrace/boot";
+import { ask } from "millrace/boot";
 import { $, h, icon } from "millrace/dom";
 import { complain, confirm, copy as copyText, say, startFrame, toast } from "millrace/frame";
-import { startMembers } from "millrace/members";
+import { showAnew, startMembers } from "millrace/members";
 import { mayNotify, setNotify, wantsNotify } from "millrace/notify";
 import { ago, dotted, gettext, ngettext, when } from "millrace/words";
 
@@ -11,13 +11,7 @@ const DAY = 86_400_000; // ms
 
 // -- tokens ----------------------------------------------------------------------------------------------------------------
 
-const tokensTurn = inTurn();
-
-async function showTokens() {
-  const isNews = tokensTurn();
-  const { items } = await ask("GET", "/api/tokens/");
-  if (isNews()) $("tokens").replaceChildren(...items.map(showToken));
-}
+const showTokens = () => showAnew("tokens", showToken);
 
 function showToken(token) {
   const { name, scopes, space, created_at: created, expires_at: expires, last_used_at: used } = token;

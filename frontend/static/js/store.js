@@ -5,15 +5,19 @@
  *
  * `watch(change)` is called once for every file that came, changed or went: {type, before, file, live} where type is
  * "put", "gone", or "unheld" (it exists, but is no longer followed); `before` is the file as it was, or undefined; `live`
- * says that it has just happened, rather than been told by a snapshot, and `created` that it is new in the space. Events whose number is known already are
- * dropped, so it does no harm to hear one twice.
+ * says that it has just happened, rather than been told by a snapshot, and `created` that it is new in the space. Events whose
+ * number is known already are dropped, so it does no harm to hear one twice.
  */
 export class Store {
   #watch;
+  #missed = new Set(); // a list of changes for each answer that is on its way
   #arriving = null; // ids of the snapshot that is coming in, frame by frame
 
   constructor(watch = () => {}) {
-    this.#watch = watch;
+    this.#watch = (change) => {
+      for (const changes of this.#missed) changes.push(change);
+      watch(change);
+    };
     this.files = new Map();
     this.counts = null;
     this.cursor = null;
@@ -42,6 +46,17 @@ export class Store {
   /** Whether `cursor` (of a position frame) tells of events that never came. */
   missed(cursor) {
     return this.cursor !== null && cursor !== this.cursor;
+  }
+
+  /** [answer, changes]: what a request is answered, and what was told while that was on its way; the answer may be older. */
+  async meanwhile(asked) {
+    const changes = [];
+    this.#missed.add(changes);
+    try {
+      return [await asked, changes];
+    } finally {
+      this.#missed.delete(changes);
+    }
   }
 
   /** Lets go of a file without saying that it is gone. */

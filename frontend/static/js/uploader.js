@@ -1,8 +1,8 @@
-// The queue of what this page sends: what comes into it, and what people say about it. Only this changes what an item waits for.
+// The queue of what this page sends: what comes into it, and what becomes of it. Only this changes what an item waits for.
 
 import { refusal, roomBeside } from "millrace/admission";
+import { All, One } from "millrace/commands";
 import { sliced } from "millrace/dom";
-import { Everything } from "millrace/everything";
 import { Item } from "millrace/item";
 import { Kept } from "millrace/kept";
 import { Leftover } from "millrace/leftover";
@@ -25,12 +25,13 @@ export class Uploader {
     this.twins = new Twins({ cleared: (item) => this.#cleared(item), here: (item, twin) => this.#here(item, twin) });
     this.items = new Map();
     this.leftover = new Leftover(this.kept);
-    this.waiting = new Waiting(this.items, () => this.#pump());
+    this.waiting = new Waiting(this.items, () => this.pump());
     this.sender = this.#makeSender();
     this.sum = new Sums(totals, () => this.sender.moving);
     this.stopped = false;
     this.coming = 0; // drops of which files are still put in
-    this.all = new Everything(this);
+    this.one = new One(this);
+    this.all = new All(this);
     addEventListener("online", () => this.waiting.wake());
     addEventListener("shutout", () => this.all.pause()); // who signs in next may be somebody else
     addEventListener("beforeunload", (event) => {
@@ -43,12 +44,17 @@ export class Uploader {
     return this.coming > 0 || this.sum.busy;
   }
 
-  /** As `add`, in slices that let the page breathe: the first files of a large drop may be received before the last are here. */
-  async take(list, batch) {
+  /** As `add`, in slices that let the page breathe. */
+  take(list, batch) {
+    return this.#inSlices(list, (some) => this.add(some, batch));
+  }
+
+  /** The first files of a large drop may be received before the last are here: it is busy until all are. */
+  async #inSlices(list, work) {
     this.#begin();
     this.coming += 1;
     try {
-      await sliced(list, (some) => this.add(some, batch));
+      await sliced(list, work);
     } finally {
       this.coming -= 1;
       this.totals();
@@ -71,7 +77,7 @@ export class Uploader {
       this.changed(item);
     }
     this.twins.look(unknown);
-    this.#pump();
+    this.pump();
     this.totals();
   }
 
@@ -95,7 +101,7 @@ export class Uploader {
     this.left -= item.size;
     item.checking = !known && item.size > SMALL;
     item.count(!item.checking);
-    if (this.stopped) this.#hold(item);
+    if (this.stopped) this.hold(item);
     else this.#queue(item);
     return item;
   }
@@ -112,7 +118,7 @@ export class Uploader {
     item.count(true);
     if (item.state === "waiting") this.#queue(item);
     this.changed(item);
-    this.#pump();
+    this.pump();
   }
 
   #here(item, twin) {
@@ -127,7 +133,9 @@ export class Uploader {
 
   /** Takes up what was not sent when this person's last page closed. Resolves to how many files that are. */
   restore(batchOf) {
-    return this.leftover.take({ items: this.items, batchOf, add: (list, batch) => this.add(list, batch) });
+    const add = (list, batch) => this.add(list, batch);
+    const inSlices = (list, work) => this.#inSlices(list, work);
+    return this.leftover.take({ items: this.items, batchOf, add, inSlices });
   }
 
   // -- the queue ---------------------------------------------------------------------------------------------------------
@@ -151,13 +159,14 @@ export class Uploader {
       },
       shutOut: (items) => this.#signedOut(items),
       over: () => {
-        this.#pump();
+        this.pump();
         this.totals();
       },
     });
   }
 
-  #pump() {
+  /** Sends as much as may go at once. */
+  pump() {
     while (!this.stopped && this.sender.free) {
       const load = nextLoad(this.waiting);
       if (!load.length) break;
@@ -194,19 +203,10 @@ export class Uploader {
     this.leftover.done(item);
   }
 
-  // -- what people ask for -------------------------------------------------------------------------------------------------
+  // -- what is said of it (millrace/commands) ---------------------------------------------------------------------------------
 
-  pause(item) {
-    if (item.state !== "waiting" && item.state !== "sending") return;
-    const { sending, state } = item;
-    this.#hold(item);
-    if (state === "sending") sending.pause();
-    this.changed(item);
-    this.#pump();
-    this.totals();
-  }
-
-  #hold(item) {
+  /** It waits for a word. What can't be gone on with begins anew. */
+  hold(item) {
     if (!item.resumable) {
       item.doubtful ||= item.state === "sending";
       this.sum.sent -= item.sent;
@@ -216,40 +216,20 @@ export class Uploader {
     this.sum.paused += 1;
   }
 
-  resume(item) {
-    if (item.state !== "paused") return;
-    this.stopped = false;
-    this.sum.paused -= 1;
-    this.#again(item);
-  }
-
-  retry(item) {
-    if (item.state !== "refused" || !item.file) return;
-    this.sum.refused -= 1;
-    item.tries = 0;
-    this.#again(item);
-  }
-
-  /** Sends what the space has already all the same. */
-  keepBoth(item) {
-    if (item.state !== "here") return;
-    this.sum.here -= 1;
-    item.twin = null;
-    this.#again(item);
-  }
-
-  #again(item) {
+  /** It waits for its turn, like the others. */
+  again(item) {
     Object.assign(item, { state: "waiting", notBefore: item.doubtful ? Math.min(item.notBefore, Date.now() + SETTLED) : 0, note: "", error: "" });
     item.count(!item.checking);
     this.kept.keep(item);
     this.#queue(item);
     this.changed(item);
-    this.#pump();
+    this.pump();
     this.totals();
   }
 
-  cancel(item) {
-    if (!this.items.delete(item.key)) return;
+  /** It is not to be sent, and whatever of it has been is not wanted. */
+  remove(item) {
+    this.items.delete(item.key);
     this.sender.cancel(item);
     if (item.state === "refused") this.sum.refused -= 1;
     if (item.state === "paused") this.sum.paused -= 1;

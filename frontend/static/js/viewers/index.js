@@ -1,5 +1,6 @@
 // Which viewer shows what: by the step that made the result. A step without a viewer of its own gets the generic one.
 
+import { address } from "millrace/boot";
 import { h } from "millrace/dom";
 import { binaryDetails, binaryFacts, binaryPreview } from "millrace/viewers/binary";
 import { codeDetails, codeFacts, codePreview, logDetails } from "millrace/viewers/code";
@@ -42,8 +43,16 @@ const VIEWERS = {
 };
 const SHOWN_ELSEWHERE = new Set(["identify", "checksum", "parquet-copy"]); // in the facts at the side, or among what was made
 
+/** What views need beside a step's result: what was made of the file, and where its content is. */
+const toolsOf = (file) => ({
+  artifact: (step, name) => file.artifacts.find((each) => each.step === step && each.name === name),
+  artifacts: file.artifacts,
+  content: address(`/api/files/${file.id}/content/`),
+});
+
 /** The best view of a file, or null where no step made one. */
-export function preview(file, tools) {
+export function preview(file) {
+  const tools = toolsOf(file);
   for (const [step, viewer] of Object.entries(VIEWERS)) {
     const result = file.results[step];
     const view = result && viewer.preview?.(file, result, tools);
@@ -58,8 +67,9 @@ export function moreFacts(file) {
 }
 
 /** Sections below the preview: what else each step found. */
-export function details(file, tools) {
+export function details(file) {
   const sections = [];
+  const tools = toolsOf(file);
   for (const { name } of file.steps) {
     const result = file.results[name];
     const made = file.artifacts.filter(({ step }) => step === name);
