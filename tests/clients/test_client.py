@@ -180,8 +180,8 @@ def test_waiting_is_not_over_because_of_how_a_file_ended_before(
     client.wait(file, seconds=100)
     time.sleep(SHARED_SECONDS)
     client.wait(file, seconds=100)  # whoever comes next is shown the snapshot that this was shown
-    manager = {"base_url": server.url, "headers": {"Authorization": f"Bearer {token}"}}
-    with httpx.Client(**manager) as asks:
+    bearer = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=server.url, headers=bearer) as asks:
         asks.post("/api/queue/pause/", json={}).raise_for_status()
         client.retry(file)
         with pytest.raises(TimeoutError):
