@@ -282,7 +282,7 @@ INSTALLED_APPS = [
 if ENGINE == "procrastinate":
     INSTALLED_APPS.insert(INSTALLED_APPS.index("uploads"), "procrastinate.contrib.django")
 MIDDLEWARE = [
-    "servestatic.middleware.ServeStaticMiddleware",
+    "project.statics.Files",
     "django.middleware.security.SecurityMiddleware",
     "project.http.ContentSecurityPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
