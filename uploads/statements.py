@@ -25,14 +25,24 @@ class Plus:
     amount: int
 
 
+@dataclass(frozen=True)
+class AtLeast:
+    """Raise what the column holds to this, where it is null or less."""
+
+    amount: int
+
+
+_KINDS: dict[type, str] = {Plus: "adds", AtLeast: "raises"}
+
+
 def update(model: type[M], changes: Mapping[str, Any], **where: Any) -> M | None:
     """Compare-and-set: change the one row that fits `where`; the row as it is now, None where none
     fits.
 
-    Keys are columns' attribute names (`space_id`). A value of `changes` may be `Plus`; a tuple in
-    `where` means any of these, None means null.
+    Keys are columns' attribute names (`space_id`). A value of `changes` may be `Plus` or `AtLeast`;
+    a tuple in `where` means any of these, None means null.
     """
-    shape = tuple((name, isinstance(value, Plus)) for name, value in changes.items())
+    shape = tuple((name, _KINDS.get(type(value), "")) for name, value in changes.items())
     tests = tuple((name, _length(value)) for name, value in where.items())
     sql = _update_sql(connection.vendor, model, shape, tests)
     params = [_saved(model, name, value) for name, value in changes.items()]
@@ -103,7 +113,7 @@ def _length(value: Any) -> int | None:
 
 
 def _saved(model: type[Model], name: str, value: Any) -> Any:
-    if isinstance(value, Plus):
+    if isinstance(value, (Plus, AtLeast)):
         return value.amount
     saver = _saver(connection.vendor, model, name)
     return saver(value) if saver else value
@@ -147,15 +157,17 @@ def _column(model: type[Model], name: str) -> str:
 
 @cache
 def _update_sql(
-    _vendor: str,
+    vendor: str,
     model: type[Model],
-    shape: tuple[tuple[str, bool], ...],
+    shape: tuple[tuple[str, str], ...],
     tests: tuple[tuple[str, int | None], ...],
 ) -> str:
+    greatest = "GREATEST" if vendor == "postgresql" else "MAX"
+    news = {"": "%s", "adds": "{0} + %s", "raises": f"{greatest}(COALESCE({{0}}, 0), %s)"}
     sets = []
-    for name, adds in shape:
+    for name, kind in shape:
         column = _column(model, name)
-        sets.append(f"{column} = {column} + %s" if adds else f"{column} = %s")
+        sets.append(f"{column} = {news[kind].format(column)}")
     where = []
     for name, count in tests:
         column = _column(model, name)

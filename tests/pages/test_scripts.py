@@ -52,7 +52,7 @@ def test_pure_modules_stay_pure():
 
 
 UPLOADER = """
-    uploader admission commands kept leftover load sender sums together transport twins waiting
+    uploader admission commands kept leftover load sender sums together told transport twins waiting
 """
 
 

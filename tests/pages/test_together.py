@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, Request, Route, expect
 
-from tests.pages.conftest import Visit, Visitor, lose_answers, send, text_file
+from tests.pages.conftest import Visit, Visitor, lose_answers, send, text_file, until
 from tests.pages.test_dashboard import row, word
 
 pytestmark = pytest.mark.browser
@@ -88,6 +88,13 @@ async def test_one_that_is_refused_among_others_says_why_and_the_others_arrive(v
     await expect(refused.locator(".row-name")).to_have_text("..")
     await expect(refused.locator(".measure")).not_to_be_empty()
     assert names(visitor) == ["first.txt", "last.txt"]
+    (batch,) = {item["batch"] for item in visitor.client.get("/api/files/").json()["items"]}
+    async with asyncio.timeout(60):
+        drop = {"ended": False}
+        while not drop["ended"]:
+            drop = visitor.client.get(f"/api/batches/{batch}/").json()
+            await asyncio.sleep(0.1)
+    assert drop["total"] == 2  # the server had been told of three
 
 
 async def test_the_keyboard_reaches_a_file_that_was_never_taken(visit: Visit):
@@ -208,7 +215,9 @@ MANY = """async (count) => {
     new MutationObserver(() => states.push(strip.dataset.state))
         .observe(strip, { attributes: true, attributeFilter: ["data-state"] });
     const later = globalThis.setTimeout; // the page is slow to put files in, the server is not
-    globalThis.setTimeout = (run, ms, ...more) => later(run, ms ?? 1500, ...more);
+    const slice = (run) => () => run(globalThis.lastSlice = performance.now());
+    globalThis.setTimeout = (run, ms) =>
+        ms === undefined ? later(slice(run), 1500) : later(run, ms);
     const transfer = new DataTransfer();
     for (let at = 0; at < count; at += 1) transfer.items.add(new File([`${at}`], `${at}.txt`));
     const options = { bubbles: true, cancelable: true, dataTransfer: transfer };
@@ -221,3 +230,58 @@ async def test_nothing_is_safe_to_close_before_the_last_file_of_a_drop_is_put_in
     await page.evaluate(MANY, 200)
     await expect(page.locator("#sending-title")).to_contain_text("200 files received")
     assert (await page.evaluate("states")).count("safe") == 1
+
+
+PUT_IN = "performance.now() - (globalThis.lastSlice ?? Infinity) > 4000"  # they are 1.5 s apart
+
+
+async def test_what_is_not_yet_put_in_when_a_drop_is_cancelled_is_not_sent(visit: Visit):
+    visitor = await visit()
+    page = await visitor.live()
+    requests = await held(page)
+    await page.evaluate(MANY, 200)
+    await requests.come.wait()
+    await page.locator("[data-command=cancel-sending]").click()
+    requests.go.set()
+    await expect(page.locator("#sending")).to_be_hidden()
+    await until(page, PUT_IN)
+    await expect(page.locator("#sending")).to_be_hidden()
+    assert names(visitor) == []
+    await page.reload()
+    await send(page, text_file("after.txt", "after\n"))
+    await expect(page.locator("#sending-title")).to_contain_text("1 file received")
+    assert names(visitor) == ["after.txt"]  # nor was any kept for later
+
+
+FOLDER = """() => {
+    const strip = document.getElementById("sending");
+    globalThis.states = [];
+    new MutationObserver(() => states.push(strip.dataset.state))
+        .observe(strip, { attributes: true, attributeFilter: ["data-state"] });
+    const inside = new File(["in it"], "inside.txt");
+    const isFile = { file: (done) => done(inside), fullPath: "/f/inside.txt" };
+    const found = [[isFile], []];
+    const readEntries = (done) => (found.length === 2
+        ? globalThis.disk = () => done(found.shift())
+        : done(found.shift()));
+    const folder = { isDirectory: true, createReader: () => ({ readEntries }) };
+    DataTransferItem.prototype.webkitGetAsEntry = function () {
+        return this.getAsFile().name === "f" ? folder : null;
+    };
+    const transfer = new DataTransfer();
+    for (const name of ["loose.txt", "f"]) transfer.items.add(new File(["x"], name));
+    const options = { bubbles: true, cancelable: true, dataTransfer: transfer };
+    document.body.dispatchEvent(new DragEvent("drop", options));
+}"""
+
+
+async def test_nothing_is_safe_to_close_before_a_dropped_folder_has_been_read(visit: Visit):
+    visitor = await visit()
+    page = await visitor.live()
+    await page.evaluate(FOLDER)
+    await expect(row(page, "loose.txt").locator(".mark-word")).to_have_text("Processed")
+    assert "safe" not in await page.evaluate("states")
+    await page.evaluate("disk()")
+    await expect(page.locator("#sending-title")).to_contain_text("2 files received")
+    assert (await page.evaluate("states")).count("safe") == 1
+    assert names(visitor) == ["inside.txt", "loose.txt"]

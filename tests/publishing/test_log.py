@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from project import database
 from uploads import people
-from uploads.errors import ApiError, BadRequest, CursorGone, WrongState
+from uploads.errors import ApiError, BadRequest, CursorGone, NotFound, WrongState
 from uploads.models import Batch, Event, Space, UploadedFile
 from uploads.processing import jobs, periodic
 from uploads.publishing import events
@@ -136,6 +136,31 @@ def test_every_event_fits_its_published_type(space: Space) -> None:
         types.append(parsed.type)
     assert types == ["file.created", "file.updated", "file.updated", "batch.ended"]
     assert file.pk == claimed.file_id
+
+
+def test_a_batch_ends_when_fewer_of_it_come_than_was_told_and_goes_on_when_more_do(
+    space: Space,
+) -> None:
+    whole = [
+        (jobs.Arrival(space.pk, None, "a", size=1, batch="drop", batch_total=total), "00" * 32)
+        for total in (3, 2)  # the second was sent before the other, and overtaken by it
+    ]
+    with transaction.atomic():
+        jobs.receive_together(whole)
+    with transaction.atomic():
+        for claimed in jobs.claim("worker", 5):
+            jobs.finish(claimed, [], None)
+    ended = Event.objects.filter(space=space, payload__contains="batch.ended")
+    assert not ended.exists()
+    with transaction.atomic():
+        stream.announce(space.pk, "drop", 2)
+        stream.announce(space.pk, "drop", 2)
+    assert json.loads(ended.get().payload)["batch"]["total"] == 2
+    with transaction.atomic():
+        stream.announce(space.pk, "drop", 3)
+    assert Batch.objects.get(key="drop").ended_at is None
+    with pytest.raises(NotFound), transaction.atomic():
+        stream.announce(space.pk, "other", 3)
 
 
 def test_a_batch_ends_once_and_only_when_all_of_its_files_have(space: Space) -> None:

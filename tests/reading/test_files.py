@@ -71,6 +71,7 @@ def test_what_is_not_yours_is_not_there(server: Server, people: People) -> None:
         ("POST", f"/api/files/{file_id}/cancel/"),
         ("DELETE", f"/api/files/{file_id}/"),
         ("GET", "/api/batches/secret/"),
+        ("POST", "/api/batches/secret/total/"),
         ("GET", f"/api/batches/secret/?space={people.team}"),
         ("GET", f"/api/files/?space={people.team}"),
         ("GET", f"/api/counts/?space={people.team}"),
@@ -79,7 +80,8 @@ def test_what_is_not_yours_is_not_there(server: Server, people: People) -> None:
         ("GET", f"/api/files/{file_id}/?space={people.team}"),
     ]
     for method, path in doors:
-        answer = people.charlie.request(method, path)
+        said = {"total": 1} if path.endswith("/total/") else None
+        answer = people.charlie.request(method, path, json=said)
         assert answer.status_code == 404, (method, path)
         assert answer.json()["error"]["code"] == "not_found"
     changed = people.charlie.post("/api/files/delete/", json={"ids": [file_id]}).json()
@@ -200,10 +202,12 @@ def test_a_token_may_no_more_than_its_scopes_say(server: Server, people: People)
             ("POST", f"/api/files/{file_id}/retry/"),
             ("DELETE", f"/api/files/{file_id}/"),
             ("POST", "/api/files/retry/"),
+            ("POST", "/api/batches/drop/total/"),
             ("GET", "/api/tokens/"),
             ("GET", "/metrics/"),
         ):
-            answer = reader.request(method, path, json={"status": "failed"})
+            body = {"total": 1} if path.endswith("/total/") else {"status": "failed"}
+            answer = reader.request(method, path, json=body)
             assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden"), path
 
 
@@ -248,6 +252,22 @@ def test_a_selection_that_says_nothing_or_too_much_is_refused(people: People, bo
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
 
 
+@pytest.mark.parametrize(
+    ("total", "status", "code"),
+    [
+        (0, 400, "bad_request"),
+        ("many", 400, "bad_request"),
+        (None, 400, "bad_request"),
+        (100_001, 413, "too_many_files"),
+    ],
+)
+def test_a_batch_of_impossibly_many_files_is_refused(
+    people: People, total: object, status: int, code: str
+) -> None:
+    answer = people.alice.post("/api/batches/drop/total/", json={"total": total})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
 def test_counts_and_batches_agree_with_the_files(server: Server, people: People) -> None:
     batch = f"drop.{uuid.uuid4().hex}"
     send(server, people.charlie, batch=batch, batch_total="2")
@@ -255,6 +275,10 @@ def test_counts_and_batches_agree_with_the_files(server: Server, people: People)
     assert (found["id"], found["total"], found["ended"]) == (batch, 2, False)
     send(server, people.charlie, batch=batch, batch_total="2")
     assert people.charlie.get(f"/api/batches/{batch}").json()["ended"] is True
+    announced = people.charlie.post(f"/api/batches/{batch}/total/", json={"total": 3}).json()
+    assert (announced["total"], announced["ended"]) == (3, False)
+    send(server, people.charlie, batch=batch, batch_total="2")  # it was overtaken by the others
+    assert people.charlie.get(f"/api/batches/{batch}").json()["total"] == 3
     counts = people.charlie.get("/api/counts").json()
     assert counts["processed"] == len(ids(people.charlie.get("/api/files/?status=processed")))
     (space,) = people.charlie.get("/api/spaces/").json()["items"]

@@ -28,7 +28,7 @@ from uploads.processing.children import Inside
 from uploads.publishing import doorbell, search
 from uploads.publishing import log as stream
 from uploads.publishing.events import moment
-from uploads.statements import Plus, insert, insert_values, update
+from uploads.statements import AtLeast, Plus, insert, insert_values, update
 
 THUMBNAIL = "thumbnail.webp"
 TOGETHER = 64  # files in one statement: databases bound its parameters
@@ -84,7 +84,8 @@ def receive_together(whole: Sequence[tuple[Arrival, str]]) -> list[UploadedFile]
     now = timezone.now()
     files = [_received(arrival, sha256, now) for arrival, sha256 in whole]
     _admit(_take(files, now), sum(file.size or 0 for file in files))
-    for arrival in {arrival.batch: arrival for arrival, _ in whole}.values():
+    arrivals = sorted((arrival for arrival, _ in whole), key=lambda one: one.batch_total or 0)
+    for arrival in {one.batch: one for one in arrivals}.values():
         _admit_to_batch(arrival)
     return files
 
@@ -162,8 +163,9 @@ def _admit_to_batch(arrival: Arrival) -> None:
     """Refuse what the batch, which counts this file already, does not hold."""
     if arrival.batch is None:
         return
-    told = arrival.batch_total is not None
-    change = {"total": arrival.batch_total} if told else {"gone": Plus(0)}
+    change: dict[str, Any] = {"gone": Plus(0)}
+    if arrival.batch_total is not None:  # they overtake each other: the most was told last
+        change = {"total": AtLeast(arrival.batch_total)}
     batch = update(Batch, change, space_id=arrival.space_id, key=arrival.batch)
     if batch is not None and sum(batch.counts.values()) > settings.BATCH_MAX_FILES:
         raise TooManyFiles(f"A batch holds at most {settings.BATCH_MAX_FILES} files.")

@@ -177,13 +177,30 @@ def _move_batch(
         for column, moved in changes.items():
             setattr(batch, column, moved.amount)
         insert([batch])
+    _see_end(batch)
+
+
+def announce(space_id: int, key: str, total: int) -> Batch:
+    """The sender says how many files the batch has, fewer than it has said before, too. Raises
+    NotFound while none has come.
+    """
+    Space.objects.select_for_update().filter(pk=space_id).first()  # its row is locked before others
+    batch = update(Batch, {"total": total}, space_id=space_id, key=key)
+    if batch is None:
+        raise NotFound
+    _see_end(batch)
+    return batch
+
+
+def _see_end(batch: Batch) -> None:
+    """Note that a batch has ended, or goes on again."""
     if has_ended(batch) and batch.ended_at is None:
         batch.ended_at = timezone.now()
         update(Batch, {"ended_at": batch.ended_at}, id=batch.pk)
-        space = _advance(space_id, None, None)
+        space = _advance(batch.space_id, None, None)
         at, told = moment(batch.ended_at), describe_batch(batch)
         body = {"seq": space.seq, "type": "batch.ended", "at": at, "batch": told}
-        _append(space, batch.ended_at, body, file=None, batch=key)
+        _append(space, batch.ended_at, body, file=None, batch=batch.key)
     elif batch.ended_at is not None and not has_ended(batch):
         update(Batch, {"ended_at": None}, id=batch.pk)
 

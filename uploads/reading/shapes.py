@@ -279,6 +279,14 @@ class Queue(Frozen):
     files: list[QueuedFile]
 
 
+class NewTotal(BaseModel):
+    """How many files a batch has, those that are gone included."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    total: int = Field(ge=1, le=10**9)
+
+
 class NewPause(BaseModel):
     """Begin nothing new: for so many minutes, until a time, or until somebody resumes it."""
 

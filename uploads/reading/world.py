@@ -9,14 +9,14 @@ from ninja import Path, Query, Router
 from project import database
 from uploads import access
 from uploads.access import Who
-from uploads.errors import Forbidden, NotFound
+from uploads.errors import Forbidden, NotFound, TooManyFiles
 from uploads.models import Batch as BatchRow
-from uploads.models import Membership
+from uploads.models import Membership, Role
 from uploads.models import Space as SpaceRow
 from uploads.publishing import log as stream
 from uploads.publishing.events import COLUMNS, Batch, Counts, EventsPage, describe_batch
 from uploads.reading import doors
-from uploads.reading.shapes import EventsQuery, Key, Spaces, Ticket
+from uploads.reading.shapes import EventsQuery, Key, NewTotal, Spaces, Ticket
 
 router = Router(tags=["spaces"])
 
@@ -45,6 +45,26 @@ def _batch(space_id: int, key: str) -> dict[str, Any]:
     if batch is None:
         raise NotFound
     return describe_batch(batch)
+
+
+@doors.post(
+    router,
+    "batches/{str:key}/total/",
+    Batch,
+    operation_id="announceBatch",
+    summary="How many files a batch has",
+)
+async def announce_batch(
+    request: HttpRequest, key: Path[Key], wanted: NewTotal
+) -> HttpResponseBase:
+    """For senders, of whose files fewer come than an upload's `batch_total` has said: of those the
+    largest counts. 404 while no file of it has come.
+    """
+    place = access.here(request, Role.UPLOADER)
+    if wanted.total > settings.BATCH_MAX_FILES:
+        raise TooManyFiles(f"A batch holds at most {settings.BATCH_MAX_FILES} files.")
+    batch = await database.write(stream.announce, place.space_id, key, wanted.total)
+    return doors.answer(describe_batch(batch))
 
 
 @doors.get(router, "spaces/", Spaces, operation_id="listSpaces", summary="Spaces of yours")

@@ -23,8 +23,8 @@ export function roomBeside(items, room) {
   return left;
 }
 
-/** A drop: what is added to it later still belongs to it. `count` is what the server is to expect of it. */
-export const newDrop = (key = newKey()) => ({ key, given: 0, count: 0, ids: new Set() });
+/** A drop: what is added to it later still belongs to it. `count` is what the server is to expect of it, `told` what it expects. */
+export const newDrop = (key = newKey()) => ({ key, given: 0, count: 0, told: 0, ids: new Set() });
 
 /** A random UUID; crypto.randomUUID is not there for pages over plain http. */
 function newKey() {

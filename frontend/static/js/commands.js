@@ -73,8 +73,9 @@ export class All {
     this.#each((item, one) => item.state === "here" && one.cancel(item));
   }
 
-  /** The last ones first: those before them keep their places in the lists that they leave. */
+  /** The last ones first: those before them keep their places in the lists that they leave. What is still to come never does. */
   cancel() {
+    this.#uploader.coming.clear();
     for (const item of [...this.#uploader.items.values()].reverse()) this.#uploader.one.cancel(item);
     this.#uploader.waiting.clear();
     this.#uploader.stopped = false;

@@ -264,22 +264,22 @@ function showCounts() {
 
 // -- files coming in -----------------------------------------------------------------------------------------------------------
 
-async function take(list, batch = newBatch()) {
-  endFirstRun();
-  $("first-run")?.remove();
-  await send(list, batch);
-}
+/** Sends what `read(found)` hands over, list by list, as one drop. The words for newcomers go with its first file. */
+const take = (read) =>
+  send((found) =>
+    read((list) => {
+      endFirstRun();
+      $("first-run")?.remove();
+      return found(list);
+    }),
+  );
 
-async function send(list, batch) {
-  await uploader.take(list, batch);
-  const group = groups.groups.get(batch.key);
-  if (group) group.total = batch.count;
-}
-
-function newBatch() {
+async function send(read) {
   const batch = newDrop();
   own.set(batch.key, batch);
-  return batch;
+  await uploader.take(read, batch);
+  const group = groups.groups.get(batch.key);
+  if (group) group.total = batch.count;
 }
 
 /** What this person's last page had not sent when it was closed. */
@@ -292,9 +292,8 @@ async function takeUpAgain() {
 }
 
 async function drop(transfer) {
-  const batch = newBatch();
   try {
-    await fromTransfer(transfer, (list) => take(list, batch));
+    await take((found) => fromTransfer(transfer, found));
   } catch (error) {
     complain(new Error(gettext("A folder could not be read: %(why)s", { why: error.message })));
   }
@@ -305,7 +304,7 @@ function pick(folder) {
   input.type = "file";
   input.multiple = true;
   input.webkitdirectory = folder;
-  input.onchange = () => input.files.length && take(fromInput(input));
+  input.onchange = () => input.files.length && take((found) => found(fromInput(input)));
   input.click();
 }
 
@@ -377,7 +376,7 @@ function listenForFiles() {
     endFirstRun();
     place.remove();
     if (!$("samples")?.querySelector("li")) $("first-run")?.remove();
-    send([{ file: new File([content], sample.dataset.sample), path: "" }], newBatch());
+    send((found) => found([{ file: new File([content], sample.dataset.sample), path: "" }]));
   });
 }
 

@@ -14,7 +14,7 @@ export const bringsFiles = (transfer) => Boolean(transfer) && [...transfer.types
 
 /**
  * Everything in a drop, folders walked through. Must be called while the event is being handled, since the browser
- * empties the transfer afterwards. `found(list)` is called again and again, so that sending can begin at once.
+ * empties the transfer afterwards. `found(list)` is called again and again, so that sending can begin at once, and waited for.
  */
 export async function fromTransfer(transfer, found) {
   const roots = [];
@@ -28,7 +28,7 @@ export async function fromTransfer(transfer, found) {
       if (file) loose.push({ file, path: "" });
     }
   }
-  if (loose.length) found(loose);
+  if (loose.length) await found(loose);
   for (const root of roots) await walk(root, found);
 }
 
@@ -40,12 +40,12 @@ async function walk(root, found) {
     if (entry.isDirectory) waiting.push(...(await children(entry)).reverse());
     else batch.push({ file: await fileOf(entry), path: entry.fullPath.replace(/^\//, "") });
     if (batch.length >= AT_ONCE) {
-      found(batch);
+      await found(batch);
       batch = [];
       await breathe();
     }
   }
-  if (batch.length) found(batch);
+  if (batch.length) await found(batch);
 }
 
 /** All entries of a folder; a reader gives at most 100 a time. */

@@ -21,10 +21,10 @@ export class Leftover {
   }
 
   /**
-   * Hands over, by `add(list, batch)` and in slices (`inSlices(list, work)`), what was left, but for what `items` of this page
-   * are already. `batchOf(key)` makes a batch. Resolves to how many files that are.
+   * Hands over, by `take(list, batch)`, what was left, but for what `items` of this page are already. `batchOf(key)` makes a
+   * batch. Resolves to how many files that are.
    */
-  async take({ items, batchOf, add, inSlices }) {
+  async take({ items, batchOf, take }) {
     forgetOthers();
     const batches = new Map();
     await this.#kept.restore((list) => {
@@ -35,20 +35,19 @@ export class Leftover {
     });
     const handed = new Set([...items.values()].map(lookOf));
     let count = 0;
-    for (const [key, entries] of batches) count += await this.#takeBatch(batchOf(key), entries, { handed, add, inSlices });
+    for (const [key, entries] of batches) count += await this.#takeBatch(batchOf(key), entries, { handed, take });
     return count;
   }
 
-  async #takeBatch(batch, entries, { handed, add, inSlices }) {
+  async #takeBatch(batch, entries, { handed, take }) {
     const there = await arrived(batch.key).catch(() => null);
     const left = entries.filter((entry) => this.#isLeft(entry, there ?? new Map(), handed));
     const told = entries.reduce((most, { count }) => Math.max(most, count), 0);
     batch.count = Math.max(0, told - left.length); // the server was told of those that have arrived, too
+    batch.told = told;
     if (!left.length) return 0;
-    await inSlices(left, (some) => {
-      add(some.map(({ file, path, key: kept, id }) => ({ file, path, kept, id, known: true, doubtful: !there })), batch);
-      for (const entry of some) this.#restored.add(lookOf(entry));
-    });
+    for (const entry of left) this.#restored.add(lookOf(entry));
+    await take(left.map(({ file, path, key: kept, id }) => ({ file, path, kept, id, known: true, doubtful: !there })), batch);
     return left.length;
   }
 

@@ -2,6 +2,7 @@
 
 import { ask } from "millrace/boot";
 import { sendTogether } from "millrace/together";
+import { correct, tell } from "millrace/told";
 import { Resumable, SMALL, arrived, sendWhole, whoIs } from "millrace/transport";
 import { gettext } from "millrace/words";
 
@@ -22,6 +23,8 @@ export class Sender {
   #calm = 0;
   #unwanted = []; // items whose request was broken off for good
   #settling = 0;
+  #fewer = new Set(); // drops of which fewer come than was told
+  #correcting = 0;
 
   /**
    * `changed(item)` hears of every change, `moved(item, bytes)` of what has arrived more. One of `sent(item, id)`,
@@ -54,7 +57,22 @@ export class Sender {
       this.#failed(load, error);
     }
     this.#active.delete(load);
+    this.settle(load[0].total);
     this.over();
+  }
+
+  /** Fewer of a drop may come than the server was told, which it hears once nothing more of it is under way. */
+  settle(batch) {
+    if (batch.told <= batch.count) return;
+    this.#fewer.add(batch);
+    this.#correcting ||= setTimeout(() => this.#correct(), SETTLED);
+  }
+
+  #correct() {
+    this.#correcting = 0;
+    const moving = new Set([...this.#active].map(([{ total }]) => total));
+    for (const batch of this.#fewer) if (!moving.has(batch)) correct(batch);
+    this.#fewer.clear(); // what still moves comes here again
   }
 
   /** Takes back what has been sent of an item that nobody wants any more. */
@@ -200,7 +218,7 @@ export class Sender {
   }
 }
 
-const fields = (item) => ({ filename: item.name, path: item.path, batch: item.batch, batch_total: item.total.count, sha256: item.sha256 });
+const fields = (item) => ({ filename: item.name, path: item.path, batch: item.batch, batch_total: tell(item.total), sha256: item.sha256 });
 
 function mostParallel() {
   const [navigation] = performance.getEntriesByType("navigation");

@@ -29,7 +29,7 @@ export class Uploader {
     this.sender = this.#makeSender();
     this.sum = new Sums(totals, () => this.sender.moving);
     this.stopped = false;
-    this.coming = 0; // drops of which files are still put in
+    this.coming = new Set(); // drops of which files are still put in
     this.one = new One(this);
     this.all = new All(this);
     addEventListener("online", () => this.waiting.wake());
@@ -41,22 +41,23 @@ export class Uploader {
 
   /** Whether leaving now would break something off. */
   get busy() {
-    return this.coming > 0 || this.sum.busy;
+    return this.coming.size > 0 || this.sum.busy;
   }
 
-  /** As `add`, in slices that let the page breathe. */
-  take(list, batch) {
-    return this.#inSlices(list, (some) => this.add(some, batch));
-  }
-
-  /** The first files of a large drop may be received before the last are here: it is busy until all are. */
-  async #inSlices(list, work) {
+  /**
+   * Takes in a drop: `read(found)` hands over its files, list by list, and they are put in in slices that let the page breathe.
+   * The first may be received before the last are here, so it is busy until all are. What is not here yet when everything is
+   * cancelled is left out.
+   */
+  async take(read, batch) {
+    const drop = {};
+    const put = (some) => (this.coming.has(drop) ? this.add(some, batch) : some.forEach((entry) => this.#done(entry)));
     this.#begin();
-    this.coming += 1;
+    this.coming.add(drop);
     try {
-      await sliced(list, work);
+      await read((list) => sliced(list, put));
     } finally {
-      this.coming -= 1;
+      this.coming.delete(drop);
       this.totals();
     }
   }
@@ -133,9 +134,7 @@ export class Uploader {
 
   /** Takes up what was not sent when this person's last page closed. Resolves to how many files that are. */
   restore(batchOf) {
-    const add = (list, batch) => this.add(list, batch);
-    const inSlices = (list, work) => this.#inSlices(list, work);
-    return this.leftover.take({ items: this.items, batchOf, add, inSlices });
+    return this.leftover.take({ items: this.items, batchOf, take: (list, batch) => this.take((found) => found(list), batch) });
   }
 
   // -- the queue ---------------------------------------------------------------------------------------------------------
@@ -236,6 +235,7 @@ export class Uploader {
     if (item.state === "here") this.sum.here -= 1;
     item.state = "gone";
     item.count(false);
+    this.sender.settle(item.total);
     this.twins.forget(item);
     this.#done(item);
     this.sum.files -= 1;

@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -17,9 +18,10 @@ from project.writer import Write, Writer
 from tests.production.laws.conftest import Arrive
 from tests.production.laws.cut import Cut
 from tests.support.services import Postgres
-from uploads.errors import WrongState
+from uploads.errors import NotFound, WrongState
 from uploads.models import Event, Job, Space, UploadedFile
 from uploads.processing import jobs, queue
+from uploads.publishing import log as stream
 from uploads.statements import insert
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,8 +104,13 @@ async def test_uploading_a_batch_while_it_is_processed_and_cancelled_never_deadl
         except WrongState:
             jobs.delete(file_id)
 
+    def correct(space: Space, total: int) -> None:
+        with suppress(NotFound):  # nothing of it has come yet
+            stream.announce(space.pk, "drop", total)
+
     await asyncio.gather(
         all_of(writers(), [partial(receive, one) for one in coming]),
+        all_of(writers(), [partial(correct, spaces[one % 2], 30 + one) for one in range(60)]),
         all_of(writers(), [work] * 60),
         all_of(writers(), [work] * 60),
         all_of(writers(), [partial(cancel, one) for one in ids[::3]]),
