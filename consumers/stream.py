@@ -3,8 +3,8 @@ outboxes.
 
 What is heard is put in order (`Ring`), encoded once for each audience and offered to each of its
 outboxes. Events go out at once when it is quiet; after each round the stream rests for as long as
-the round took, so that under load events gather in frames and fan-out never takes more than half of
-the loop.
+the round took, or until nobody else wants the loop, so that under load events gather in frames and
+fan-out never takes more than half of the loop from others.
 """
 
 import asyncio
@@ -38,6 +38,7 @@ GRACE_SECONDS = 0.02  # for a ring that another process's overtook
 RETRY_SECONDS = 1
 REST_SECONDS = 0.05  # longest rest after a round
 LEAST_REST_SECONDS = 0.001  # shorter rounds need none
+IDLE_SECONDS = 0.0002  # a turn of the loop that took less had nothing to do
 SLICE = 250  # outboxes served before others get the loop
 SNAPSHOT_SECONDS = 1  # joiners within this time share one snapshot
 EARLY = 1_000  # rings kept until the stream's place is known
@@ -230,7 +231,7 @@ class Stream:
             for work in self._now_due():
                 await self._do(work)
             if (took := loop.time() - began) > LEAST_REST_SECONDS:
-                await asyncio.sleep(min(took, REST_SECONDS))
+                await _rest(min(took, REST_SECONDS))
         log.info("stream begins anew", space=self.space_id, epoch=self.ring.epoch)
         self._end(Close.RESTART)
 
@@ -364,6 +365,16 @@ class Stream:
             for box in boxes:
                 box.close(code)
         self._arrive()
+
+
+async def _rest(seconds: float) -> None:
+    """Let others have the loop for so long, or until nobody wants it."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while (turn := loop.time()) < until:
+        await asyncio.sleep(0)
+        if loop.time() - turn < IDLE_SECONDS:
+            return
 
 
 def _seconds_since(entry: Entry) -> float:
