@@ -122,7 +122,7 @@ function showInPlace() {
   }
 }
 
-const parts = [...document.querySelectorAll("#standstill, #drop, #sending, .section-head, .side-card")];
+const parts = [...document.querySelectorAll("#standstill, #drop, #sending, .section-head, .dashboard-side, .side-card")];
 
 /** What makes room on this page: its parts, and the cards as far down as they can be seen. */
 const movable = () => [...parts, ...inSight("flight-groups"), ...inSight("ended-groups")];

@@ -6,8 +6,8 @@ const LEAST = 2; // px; less is not worth a movement
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
- * Runs `change`; those of `elements()` that it moved, and that are in sight, glide there from where they were seen. None of
- * them lies inside another. Looks at the layout twice, so it is for changes of what there is, not for each event. Resolves
+ * Runs `change`; those of `elements()` that it moved, and that are in sight, glide there from where they were seen. What lies
+ * inside another of them comes after it, and goes along with it. Looks at the layout twice, so it is for changes of what there is, not for each event. Resolves
  * when all have come to rest, and have been drawn there: nothing should move them before.
  */
 export async function glide(elements, change) {
@@ -21,7 +21,9 @@ export async function glide(elements, change) {
     if (height) seen.set(element, top);
   }
   change();
-  const moved = elements().map((element) => ({ element, by: far(element, seen) })).filter(({ by }) => Math.abs(by) >= LEAST);
+  const way = new Map();
+  for (const element of elements()) way.set(element, far(element, seen));
+  const moved = [...way].map(([element, by]) => ({ element, by: by - carried(element, way) })).filter(({ by }) => Math.abs(by) >= LEAST);
   if (!moved.length) return;
   let began = null; // with the first picture, however late that comes: who saw nothing of the way saw a jump
   let part = 0; // of the way
@@ -43,6 +45,12 @@ const drawn = () =>
     requestAnimationFrame(resolve);
     setTimeout(resolve, UNSEEN);
   });
+
+/** How far it goes with what it lies in. */
+function carried(element, way) {
+  for (let outer = element.parentElement; outer; outer = outer.parentElement) if (way.has(outer)) return way.get(outer);
+  return 0;
+}
 
 /** How far from here it was seen, 0 where it was not, or where neither place is in sight. */
 function far(element, seen) {
