@@ -36,12 +36,14 @@ def wav(**options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def encoded(form: str, codec: str, metadata: dict[str, str] | None = None) -> bytes:
+def encoded(
+    form: str, codec: str, metadata: dict[str, str] | None = None, *, layout: str = "mono"
+) -> bytes:
     """A tone of two seconds in a format and codec of FFmpeg's."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=form) as container:
         container.metadata.update(metadata or {})
-        stream = container.add_stream(codec, rate=48_000, layout="mono")
+        stream = container.add_stream(codec, rate=48_000, layout=layout)
         assert isinstance(stream, av.AudioStream)
         _mux_tone(container, stream)
     return buffer.getvalue()

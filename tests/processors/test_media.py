@@ -101,6 +101,13 @@ def test_tags_and_cover_are_shown(take):
     assert Image.open(io.BytesIO(taken.artifact("audio", "thumbnail.webp"))).size == (320, 320)
 
 
+def test_a_sound_may_have_more_channels_in_its_middle(take):
+    sound = encoded("mp3", "libmp3lame") + encoded("mp3", "libmp3lame", layout="stereo")
+    found = take(sound, "joined.mp3")["audio"]
+    assert found["loudness_lufs"] is not None
+    assert found["peak_db"] == pytest.approx(-6, abs=1)
+
+
 def test_a_codec_has_the_name_that_people_know(take):
     assert take(encoded("mp3", "libmp3lame"))["audio"]["codec"] == "MP3"
 
