@@ -51,10 +51,12 @@ def test_a_file_of_a_form_keeps_the_path_that_stands_before_it(tus: Tus) -> None
 
 
 def test_the_small_files_of_a_form_wait_for_no_commit_of_the_one_before(
-    server: Server, user: MakeUser
+    make_server: Callable[..., Server], user: MakeUser
 ) -> None:
+    # the process that a crowd gets stores and writes down in turns
+    server = make_server(RECEIVER_PROCESS="0").start()
     tus = user(server)
-    sizes = range(70_001, 70_021)  # of no other test's files
+    sizes = range(70_001, 70_021)
     files = [("file", (f"{size}.txt", b"a" * size)) for size in sizes]
 
     def stored() -> int:
@@ -145,8 +147,12 @@ def test_a_form_that_is_cut_leaves_only_its_whole_files(server: Server, user: Ma
         connection.sendall(f"--b\r\n{part.format('cut')}".encode() + b"x" * 2_000_000)
         until(lambda: tus.counts()["receiving"] == 1)
     until(lambda: tus.counts()["receiving"] == 0)
-    names = [file["name"] for file in tus.http.get("/api/files/").json()["items"]]
-    assert names == ["whole"]
+
+    def names() -> list[str]:
+        return [file["name"] for file in tus.http.get("/api/files/").json()["items"]]
+
+    until(names)  # what is whole is written down in its own time
+    assert names() == ["whole"]
 
 
 def test_a_silent_form_is_ended(strict: Tus) -> None:
