@@ -113,7 +113,7 @@ def _length(value: Any) -> int | None:
 
 
 def _saved(model: type[Model], name: str, value: Any) -> Any:
-    if isinstance(value, (Plus, AtLeast)):
+    if type(value) in _KINDS:
         return value.amount
     saver = _saver(connection.vendor, model, name)
     return saver(value) if saver else value

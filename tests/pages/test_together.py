@@ -210,11 +210,13 @@ async def test_all_that_is_cancelled_on_its_way_is_gone(visit: Visit):
     assert names(visitor) == []
 
 
-MANY = """async (count) => {
+WATCH = """() => {
     const strip = document.getElementById("sending");
     globalThis.states = [];
     new MutationObserver(() => states.push(strip.dataset.state))
         .observe(strip, { attributes: true, attributeFilter: ["data-state"] });
+}"""
+MANY = """async (count) => {
     const later = globalThis.setTimeout; // the page is slow to put files in, the server is not
     const slice = (run) => () => run(globalThis.lastSlice = performance.now());
     globalThis.setTimeout = (run, ms) =>
@@ -228,6 +230,7 @@ MANY = """async (count) => {
 
 async def test_nothing_is_safe_to_close_before_the_last_file_of_a_drop_is_put_in(visit: Visit):
     page = await (await visit()).live()
+    await page.evaluate(WATCH)
     await page.evaluate(MANY, 200)
     await expect(page.locator("#sending-title")).to_contain_text("200 files received")
     assert await turns(page) == ["sending", "safe"]
@@ -260,10 +263,6 @@ async def test_what_is_not_yet_put_in_when_a_drop_is_cancelled_is_not_sent(visit
 
 
 FOLDER = """() => {
-    const strip = document.getElementById("sending");
-    globalThis.states = [];
-    new MutationObserver(() => states.push(strip.dataset.state))
-        .observe(strip, { attributes: true, attributeFilter: ["data-state"] });
     const inside = new File(["in it"], "inside.txt");
     const isFile = { file: (done) => done(inside), fullPath: "/f/inside.txt" };
     const found = [[isFile], []];
@@ -284,6 +283,7 @@ FOLDER = """() => {
 async def test_nothing_is_safe_to_close_before_a_dropped_folder_has_been_read(visit: Visit):
     visitor = await visit()
     page = await visitor.live()
+    await page.evaluate(WATCH)
     await page.evaluate(FOLDER)
     await expect(row(page, "loose.txt").locator(".mark-word")).to_have_text("Processed")
     assert "safe" not in await page.evaluate("states")

@@ -167,7 +167,13 @@ def _admit_to_batch(arrival: Arrival) -> None:
     if arrival.batch_total is not None:  # they overtake each other: the most was told last
         change = {"total": AtLeast(arrival.batch_total)}
     batch = update(Batch, change, space_id=arrival.space_id, key=arrival.batch)
-    if batch is not None and sum(batch.counts.values()) > settings.BATCH_MAX_FILES:
+    if batch is not None:
+        check_batch(sum(batch.counts.values()))
+
+
+def check_batch(files: int) -> None:
+    """Raises TooManyFiles for more than a batch may hold."""
+    if files > settings.BATCH_MAX_FILES:
         raise TooManyFiles(f"A batch holds at most {settings.BATCH_MAX_FILES} files.")
 
 

@@ -203,10 +203,10 @@ def _with_av(path: Path, media_type: str) -> Iterator[Piece]:
             known = container.streams.audio[0].layout
             rate = _taken(container.streams.audio[0].rate or 0)
             layout = known if _told_apart(known.nb_channels) == known.nb_channels else "stereo"
-            before, resampler = None, None
+            before: tuple[str, str, int] | None = None
             for frame in _frames(container):
                 kind = (frame.format.name, frame.layout.name, frame.sample_rate)
-                if resampler is None or kind != before:  # it takes all for what the first one is
+                if kind != before:  # a resampler takes all for what its first one is
                     before = kind
                     resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
                 for piece in resampler.resample(frame):

@@ -9,10 +9,11 @@ from ninja import Path, Query, Router
 from project import database
 from uploads import access
 from uploads.access import Who
-from uploads.errors import Forbidden, NotFound, TooManyFiles
+from uploads.errors import Forbidden, NotFound
 from uploads.models import Batch as BatchRow
 from uploads.models import Membership, Role
 from uploads.models import Space as SpaceRow
+from uploads.processing import jobs
 from uploads.publishing import log as stream
 from uploads.publishing.events import COLUMNS, Batch, Counts, EventsPage, describe_batch
 from uploads.reading import doors
@@ -61,8 +62,7 @@ async def announce_batch(
     largest counts. 404 while no file of it has come.
     """
     place = access.here(request, Role.UPLOADER)
-    if wanted.total > settings.BATCH_MAX_FILES:
-        raise TooManyFiles(f"A batch holds at most {settings.BATCH_MAX_FILES} files.")
+    jobs.check_batch(wanted.total)
     batch = await database.write(stream.announce, place.space_id, key, wanted.total)
     return doors.answer(describe_batch(batch))
 

@@ -15,9 +15,9 @@ from project import database
 from project.http import Disconnected
 from uploads import access, metrics, storage
 from uploads.access import Access
-from uploads.errors import ApiError, ChecksumMismatch, TooLarge, TooManyFiles
+from uploads.errors import ApiError, ChecksumMismatch, TooLarge
 from uploads.models import UploadedFile
-from uploads.processing.jobs import Arrival
+from uploads.processing.jobs import Arrival, check_batch
 from uploads.publishing import doorbell
 from uploads.receiving import finishing, rate, rows, together, tus
 from uploads.receiving.finishing import TUS
@@ -35,8 +35,7 @@ AT_ONCE_SECONDS = 0.5
 def arrival(who: Access, metadata: Metadata, size: int | None) -> Arrival:
     """What `jobs` must know of a new file. Raises TooManyFiles, TooManyRequests."""
     rate.take(who.user_id)
-    if (metadata.batch_total or 0) > settings.BATCH_MAX_FILES:
-        raise TooManyFiles(f"A batch holds at most {settings.BATCH_MAX_FILES} files.")
+    check_batch(metadata.batch_total or 0)
     return Arrival(
         space_id=who.space_id,
         uploader_id=who.user_id,
