@@ -14,17 +14,18 @@ from django.db import models
 from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import pgettext_lazy
 
 
 class Status(models.TextChoices):
     """Where a file stands; the same word everywhere."""
 
-    RECEIVING = "receiving"
-    QUEUED = "queued"
-    PROCESSING = "processing"
-    PROCESSED = "processed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+    RECEIVING = "receiving", pgettext_lazy("status", "Receiving")
+    QUEUED = "queued", pgettext_lazy("status", "Queued")
+    PROCESSING = "processing", pgettext_lazy("status", "Processing")
+    PROCESSED = "processed", pgettext_lazy("status", "Processed")
+    FAILED = "failed", pgettext_lazy("status", "Failed")
+    CANCELLED = "cancelled", pgettext_lazy("status", "Cancelled")
 
 
 ENDED = (Status.PROCESSED, Status.FAILED, Status.CANCELLED)
@@ -34,9 +35,9 @@ IN_FLIGHT = (Status.RECEIVING, Status.QUEUED, Status.PROCESSING)
 class Role(models.TextChoices):
     """What a member may do in a space; each includes those before it."""
 
-    VIEWER = "viewer"
-    UPLOADER = "uploader"
-    MANAGER = "manager"
+    VIEWER = "viewer", pgettext_lazy("role", "Viewer")
+    UPLOADER = "uploader", pgettext_lazy("role", "Uploader")
+    MANAGER = "manager", pgettext_lazy("role", "Manager")
 
 
 class User(AbstractUser):
@@ -47,6 +48,8 @@ class User(AbstractUser):
 
     # whether a mail tells the user that a drop of theirs has ended
     wants_mail = models.BooleanField(default=False, db_default=False)
+    # in which the user last asked for mail: one of settings.LANGUAGES, "" for the first of them
+    mail_language = models.CharField(max_length=16, default="", db_default="", blank=True)
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """What a session must hold to be this user's: of the password, and of the round."""

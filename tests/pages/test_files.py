@@ -82,6 +82,11 @@ async def test_many_are_chosen_and_deleted(server: Server, visit: Visit):
     )
     await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     await expect(names(page)).to_have_text(["a.txt"])
+    every = page.get_by_label("Select all")
+    await every.check()
+    visitor.client.put("/upload/d.txt", content=b"d")
+    await expect(names(page)).to_have_count(2)
+    await expect(every).not_to_be_checked()  # one that has come since isn't among them
 
 
 @pytest.mark.parametrize("view", ["table", "gallery"])

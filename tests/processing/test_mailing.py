@@ -85,8 +85,9 @@ def test_a_drop_is_told_of_once_though_the_first_try_was_refused(
         token = next(value for name, value in browser.cookies.items() if "csrf" in name)
         form = {"csrfmiddlewaretoken": token, "action": "mail", "wants_mail": "1"}
         assert "valid email" in browser.post("/settings/", data=form | {"email": "nobody"}).text
+        browser.headers["accept-language"] = "de"
         noted = browser.post("/settings/", data=form | {"email": "ada@mill.example"})
-        assert "It is noted" in noted.text
+        assert "Es ist vermerkt" in noted.text
     with server.client(secret) as ada:
         for name in ("a.txt", "b.txt"):
             upload(ada, name, b"hello", batch="drop", batch_total="2")
@@ -96,8 +97,8 @@ def test_a_drop_is_told_of_once_though_the_first_try_was_refused(
             time.sleep(0.2)
     (letter,) = post.letters
     assert "To: ada@mill.example" in letter
-    assert "Subject: Millrace: 2 files ended in ada" in letter
-    assert "2 processed" in letter
+    assert "Subject: Millrace: 2 Dateien beendet in ada" in letter  # as the page was read
+    assert "2 fertig" in letter
     assert f"{server.url.replace('127.0.0.1', 'localhost')}/files/?space=ada&batch=drop" in letter
     counted = "from uploads.models import Batch; print(Batch.objects.filter(told_at=None).count())"
     assert server.manage("shell", "-v0", "-c", counted).strip() == "0"  # so it is not told again
@@ -130,6 +131,7 @@ def test_only_who_asked_is_told_and_of_nothing_old() -> None:
     assert [(letter.batch_id, letter.to) for letter in letters] == [
         (wanted.pk, ("asked@mill.example",))
     ]
+    assert letters[0].subject == f"Millrace: 1 file ended in {wanted.space.name}"
     assert "1 cancelled" in letters[0].text
     unwanted.refresh_from_db()
     assert unwanted.told_at is not None

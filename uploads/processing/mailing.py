@@ -13,9 +13,11 @@ import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, override
 
 from project import database
-from uploads.models import Batch, UploadedFile, User
+from uploads.models import Batch, Status, UploadedFile, User
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +29,7 @@ SENDERS = 20  # of one drop
 
 @dataclass(frozen=True)
 class Letter:
-    """What is told of one drop, and to whom."""
+    """What is told of one drop in one language, and to whom."""
 
     batch_id: int
     to: tuple[str, ...]
@@ -56,33 +58,57 @@ def _take() -> list[Letter]:
     ended = Batch.objects.filter(
         told_at=None, ended_at__lte=now - SETTLE, ended_at__gt=now - LATEST
     ).select_related("space")
-    letters = [
-        _letter(batch)
+    return [
+        letter
         for batch in ended.order_by("ended_at")[:AT_ONCE]
         if Batch.objects.filter(pk=batch.pk, told_at=None).update(told_at=now)
+        for letter in _letters(batch)
     ]
-    return [letter for letter in letters if letter.to]
 
 
 def _take_back(batch_id: int) -> None:
     Batch.objects.filter(pk=batch_id).update(told_at=None)
 
 
-def _letter(batch: Batch) -> Letter:
+def _letters(batch: Batch) -> list[Letter]:
+    """One in each language that those who asked read."""
     files = UploadedFile.objects.filter(space=batch.space_id, batch=batch.key)
     senders = files.order_by().values("uploader").distinct()[:SENDERS]
     asked = User.objects.filter(pk__in=senders, wants_mail=True, is_active=True).exclude(email="")
     members = asked.filter(membership__space=batch.space_id)
-    number = sum(batch.counts.values())
-    outcome = ", ".join(f"{count} {status}" for status, count in batch.counts.items() if count)
-    what = f"{number} file{'' if number == 1 else 's'}"
+    readers: dict[str, list[str]] = {}
+    for language, address in members.values_list("mail_language", "email"):
+        readers.setdefault(language or settings.LANGUAGE_CODE, []).append(address)
+    letters = []
+    for language, addresses in readers.items():
+        with override(language):
+            letters.append(Letter(batch.pk, tuple(addresses), _subject(batch), _text(batch)))
+    return letters
+
+
+def _subject(batch: Batch) -> str:
+    return _("Millrace: %(files)s ended in %(space)s") % {
+        "files": _files(batch),
+        "space": " ".join(batch.space.name.split()),
+    }
+
+
+def _text(batch: Batch) -> str:
+    outcomes = [
+        f"{count} {Status(status).label.lower()}" for status, count in batch.counts.items() if count
+    ]
+    words = _("A drop of %(files)s in the space %(space)s has ended: %(outcome)s.") % {
+        "files": _files(batch),
+        "space": batch.space.name,
+        "outcome": ", ".join(outcomes),
+    }
     where = f"{settings.ORIGINS[0]}/files/?space={batch.space.slug}&batch={batch.key}"
-    return Letter(
-        batch.pk,
-        tuple(members.values_list("email", flat=True)),
-        f"Millrace: {what} ended in {' '.join(batch.space.name.split())}",
-        f"A drop of {what} in the space {batch.space.name} has ended: {outcome}.\n\n{where}\n",
-    )
+    return f"{words}\n\n{where}\n"
+
+
+def _files(batch: Batch) -> str:
+    total = sum(batch.counts.values())
+    return ngettext("%(count)s file", "%(count)s files", total) % {"count": total}
 
 
 def _send(letter: Letter) -> None:

@@ -9,12 +9,13 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from uploads import access
 from uploads.models import Invitation, KnownProcessor, Membership, Role, Token, User
 from uploads.processing import known
-from uploads.reading import rows, sessions
+from uploads.reading import sessions
 from uploads.reading.frame import Page, show
 
 COUNTED = 1000  # files with an old result, at the most
@@ -36,9 +37,9 @@ class Settings(Page):
         page["sessions"] = sessions.of(request, user) if self.who.token_id is None else []
         page |= {"mails": bool(settings.EMAIL_URL), "email": user.email, "mail": user.wants_mail}
         page["to_come"] = self._to_come()
-        page["boot"]["roles"] = {role: str(word) for role, word in rows.ROLE_WORDS.items()}
+        page["boot"]["roles"] = dict(zip(Role.values, Role.labels, strict=True))
         page["boot"]["username"] = user.get_username()
-        context = {"page": page, "roles": rows.ROLE_WORDS.items()}
+        context = {"page": page, "roles": Role.choices}
         return show(request, "settings.html", context)
 
     def _to_come(self) -> dict[str, range]:
@@ -82,7 +83,8 @@ class Settings(Page):
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
             return
-        user.save(update_fields=["email", "wants_mail"])
+        user.mail_language = get_language() or ""
+        user.save(update_fields=["email", "wants_mail", "mail_language"])
         messages.success(request, _("It is noted."))
 
     def _change_password(self, request: HttpRequest) -> None:

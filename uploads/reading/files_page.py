@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from uploads.errors import ApiError
+from uploads.models import Status
 from uploads.publishing.events import describe
 from uploads.reading import listing, rows
 from uploads.reading.frame import Page, show
@@ -40,7 +41,7 @@ class View:
         """From an address."""
         fields = {name: given.get(name, "")[:200].replace("\0", "") for name in FILTERS}
         sort = given.get("sort", "")
-        fields["status"] = fields["status"] if fields["status"] in rows.STATUS_WORDS else ""
+        fields["status"] = fields["status"] if fields["status"] in Status.values else ""
         fields["kind"] = fields["kind"] if fields["kind"] in rows.KIND_WORDS else ""
         fields |= {name: fields[name] if _day(fields[name]) else "" for name in ("from", "to")}
         fields |= {
@@ -140,7 +141,7 @@ class Files(Page):
             "page": page,
             "view": view.fields,
             "rows": [rows.row(file, may_change=False) for file in described],
-            "statuses": rows.STATUS_WORDS.items(),
+            "statuses": Status.choices,
             "kinds": rows.KIND_WORDS.items(),
             "sorts": SORTS.items(),
             "empty_row": rows.EMPTY_ROW,

@@ -18,8 +18,8 @@ from django.views import View
 from project import database
 from uploads import access, membership, people
 from uploads.errors import ApiError
-from uploads.models import Invitation, Space, User
-from uploads.reading import rows, sessions
+from uploads.models import Invitation, Role, Space, User
+from uploads.reading import sessions
 from uploads.reading.frame import frame, show
 from uploads.reading.said import told
 from uploads.reading.tries import Tries
@@ -78,7 +78,7 @@ class Join(View):
         context: dict[str, Any] = {
             "page": frame("join", request),
             "invitation": found,
-            "role": rows.ROLE_WORDS[found.role] if found else "",
+            "role": Role(found.role).label if found else "",
             "note": note,
             "username": request.POST.get("username", ""),
         }

@@ -104,7 +104,7 @@ def _batches(space: Space, files: list[dict[str, Any]]) -> dict[str, Batch]:
 
 def _counts(space: Space) -> list[dict[str, Any]]:
     return [
-        {"status": status, "word": rows.STATUS_WORDS[status], "number": number}
+        {"status": status, "word": Status(status).label, "number": number}
         for status, number in space.counts.items()
     ]
 

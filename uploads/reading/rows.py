@@ -12,21 +12,13 @@ from typing import Any
 from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
-from uploads.models import IN_FLIGHT, Batch, Pause, Role, Status
+from uploads.models import IN_FLIGHT, Batch, Pause, Status
 from uploads.reading.said import told
 
 OPEN_ROWS = 8  # a batch of more files than this is folded once it has ended
 
-STATUS_WORDS: dict[str, str | Promise] = {
-    Status.RECEIVING: pgettext_lazy("status", "Receiving"),
-    Status.QUEUED: pgettext_lazy("status", "Queued"),
-    Status.PROCESSING: pgettext_lazy("status", "Processing"),
-    Status.PROCESSED: pgettext_lazy("status", "Processed"),
-    Status.FAILED: pgettext_lazy("status", "Failed"),
-    Status.CANCELLED: pgettext_lazy("status", "Cancelled"),
-}
 KIND_WORDS: dict[str, str | Promise] = {
     "image": gettext_lazy("Image"),
     "pdf": gettext_lazy("PDF"),
@@ -73,11 +65,6 @@ ADVICE: dict[str, str | Promise] = {
     "invalid_result": gettext_lazy("The step returned something that is not JSON."),
     "worker_lost": gettext_lazy("The machine that worked on it went away. Trying again is safe."),
     "": gettext_lazy("You can try again."),
-}
-ROLE_WORDS: dict[str, str | Promise] = {
-    Role.VIEWER: pgettext_lazy("role", "Viewer"),
-    Role.UPLOADER: pgettext_lazy("role", "Uploader"),
-    Role.MANAGER: pgettext_lazy("role", "Manager"),
 }
 REASON_WORDS: dict[str, str | Promise] = {
     "bad_file": gettext_lazy("Broken file"),
@@ -147,7 +134,7 @@ def row(file: dict[str, Any], *, may_change: bool) -> Row:
         measure=told((file["error"] or {}).get("message", "")) if status == Status.FAILED else "",
         thumbnail=file["thumbnail"] or "",
         mark=MARKS[status],
-        status_word=STATUS_WORDS[status],
+        status_word=Status(status).label,
         created_at=file["created_at"],
         created_words=_day(file["created_at"]),
         size=size_words(file["size"]),

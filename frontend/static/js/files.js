@@ -260,6 +260,7 @@ function about(file) {
 
 function show() {
   rows.set(listing.items);
+  tickAll();
   const none = listing.items.length === 0 && listing.next === null;
   setHidden(sheet, none);
   setHidden($("empty"), !none);
@@ -346,10 +347,14 @@ function showChoice() {
   clock += 1;
   setHidden($("selected"), chosen.size === 0);
   if (chosen.size) setText($("selected-words"), ngettext("%(count)s selected", "%(count)s selected", chosen.size));
+  rows.set(listing.items);
+  tickAll();
+}
+
+function tickAll() {
   const all = $("select-all");
   all.checked = chosen.size > 0 && chosen.size === listing.items.length;
   all.indeterminate = chosen.size > 0 && !all.checked;
-  rows.set(listing.items);
 }
 
 $("lines").addEventListener("click", (event) => {
