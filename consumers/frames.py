@@ -49,22 +49,30 @@ class Frame:
     from, if it is one.
     """
 
-    __slots__ = ("_sse", "_websocket", "cursor", "kind", "size", "text")
+    __slots__ = ("_framed", "_sse", "_websocket", "cursor", "kind", "size", "text")
 
     def __init__(self, kind: str, text: str, cursor: str | None = None) -> None:
         self.kind = kind
         self.text = text
         self.cursor = cursor
         self.size = len(text)
+        self._framed: bytes | None = None
         self._websocket: dict[str, Any] | None = None
         self._sse: dict[str, Any] | None = None
+
+    @property
+    def framed(self) -> bytes:
+        """The bytes on a WebSocket's wire."""
+        if self._framed is None:
+            self._framed = framed(self.text)
+        return self._framed
 
     @property
     def websocket(self) -> dict[str, Any]:
         """The ASGI message for a WebSocket."""
         if self._websocket is None:
-            made = framed(self.text)
-            self._websocket = {"type": "websocket.send", "text": self.text, "framed": made}
+            message = {"type": "websocket.send", "text": self.text, "framed": self.framed}
+            self._websocket = message
         return self._websocket
 
     @property

@@ -1,8 +1,9 @@
 """The only module that sends to a subscriber: at once while its socket takes it, else from a
 bounded outbox.
 
-A send that does not have to wait costs no task and no turn of the loop: its coroutine is driven by
-hand to where it would wait. Only from there on a task takes over, and what follows queues up:
+Where the server offers to, a made frame is written straight to the socket. Any other send that does
+not have to wait costs no task and no turn of the loop: its coroutine is driven by hand to where it
+would wait. Only from there on a task takes over, and what follows queues up:
 events whole and in order, progress as the names of the files whose newest measure is owed. Who
 falls behind by more than `OUTBOX_BYTES` is closed with 4008, to resume from its cursor.
 """
@@ -22,6 +23,7 @@ from uploads import metrics
 from uploads.publishing.closing import Close
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Write = Callable[[bytes], bool]
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 PROGRESS_SECONDS = 0.1  # between two progress frames of one subscriber
@@ -37,7 +39,7 @@ class Outbox:
     """One subscriber's way out, through the door that `kind` names ("websocket" or "sse"). Made in
     the subscriber's own task, which is ended when even the closing frame finds no taker.
 
-    `spawn` runs what has to wait.
+    `spawn` runs what has to wait; `write` takes a made frame at once, or says that it doesn't.
     """
 
     __slots__ = (
@@ -49,6 +51,7 @@ class Outbox:
         "_spawn",
         "_task",
         "_waiting",
+        "_write",
         "bytes",
         "closed",
         "kind",
@@ -56,7 +59,7 @@ class Outbox:
         "space",
     )
 
-    def __init__(self, kind: str, send: Send, spawn: Spawn) -> None:
+    def __init__(self, kind: str, send: Send, spawn: Spawn, write: Write | None = None) -> None:
         self.kind = kind
         self.measures: Measures | None = None  # where what is owed is looked up
         self.space = 0
@@ -65,6 +68,7 @@ class Outbox:
         self._send = send
         self._task = asyncio.current_task()
         self._spawn = spawn
+        self._write = write
         self._waiting: deque[Frame] | None = None  # None while the socket takes what comes
         self._owed: dict[str, None] = _NOTHING
         self._paid_at = 0.0
@@ -80,10 +84,11 @@ class Outbox:
 
     def offer(self, frame: Frame) -> None:
         """Send a frame now or, where something waits already, after that."""
-        if self.ending:
+        if self.closed or self._closing is not None:
             return
         if self._waiting is None:
-            self._start(getattr(frame, self.kind))
+            if self._write is None or not self._write(frame.framed):
+                self._start(getattr(frame, self.kind))
             return
         self._waiting.append(frame)
         self.bytes += frame.size

@@ -23,6 +23,7 @@ from consumers.frames import Audience
 from consumers.joining import join
 from consumers.outbox import Closed, Outbox
 from consumers.stream import Stream
+from project.sockets import WRITE
 from uploads import access, metrics
 from uploads.access import Access, Who
 from uploads.errors import Forbidden, NotFound, NotSignedIn
@@ -51,7 +52,8 @@ class EventsConsumer(AsyncConsumer):
         self.scope = scope
         self.base_send = send
         self.hub = hub.current()
-        self.box = Outbox("websocket", send, self.hub.spawn)
+        write = scope.get("extensions", {}).get(WRITE)
+        self.box = Outbox("websocket", send, self.hub.spawn, write)
         self.who: Who | Access | None = None
         self.refusal = Close.NOT_SIGNED_IN  # of somebody who brings no ticket
         self.stream: Stream | None = None

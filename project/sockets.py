@@ -2,16 +2,20 @@
 handed a frame that is made already.
 
 What many sockets are sent alike is framed once (RFC 6455, section 5.2: a server's frames are not
-masked, so they are the same for all) and written as it is. A message that brings such bytes as
-`framed` has its `text` too, which any other server sends.
+masked, so they are the same for all) and written as it is: by `write`, which a scope's extension
+`WRITE` offers where it can be done, or in a message that brings such bytes as `framed` beside the
+`text` that any other server sends.
 """
 
 import logging
-from typing import Any
+from http import HTTPStatus
+from typing import Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.protocol import State
+from websockets.http11 import Request
 
+WRITE = "millrace.write"  # of a scope: takes a made frame at once, or says that it doesn't
+AHEAD_BYTES = 32 * 1024  # that may wait in a transport; half of where it pauses us
 TEXT = 0x81  # a whole message of text
 QUIET = logging.getLogger("uvicorn.sockets")  # warnings and worse; two lines each otherwise
 SHORT, LONG = 126, 2**16  # lengths from which on two, and eight, more bytes tell them
@@ -35,21 +39,29 @@ class Sockets(WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         self.logger = self.conn.logger = QUIET
 
-    async def send(self, message: Any) -> None:
-        """Write a made frame at once where nothing stands in its way; all else as ever."""
-        made = message.get("framed")
-        if made is not None and self._open:
-            self.transport.write(made)
-        else:
-            await super().send(message)
+    def handle_connect(self, event: Request) -> None:
+        """With compression each socket's bytes are its own."""
+        super().handle_connect(event)
+        if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS and not self.conn.extensions:
+            cast("dict[str, Any]", self.scope["extensions"])[WRITE] = self.write
 
-    @property
-    def _open(self) -> bool:
-        conn = self.conn
-        return (
-            self.writable.is_set()
-            and not self.close_sent
-            and not self.disconnected
-            and conn.state is State.OPEN
-            and not conn.extensions  # with compression each socket's bytes are its own
-        )
+    def write(self, made: bytes) -> bool:
+        """Write a made frame, unless the connection is ending or is behind; whether it was."""
+        transport = self.transport
+        if (
+            self.close_sent
+            or transport.is_closing()
+            or transport.get_write_buffer_size() > AHEAD_BYTES
+        ):
+            return False
+        transport.write(made)
+        return True
+
+    async def send(self, message: Any) -> None:
+        """Write a made frame as soon as the socket takes it; all else as ever."""
+        made = message.get("framed")
+        if made is not None and not self.conn.extensions:
+            await self.writable.wait()
+            if self.write(made):
+                return
+        await super().send(message)

@@ -96,6 +96,37 @@ async def test_a_frame_leaves_before_offer_returns(box: Outbox, socket: Socket) 
     assert socket.cursors == [1]
 
 
+async def test_made_frames_go_straight_to_a_server_that_takes_them_and_stay_in_order(
+    tasks: asyncio.TaskGroup, socket: Socket
+) -> None:
+    taking, straight = True, []
+
+    def write(made: bytes) -> bool:
+        if taking:
+            straight.append(made)
+        return taking
+
+    box = Outbox("websocket", socket.send, tasks.create_task, write)
+    box.offer(frame(1))
+    assert straight == [frame(1).framed]
+    assert socket.cursors == []
+    taking = False  # it is behind
+    socket.open.clear()
+    box.offer(frame(2))
+    taking = True
+    box.offer(frame(3))  # may not overtake
+    assert straight == [frame(1).framed]
+    socket.open.set()
+    await settled()
+    assert socket.cursors == [2, 3]
+    box.offer(frame(4))
+    assert straight == [frame(1).framed, frame(4).framed]
+    box.close(Close.RESTART)
+    box.offer(frame(5))  # nothing follows the goodbye
+    assert straight == [frame(1).framed, frame(4).framed]
+    assert socket.code == Close.RESTART
+
+
 async def test_what_waits_leaves_in_order_once_the_socket_takes_it(
     box: Outbox, socket: Socket
 ) -> None:
