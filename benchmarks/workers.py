@@ -118,19 +118,19 @@ def _time_statements() -> None:
     from django.db import transaction
 
     from uploads import people
-    from uploads.processing import jobs
+    from uploads.processing.jobs import arrivals, attempts, leases
 
     space = people.private_space(people.person("bench")).pk
-    claimed: list[jobs.Claimed] = []
+    claimed: list[leases.Claimed] = []
 
     def receive() -> None:
-        jobs.receive(jobs.Arrival(space, None, "a.txt", size=3), sha256="00")
+        arrivals.receive(arrivals.Arrival(space, None, "a.txt", size=3), sha256="00")
 
     def claim() -> None:
-        claimed.extend(jobs.claim("bench", 1))
+        claimed.extend(leases.claim("bench", 1))
 
     def finish() -> None:
-        jobs.finish(claimed.pop(), [], None)
+        attempts.finish(claimed.pop(), [], None)
 
     moves: dict[str, Callable[[], None]] = {"receive": receive, "claim": claim, "finish": finish}
     for name, move in moves.items():

@@ -31,7 +31,8 @@ from uploads.models import (
     UploadedFile,
     User,
 )
-from uploads.processing import jobs, queue
+from uploads.processing import queue
+from uploads.processing.jobs import wishes
 from uploads.publishing import doorbell
 
 if TYPE_CHECKING:
@@ -219,12 +220,12 @@ class Files(Looked):
     @admin.action(description="Process again", permissions=["change"])
     def retry(self, request: HttpRequest, queryset: QuerySet[UploadedFile]) -> None:
         """Those that have ended."""
-        self._each(request, queryset, jobs.retry)
+        self._each(request, queryset, wishes.retry)
 
     @admin.action(description="Cancel", permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[UploadedFile]) -> None:
         """Those in flight."""
-        self._each(request, queryset, jobs.cancel)
+        self._each(request, queryset, wishes.cancel)
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
@@ -235,11 +236,11 @@ class Files(Looked):
 
     def delete_model(self, request: HttpRequest, obj: UploadedFile) -> None:
         """With content, event and counts."""
-        jobs.delete(obj.pk)
+        wishes.delete(obj.pk)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[UploadedFile]) -> None:
         """Likewise for many."""
-        self._each(request, queryset, jobs.delete)
+        self._each(request, queryset, wishes.delete)
 
     def _each(self, request: HttpRequest, queryset: QuerySet[UploadedFile], change: Any) -> None:
         done = 0

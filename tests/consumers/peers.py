@@ -17,7 +17,7 @@ from consumers.websocket import EventsConsumer
 from project import database
 from uploads import people
 from uploads.models import Space, Token, UploadedFile, User
-from uploads.processing import jobs
+from uploads.processing.jobs import arrivals, attempts, leases
 
 PATIENCE_SECONDS = 60
 
@@ -44,9 +44,9 @@ def person(name: str) -> Person:
 
 def arrive(space: Space, name: str = "a.txt", **more: Any) -> UploadedFile:
     """A file comes whole."""
-    arrival = jobs.Arrival(space_id=space.pk, uploader_id=None, name=name, size=3, **more)
+    arrival = arrivals.Arrival(space_id=space.pk, uploader_id=None, name=name, size=3, **more)
     with transaction.atomic():
-        return jobs.receive(arrival, sha256="00")
+        return arrivals.receive(arrival, sha256="00")
 
 
 async def arrives(space: Space, name: str = "a.txt", **more: Any) -> UploadedFile:
@@ -55,9 +55,9 @@ async def arrives(space: Space, name: str = "a.txt", **more: Any) -> UploadedFil
 
 def process(space: Space, error: dict[str, Any] | None = None) -> None:
     """Whatever waits first is processed."""
-    for claimed in jobs.claim("worker", 1):
+    for claimed in leases.claim("worker", 1):
         assert claimed.space_id == space.pk
-        jobs.finish(claimed, [], error)
+        attempts.finish(claimed, [], error)
 
 
 class Held:

@@ -7,7 +7,7 @@ from consumers.hub import Hub
 from project import database
 from tests.consumers.peers import Peer, Person, arrive, arrives, fresh, process
 from uploads.models import Event, Space
-from uploads.processing import jobs
+from uploads.processing.jobs import wishes
 from uploads.publishing import log
 
 
@@ -176,7 +176,7 @@ async def test_a_filter_by_batch_hears_only_that_batch_and_all_counts(
         await peer.until(lambda: peer.held.seq == 3)  # the cursor goes on, so that it never expires
         assert peer.held.counts["queued"] == 3
         assert peer.held.seqs == []
-        await database.write(jobs.cancel, mine.pk)
+        await database.write(wishes.cancel, mine.pk)
         await peer.until(lambda: len(peer.held.seqs) == 2)
         assert peer.held.files[str(mine.pk)]["status"] == "cancelled"
         last = [frame for frame in peer.held.frames if frame["type"] == "events"][-1]
@@ -192,13 +192,13 @@ async def test_a_filter_by_file_hears_only_that_file_also_when_it_comes_back(
     async with Peer(alice.headers) as peer:
         await peer.join(file=str(mine.pk))
         assert list(peer.held.files) == [str(mine.pk)]
-    await database.write(jobs.cancel, other.pk)
-    await database.write(jobs.cancel, mine.pk)
+    await database.write(wishes.cancel, other.pk)
+    await database.write(wishes.cancel, mine.pk)
     async with Peer(alice.headers, held=peer.held) as again:
         await again.join(file=str(mine.pk))
         await again.until(lambda: again.held.seqs)
         assert again.held.seqs == [4]
-        await database.write(jobs.delete, mine.pk)
+        await database.write(wishes.delete, mine.pk)
         await again.until(lambda: again.held.seq == 5)
         assert again.held.files == {}
 

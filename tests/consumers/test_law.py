@@ -19,7 +19,7 @@ from project import database
 from tests.consumers.peers import Held, Peer, Person, arrive, fresh, person, quiet
 from uploads.errors import ApiError
 from uploads.models import Event, Space, UploadedFile
-from uploads.processing import jobs
+from uploads.processing.jobs import attempts, leases, wishes
 from uploads.publishing import doorbell, log
 
 CLIENTS = 3
@@ -64,7 +64,7 @@ class World:
         self.wire = wire
         self.held = [Held() for _ in range(CLIENTS)]
         self.peers: list[Peer | None] = [None] * CLIENTS
-        self.claimed: list[jobs.Claimed] = []
+        self.claimed: list[leases.Claimed] = []
 
     async def begin(self) -> None:
         for number in range(CLIENTS):
@@ -93,18 +93,18 @@ class World:
         if not files:
             return
         try:
-            getattr(jobs, move)(files[which % len(files)].pk)
+            getattr(wishes, move)(files[which % len(files)].pk)
         except ApiError:
             pass  # not from this status
 
     async def claim(self) -> None:
-        self.claimed += await database.write(jobs.claim, "worker", 1)
+        self.claimed += await database.write(leases.claim, "worker", 1)
 
     async def finish(self) -> None:
         if self.claimed:
             try:
-                await database.write(jobs.finish, self.claimed.pop(0), [], None)
-            except jobs.LostLease:
+                await database.write(attempts.finish, self.claimed.pop(0), [], None)
+            except leases.LostLease:
                 pass  # cancelled or deleted meanwhile
 
     async def measure(self, done: int, late: int) -> None:

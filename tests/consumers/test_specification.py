@@ -29,7 +29,8 @@ from tests.consumers.test_sockets import bearer, follow, hello, send, socket_of
 from tests.support.node import packages
 from tests.support.server import Server
 from uploads.models import Event, Space
-from uploads.processing import jobs, queue
+from uploads.processing import queue
+from uploads.processing.jobs import attempts, leases, wishes
 from uploads.publishing import doorbell, log
 from uploads.publishing.closing import Close
 from uploads.publishing.events import Frame
@@ -202,16 +203,16 @@ async def all_that_can_happen(alice: Person, peer: Peer, monkeypatch: pytest.Mon
     await arrives(alice.space, "bad.png", batch="drop", batch_total=2)
     await database.write(process, alice.space, error)
     await arrives(alice.space, "slow.txt", batch="drop", batch_total=2)
-    [claimed] = await database.write(jobs.claim, "worker", 1)
+    [claimed] = await database.write(leases.claim, "worker", 1)
     measure = {"id": str(claimed.file_id), "attempt": 1, "step": "text", "done": 3}
     measure |= {"total": 9, "unit": "lines", "eta_s": 1.5}
     doorbell.progress(alice.space.pk, "drop", measure)
     await peer.until(lambda: "progress" in peer.held.types)
     step = {"name": "text", "done": 3, "total": 9, "unit": "lines", "eta_s": None}
     step["stalled_since"] = "2026-01-01T00:00:00.000Z"
-    await database.write(jobs.record, claimed, [], step)
-    await database.write(jobs.finish, claimed, [], None)
-    await database.write(jobs.delete, claimed.file_id)
+    await database.write(attempts.record, claimed, [], step)
+    await database.write(attempts.finish, claimed, [], None)
+    await database.write(wishes.delete, claimed.file_id)
     await peer.until(lambda: "file.deleted" in events_of(peer.held.frames))
     await peer.until(lambda: "position" in peer.held.types)
     await database.write(queue.pause, alice.space.pk, by=alice.user.pk, reason="a new wheel")

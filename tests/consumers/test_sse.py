@@ -15,7 +15,7 @@ from consumers.hub import Hub
 from project import database
 from tests.consumers.peers import PATIENCE_SECONDS, Held, Person, arrives, fresh, quiet
 from uploads import access
-from uploads.processing import jobs
+from uploads.processing.jobs import arrivals
 from uploads.publishing import doorbell
 
 
@@ -140,8 +140,10 @@ async def test_last_event_id_wins_over_after(hub: Hub, alice: Person) -> None:
 async def test_a_part_of_a_snapshot_is_no_place_to_resume_from(hub: Hub, alice: Person) -> None:
     def many() -> None:
         for number in range(501):
-            jobs.receive(
-                jobs.Arrival(space_id=alice.space.pk, uploader_id=None, name=str(number), size=1),
+            arrivals.receive(
+                arrivals.Arrival(
+                    space_id=alice.space.pk, uploader_id=None, name=str(number), size=1
+                ),
                 sha256="00",
             )
 

@@ -13,27 +13,28 @@ from tests.support.services import eventually
 from uploads import people, storage
 from uploads.errors import WrongState
 from uploads.models import Batch, Event, Job, Space, Status, Step, UploadedFile
-from uploads.processing import children, jobs
+from uploads.processing import children
 from uploads.processing.children import Inside
+from uploads.processing.jobs import arrivals, attempts, leases, wishes
 from uploads.processing.sandbox import Child, LeftOut
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("data_dir")]
 
 
-def begun(space: Space, name: str = "a.zip", batch: str | None = None) -> jobs.Claimed:
+def begun(space: Space, name: str = "a.zip", batch: str | None = None) -> leases.Claimed:
     """A file whose job a worker has claimed."""
     with transaction.atomic():
         user = people.person(f"u{uuid.uuid4().hex[:8]}")
-        arrival = jobs.Arrival(
+        arrival = arrivals.Arrival(
             space.pk, user.pk, name, size=3, batch=batch, batch_total=1 if batch else None
         )
-        jobs.receive(arrival, sha256="00")
+        arrivals.receive(arrival, sha256="00")
     return claim()
 
 
-def claim() -> jobs.Claimed:
+def claim() -> leases.Claimed:
     with transaction.atomic():
-        [claimed] = jobs.claim("worker", 1)
+        [claimed] = leases.claim("worker", 1)
     return claimed
 
 
@@ -49,13 +50,13 @@ def holding(tmp_path: Path, **members: bytes) -> Inside:
     return inside
 
 
-def end(claimed: jobs.Claimed, inside: Inside, error: dict[str, str] | None = None) -> None:
-    step = jobs.StepRecord("archive", 1, 0, Step.State.DONE, result={})
+def end(claimed: leases.Claimed, inside: Inside, error: dict[str, str] | None = None) -> None:
+    step = attempts.StepRecord("archive", 1, 0, Step.State.DONE, result={})
     with transaction.atomic():
-        jobs.finish(claimed, [step], error, "", inside)
+        attempts.finish(claimed, [step], error, "", inside)
 
 
-def of(claimed: jobs.Claimed) -> dict[str, UploadedFile]:
+def of(claimed: leases.Claimed) -> dict[str, UploadedFile]:
     found = UploadedFile.objects.filter(parent=claimed.file_id).order_by("path")
     return {file.path: file for file in found}
 
@@ -66,7 +67,7 @@ def removed(inside: Inside) -> None:
     eventually(lambda: not place.exists(), "its removal")
 
 
-def told(claimed: jobs.Claimed) -> Any:
+def told(claimed: leases.Claimed) -> Any:
     step = Step.objects.get(file=claimed.file_id, attempt=claimed.attempt, name="archive")
     return step.sent_on
 
@@ -103,7 +104,7 @@ def test_what_is_there_already_is_not_made_again(space: Space, tmp_path: Path) -
     UploadedFile.objects.filter(parent=claimed.file_id).update(status=Status.PROCESSED)
     Job.objects.filter(file__parent=claimed.file_id).update(state=Job.State.ENDED)
     with transaction.atomic():
-        jobs.retry(claimed.file_id)
+        wishes.retry(claimed.file_id)
     again = claim()
     inside = holding(tmp_path, one=b"one", two=b"changed", three=b"3")
     end(again, inside)
@@ -134,8 +135,8 @@ def test_a_lost_attempt_leaves_no_children(space: Space, tmp_path: Path) -> None
     claimed = begun(space)
     inside = holding(tmp_path, one=b"one")
     with transaction.atomic():
-        jobs.cancel(claimed.file_id)
-    with pytest.raises(jobs.LostLease):
+        wishes.cancel(claimed.file_id)
+    with pytest.raises(leases.LostLease):
         end(claimed, inside)
     assert of(claimed) == {}
     children.discard(inside)
@@ -153,7 +154,7 @@ def test_one_that_is_tried_again_sends_on_only_in_the_end(space: Space, tmp_path
     inside = holding(tmp_path, one=b"one")
     with transaction.atomic():
         error = {"code": "crashed", "message": "", "step": "own"}
-        assert jobs.postpone(claimed, [], error, "", inside) is not None
+        assert attempts.postpone(claimed, [], error, "", inside) is not None
     assert of(claimed) == {}
 
 
@@ -209,7 +210,7 @@ def test_depth_is_counted_and_one_too_deep_is_not_taken_apart(
     assert children.may_send(inner.depth, asked=False).deep
     end(inner, Inside())
     with transaction.atomic(), pytest.raises(WrongState, match="came out of 1"):
-        jobs.expand(inner.file_id)
+        wishes.expand(inner.file_id)
 
 
 def test_asking_for_what_is_inside_lasts_for_one_time(space: Space) -> None:
@@ -217,12 +218,12 @@ def test_asking_for_what_is_inside_lasts_for_one_time(space: Space) -> None:
     assert not claimed.expand
     end(claimed, Inside())
     with transaction.atomic():
-        assert jobs.expand(claimed.file_id).status == Status.QUEUED
+        assert wishes.expand(claimed.file_id).status == Status.QUEUED
     asked = claim()
     assert asked.expand
     end(asked, Inside())
     with transaction.atomic():
-        jobs.retry(claimed.file_id)
+        wishes.retry(claimed.file_id)
     assert not claim().expand
 
 
@@ -233,7 +234,7 @@ def test_children_of_a_deleted_file_stay_and_everybody_hears_of_it(
     end(claimed, holding(tmp_path, one=b"one"))
     [child] = of(claimed).values()
     with transaction.atomic():
-        jobs.delete(claimed.file_id)
+        wishes.delete(claimed.file_id)
     child.refresh_from_db()
     assert child.parent_id is None
     assert storage.path(child.pk).exists()

@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from uploads import people
 from uploads.models import KnownProcessor, Space, Step
-from uploads.processing import jobs, known
+from uploads.processing import known
+from uploads.processing.jobs import arrivals, attempts, leases, wishes
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("data_dir")]
 
@@ -25,25 +26,25 @@ def processed(space: Space, **versions: int) -> uuid.UUID:
     """A file whose steps were of these versions."""
     with transaction.atomic():
         uploader = people.person(f"u{uuid.uuid4().hex[:8]}")
-        jobs.receive(jobs.Arrival(space.pk, uploader.pk, "a.txt", size=3), sha256="00")
+        arrivals.receive(arrivals.Arrival(space.pk, uploader.pk, "a.txt", size=3), sha256="00")
     return end(**versions)
 
 
 def end(**versions: int) -> uuid.UUID:
     """Claim what waits, and end it."""
     with transaction.atomic():
-        [claimed] = jobs.claim("worker", 1)
+        [claimed] = leases.claim("worker", 1)
         steps = [
-            jobs.StepRecord(name, version, place, Step.State.DONE, result={})
+            attempts.StepRecord(name, version, place, Step.State.DONE, result={})
             for place, (name, version) in enumerate(versions.items())
         ]
-        jobs.finish(claimed, steps, None)
+        attempts.finish(claimed, steps, None)
     return claimed.file_id
 
 
 def retried(file: uuid.UUID) -> None:
     with transaction.atomic():
-        jobs.retry(file)
+        wishes.retry(file)
 
 
 def test_old_results_of_one_processor_or_of_any_are_found_in_pages(space: Space) -> None:

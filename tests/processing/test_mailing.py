@@ -16,7 +16,8 @@ from tests.support.server import Server
 from tests.support.tus import upload
 from uploads import people
 from uploads.models import Batch, User
-from uploads.processing import jobs, mailing
+from uploads.processing import mailing
+from uploads.processing.jobs import arrivals, wishes
 
 
 class Session(socketserver.StreamRequestHandler):
@@ -107,10 +108,10 @@ def test_a_drop_is_told_of_once_though_the_first_try_was_refused(
 def ended(user: User, key: str) -> Batch:
     """A drop of one file of the user's, that ended a while ago."""
     space = people.private_space(user)
-    arrival = jobs.Arrival(space.pk, user.pk, "a.txt", size=3, batch=key, batch_total=1)
+    arrival = arrivals.Arrival(space.pk, user.pk, "a.txt", size=3, batch=key, batch_total=1)
     with transaction.atomic():
-        file = jobs.receive(arrival, sha256="00")
-        jobs.cancel(file.pk)
+        file = arrivals.receive(arrival, sha256="00")
+        wishes.cancel(file.pk)
     batch = Batch.objects.get(space=space, key=key)
     batch.ended_at = timezone.now() - timedelta(minutes=1)
     batch.save()

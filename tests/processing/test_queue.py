@@ -11,7 +11,8 @@ from django.utils import timezone
 from uploads import people
 from uploads.errors import NotFound
 from uploads.models import Job, Space, Step, UploadedFile, User
-from uploads.processing import jobs, queue, turns
+from uploads.processing import queue, turns
+from uploads.processing.jobs import arrivals, attempts, leases, lost, wishes
 from uploads.publishing import standing
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,15 +34,15 @@ def user() -> User:
 
 def arrive(space: Space, name: str = "a.txt") -> UploadedFile:
     with transaction.atomic():
-        return jobs.receive(jobs.Arrival(space.pk, None, name, size=3), sha256="00")
+        return arrivals.receive(arrivals.Arrival(space.pk, None, name, size=3), sha256="00")
 
 
-def claim(limit: int = 1) -> list[jobs.Claimed]:
+def claim(limit: int = 1) -> list[leases.Claimed]:
     with transaction.atomic():
-        return jobs.claim("worker", limit)
+        return leases.claim("worker", limit)
 
 
-def turns_of(claimed: list[jobs.Claimed], spaces: list[Space]) -> list[int]:
+def turns_of(claimed: list[leases.Claimed], spaces: list[Space]) -> list[int]:
     order = [space.pk for space in spaces]
     return [order.index(job.space_id) for job in claimed]
 
@@ -64,7 +65,7 @@ def test_spaces_take_turns_by_what_runs_of_each(spaces: list[Space]) -> None:
     with transaction.atomic():
         for job in running:
             if job.space_id == spaces[2].pk:
-                jobs.finish(job, [], None)
+                attempts.finish(job, [], None)
     assert turns_of(claim() + claim(), spaces) == [2, 2]
     assert Counter(turns_of(claim(3), spaces)) == {0: 1, 1: 1, 2: 1}
 
@@ -149,13 +150,13 @@ def test_what_may_pass_is_tried_again_later_and_later_then_fails(
 ) -> None:
     settings.RETRY_SECONDS, settings.JOB_ATTEMPTS = 100, 3
     file = arrive(spaces[0])
-    step = jobs.StepRecord("image", 1, 0, Step.State.FAILED, error=CRASHED)
+    step = attempts.StepRecord("image", 1, 0, Step.State.FAILED, error=CRASHED)
     waits = []
     for attempt in (1, 2, 3):
         (claimed,) = claim()
         assert (claimed.attempt, claimed.tries) == (attempt, attempt)
         with transaction.atomic():
-            at = jobs.postpone(claimed, [step], CRASHED)
+            at = attempts.postpone(claimed, [step], CRASHED)
         if at is not None:
             waits.append((at - timezone.now()).total_seconds())
             file.refresh_from_db()
@@ -166,17 +167,17 @@ def test_what_may_pass_is_tried_again_later_and_later_then_fails(
     assert (file.status, file.error) == ("failed", CRASHED)
     assert [round(wait / 100) for wait in waits] in ([1, 4], [1, 5], [1, 3])
     with transaction.atomic():
-        jobs.retry(file.pk)
+        wishes.retry(file.pk)
     assert claim()[0].tries == 1  # somebody asked: all tries are left again
 
 
 def test_an_attempt_that_lost_its_job_postpones_nothing(spaces: list[Space]) -> None:
     arrive(spaces[0])
-    (lost,) = claim()
+    (taken,) = claim()
     with transaction.atomic():
-        jobs.take_back("worker")
-    with pytest.raises(jobs.LostLease), transaction.atomic():
-        jobs.postpone(lost, [], CRASHED)
+        lost.take_back("worker")
+    with pytest.raises(leases.LostLease), transaction.atomic():
+        attempts.postpone(taken, [], CRASHED)
 
 
 def test_only_so_many_have_their_turn_at_once(spaces: list[Space]) -> None:
@@ -199,17 +200,17 @@ def test_the_turn_of_a_dead_worker_is_free(spaces: list[Space]) -> None:
     with transaction.atomic():
         assert turns.take("ocr", 1, dead)
         assert not turns.take("ocr", 1, living)
-        jobs.cancel(dead.file_id)
+        wishes.cancel(dead.file_id)
         assert turns.take("ocr", 1, living)
 
 
 def test_what_a_late_worker_saved_is_kept_only_if_it_is_the_result(spaces: list[Space]) -> None:
     arrive(spaces[0])
-    (lost,) = claim()
+    (taken,) = claim()
     with transaction.atomic():
-        jobs.take_back("worker")
+        lost.take_back("worker")
     (living,) = claim()
     with transaction.atomic():
-        jobs.finish(living, [], None)
-    assert jobs.stands(living)
-    assert not jobs.stands(lost)
+        attempts.finish(living, [], None)
+    assert leases.stands(living)
+    assert not leases.stands(taken)

@@ -21,7 +21,7 @@ from pytest_django import Settings
 from project import database
 from tests.consumers.peers import arrive, person
 from uploads.models import Event, Job, Step, UploadedFile
-from uploads.processing import jobs
+from uploads.processing.jobs import attempts, leases, lost
 from uploads.processing.pipeline import Pipeline
 from uploads.processing.sandbox import Progress, StepDone, StepStarted
 from uploads.publishing import doorbell
@@ -32,16 +32,16 @@ SANDBOX: Any = None  # messages are handed to the pipeline as a sandbox would
 
 
 @pytest.fixture
-async def claimed(transactional_db: None) -> AsyncIterator[jobs.Claimed]:
+async def claimed(transactional_db: None) -> AsyncIterator[leases.Claimed]:
     """A file whose job a worker has begun."""
     who = await sync_to_async(person)(f"worker-{uuid.uuid4().hex[:8]}")
     await database.write(arrive, who.space)
-    [one] = await database.write(jobs.claim, "worker", 1)
+    [one] = await database.write(leases.claim, "worker", 1)
     yield one
     await asyncio.to_thread(database.close)
 
 
-async def stored(claimed: jobs.Claimed) -> UploadedFile:
+async def stored(claimed: leases.Claimed) -> UploadedFile:
     return await database.read(UploadedFile.objects.get, pk=claimed.file_id)
 
 
@@ -62,14 +62,14 @@ async def settled(one: Pipeline) -> None:
 
 
 async def test_a_step_whose_write_failed_is_written_with_the_next(
-    claimed: jobs.Claimed, monkeypatch: pytest.MonkeyPatch
+    claimed: leases.Claimed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: Any) -> None:
         raise OperationalError("away")
 
     one = Pipeline(claimed, SANDBOX)
     with monkeypatch.context() as trouble:
-        trouble.setattr(jobs, "record", away)
+        trouble.setattr(attempts, "record", away)
         await one._take(StepStarted("text", 1))
         one._runs_long()
         await one._take(StepDone("text", {"words": 3}, (), 200))
@@ -81,7 +81,7 @@ async def test_a_step_whose_write_failed_is_written_with_the_next(
 
 
 async def test_a_running_step_without_a_sign_of_life_is_shown_as_stalled_until_it_goes_on(
-    claimed: jobs.Claimed, settings: Settings
+    claimed: leases.Claimed, settings: Settings
 ) -> None:
     settings.STALL_SECONDS = 0.3
     one = Pipeline(claimed, SANDBOX)
@@ -105,7 +105,7 @@ async def test_a_running_step_without_a_sign_of_life_is_shown_as_stalled_until_i
 
 
 async def test_a_step_that_gives_signs_of_life_is_not_shown_as_stalled(
-    claimed: jobs.Claimed, settings: Settings
+    claimed: leases.Claimed, settings: Settings
 ) -> None:
     settings.STALL_SECONDS = 1.5
     one = Pipeline(claimed, SANDBOX)
@@ -119,30 +119,30 @@ async def test_a_step_that_gives_signs_of_life_is_not_shown_as_stalled(
 
 
 async def test_the_step_of_a_worker_that_is_silent_is_shown_as_stalled_until_its_lease_runs_out(
-    claimed: jobs.Claimed, settings: Settings
+    claimed: leases.Claimed, settings: Settings
 ) -> None:
     settings.LEASE_SECONDS, settings.STALL_SECONDS = 300, 30
     running = {"name": "pdf", "done": 3, "total": 12, "unit": "pages", "eta_s": 2.0}
-    await database.write(jobs.record, claimed, [], running)
+    await database.write(attempts.record, claimed, [], running)
     await database.write(lease, claimed, timedelta(seconds=190))
-    assert await database.write(jobs.note_silence) == 0  # its next renewal is hardly due
+    assert await database.write(lost.note_silence) == 0  # its next renewal is hardly due
     await database.write(lease, claimed, timedelta(seconds=140))
-    assert await database.write(jobs.note_silence) == 1
-    assert await database.write(jobs.note_silence) == 0  # said once
+    assert await database.write(lost.note_silence) == 1
+    assert await database.write(lost.note_silence) == 0  # said once
     step: Any = (await stored(claimed)).step
     assert (step["name"], step["done"], step["eta_s"]) == ("pdf", 3, None)
     since = timezone.now() - datetime.fromisoformat(step["stalled_since"])
     assert timedelta(seconds=159) < since < timedelta(seconds=220)
-    assert await database.write(jobs.sweep) == 0
+    assert await database.write(lost.sweep) == 0
     await database.write(lease, claimed, timedelta(seconds=-1))
-    assert await database.write(jobs.note_silence) == 0
-    assert await database.write(jobs.sweep) == 1
+    assert await database.write(lost.note_silence) == 0
+    assert await database.write(lost.sweep) == 1
     file = await stored(claimed)
     assert (file.status, file.step) == ("queued", None)
 
 
 async def test_what_a_worker_was_shown_as_while_it_slept_is_taken_back_when_it_wakes(
-    claimed: jobs.Claimed, settings: Settings
+    claimed: leases.Claimed, settings: Settings
 ) -> None:
     settings.LEASE_SECONDS = 300
     one = Pipeline(claimed, SANDBOX)
@@ -150,22 +150,22 @@ async def test_what_a_worker_was_shown_as_while_it_slept_is_taken_back_when_it_w
     assert await silences(claimed, 1) == [None]
     one._current.heard_at -= 60  # type: ignore[union-attr]
     await database.write(lease, claimed, timedelta(seconds=140))
-    assert await database.write(jobs.note_silence) == 1
+    assert await database.write(lost.note_silence) == 1
     await one._take(Progress("pdf", 1, 12, "pages"))
     assert [bool(one) for one in await silences(claimed, 3)] == [False, True, False]
     one._current.end()  # type: ignore[union-attr]
 
 
-def lease(claimed: jobs.Claimed, left: timedelta) -> None:
+def lease(claimed: leases.Claimed, left: timedelta) -> None:
     Job.objects.filter(pk=claimed.file_id).update(lease_until=timezone.now() + left)
 
 
-def payloads(claimed: jobs.Claimed) -> list[str]:
+def payloads(claimed: leases.Claimed) -> list[str]:
     found = Event.objects.filter(file=claimed.file_id).order_by("seq")
     return list(found.values_list("payload", flat=True))
 
 
-async def silences(claimed: jobs.Claimed, number: int) -> list[str | None]:
+async def silences(claimed: leases.Claimed, number: int) -> list[str | None]:
     """What the events said of the running step's silence, once there are so many."""
     async with asyncio.timeout(60):
         while True:
@@ -179,7 +179,7 @@ async def silences(claimed: jobs.Claimed, number: int) -> list[str | None]:
 
 
 async def test_the_time_left_of_a_step_is_told_from_what_it_and_runs_before_it_measured(
-    claimed: jobs.Claimed,
+    claimed: leases.Claimed,
 ) -> None:
     async with progress() as told:
         first = Pipeline(claimed, SANDBOX)
@@ -200,7 +200,7 @@ async def test_the_time_left_of_a_step_is_told_from_what_it_and_runs_before_it_m
 
 
 async def test_of_measures_in_quick_succession_the_last_one_is_told_even_if_nothing_follows(
-    claimed: jobs.Claimed,
+    claimed: leases.Claimed,
 ) -> None:
     async with progress() as told:
         one = Pipeline(claimed, SANDBOX)

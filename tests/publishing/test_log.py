@@ -17,7 +17,8 @@ from project import database
 from uploads import people
 from uploads.errors import ApiError, BadRequest, CursorGone, NotFound, WrongState
 from uploads.models import Batch, Event, Space, UploadedFile
-from uploads.processing import jobs, periodic
+from uploads.processing import periodic
+from uploads.processing.jobs import arrivals, attempts, leases, lost, wishes
 from uploads.publishing import events
 from uploads.publishing import log as stream
 
@@ -31,8 +32,8 @@ def space() -> Space:
 
 def arrive(space: Space, name: str = "a.txt", **more: Any) -> UploadedFile:
     with transaction.atomic():
-        return jobs.receive(
-            jobs.Arrival(space_id=space.pk, uploader_id=None, name=name, size=3, **more),
+        return arrivals.receive(
+            arrivals.Arrival(space_id=space.pk, uploader_id=None, name=name, size=3, **more),
             sha256="00",
         )
 
@@ -66,16 +67,16 @@ def counted(space: Space) -> dict[str, int]:
 
 
 MOVES = [
-    lambda file: jobs.complete(file.pk, size=5, sha256="aa"),
-    lambda file: jobs.announce_size(file.pk, 5),
-    lambda file: jobs.cancel(file.pk),
-    lambda file: jobs.retry(file.pk),
-    lambda file: jobs.delete(file.pk),
-    lambda file: jobs.terminate(file.pk),
+    lambda file: arrivals.complete(file.pk, size=5, sha256="aa"),
+    lambda file: arrivals.announce_size(file.pk, 5),
+    lambda file: wishes.cancel(file.pk),
+    lambda file: wishes.retry(file.pk),
+    lambda file: wishes.delete(file.pk),
+    lambda file: arrivals.terminate(file.pk),
 ]
 
 
-def one_step(space: Space, dice: random.Random, held: list[jobs.Claimed]) -> None:
+def one_step(space: Space, dice: random.Random, held: list[leases.Claimed]) -> None:
     """One random move; a refused one changes nothing."""
     batch = dice.choice([None, "one", "two"])
     choice = dice.randrange(6)
@@ -83,17 +84,17 @@ def one_step(space: Space, dice: random.Random, held: list[jobs.Claimed]) -> Non
         arrive(space, batch=batch, batch_total=dice.choice([None, 4]))
     elif choice == 1:
         size = dice.choice([None, 5])
-        arrival = jobs.Arrival(
+        arrival = arrivals.Arrival(
             space_id=space.pk, uploader_id=None, name="b", size=size, batch=batch
         )
-        jobs.create(arrival)
+        arrivals.create(arrival)
     elif choice == 2:
-        held += jobs.claim("worker", dice.randrange(1, 4))
+        held += leases.claim("worker", dice.randrange(1, 4))
     elif choice == 3 and held:
         error = dice.choice([None, {"code": "bad_file", "message": "no", "step": "text"}])
-        jobs.finish(held.pop(dice.randrange(len(held))), [], error)
+        attempts.finish(held.pop(dice.randrange(len(held))), [], error)
     elif choice == 4 and held:
-        jobs.give_back(held.pop())
+        attempts.give_back(held.pop())
     elif file := UploadedFile.objects.filter(space=space).order_by("?").first():
         dice.choice(MOVES)(file)
 
@@ -101,12 +102,12 @@ def one_step(space: Space, dice: random.Random, held: list[jobs.Claimed]) -> Non
 @pytest.mark.parametrize("seed", range(6))
 def test_events_alone_give_every_row_and_every_count(space: Space, seed: int) -> None:
     dice = random.Random(seed)
-    held: list[jobs.Claimed] = []
+    held: list[leases.Claimed] = []
     for _ in range(60):
         try:
             with transaction.atomic():
                 one_step(space, dice, held)
-        except (ApiError, jobs.LostLease):
+        except (ApiError, leases.LostLease):
             pass
     space.refresh_from_db()
     assert replay(space) == rows(space)
@@ -124,8 +125,8 @@ def test_events_alone_give_every_row_and_every_count(space: Space, seed: int) ->
 def test_every_event_fits_its_published_type(space: Space) -> None:
     file = arrive(space, batch="one", batch_total=1)
     with transaction.atomic():
-        (claimed,) = jobs.claim("worker", 1)
-        jobs.finish(claimed, [], {"code": "bad_file", "message": "no", "step": "text"})
+        (claimed,) = leases.claim("worker", 1)
+        attempts.finish(claimed, [], {"code": "bad_file", "message": "no", "step": "text"})
     types = []
     for event in Event.objects.filter(space=space).order_by("seq"):
         parsed = (
@@ -142,14 +143,14 @@ def test_a_batch_ends_when_fewer_of_it_come_than_was_told_and_goes_on_when_more_
     space: Space,
 ) -> None:
     whole = [
-        (jobs.Arrival(space.pk, None, "a", size=1, batch="drop", batch_total=total), "00" * 32)
+        (arrivals.Arrival(space.pk, None, "a", size=1, batch="drop", batch_total=total), "00" * 32)
         for total in (3, 2)  # the second was sent before the other, and overtaken by it
     ]
     with transaction.atomic():
-        jobs.receive_together(whole)
+        arrivals.receive_together(whole)
     with transaction.atomic():
-        for claimed in jobs.claim("worker", 5):
-            jobs.finish(claimed, [], None)
+        for claimed in leases.claim("worker", 5):
+            attempts.finish(claimed, [], None)
     ended = Event.objects.filter(space=space, payload__contains="batch.ended")
     assert not ended.exists()
     with transaction.atomic():
@@ -166,12 +167,12 @@ def test_a_batch_ends_when_fewer_of_it_come_than_was_told_and_goes_on_when_more_
 def test_a_batch_ends_once_and_only_when_all_of_its_files_have(space: Space) -> None:
     arrive(space, batch="drop", batch_total=2)
     with transaction.atomic():
-        (first,) = jobs.claim("worker", 5)
-        jobs.finish(first, [], None)
+        (first,) = leases.claim("worker", 5)
+        attempts.finish(first, [], None)
     assert not Event.objects.filter(space=space, payload__contains="batch.ended").exists()
     second = arrive(space, batch="drop", batch_total=2)
     with transaction.atomic():
-        jobs.delete(second.pk)
+        wishes.delete(second.pk)
     ended = Event.objects.get(space=space, payload__contains="batch.ended")
     assert json.loads(ended.payload)["batch"] == {
         "id": "drop",
@@ -191,13 +192,13 @@ def test_a_batch_ends_once_and_only_when_all_of_its_files_have(space: Space) -> 
 def test_a_worker_whose_job_was_taken_away_writes_nothing(space: Space) -> None:
     arrive(space)
     with transaction.atomic():
-        (zombie,) = jobs.claim("old", 1)
-        jobs.take_back("old")
-        (living,) = jobs.claim("new", 1)
-    with pytest.raises(jobs.LostLease), transaction.atomic():
-        jobs.finish(zombie, [], {"code": "crashed", "message": "too late", "step": None})
+        (zombie,) = leases.claim("old", 1)
+        lost.take_back("old")
+        (living,) = leases.claim("new", 1)
+    with pytest.raises(leases.LostLease), transaction.atomic():
+        attempts.finish(zombie, [], {"code": "crashed", "message": "too late", "step": None})
     with transaction.atomic():
-        jobs.finish(living, [], None)
+        attempts.finish(living, [], None)
     file = UploadedFile.objects.get(space=space)
     assert (file.status, file.attempt, file.error) == ("processed", 2, None)
 
@@ -206,13 +207,13 @@ def test_a_job_whose_workers_keep_dying_fails_and_says_so(space: Space) -> None:
     arrive(space)
     for _ in range(3):
         with transaction.atomic():
-            assert len(jobs.claim("mortal", 1)) == 1
-            assert jobs.take_back("mortal") == 1
+            assert len(leases.claim("mortal", 1)) == 1
+            assert lost.take_back("mortal") == 1
     file = UploadedFile.objects.get(space=space)
     assert file.status == "failed"
     assert (file.error or {}).get("code") == "worker_lost"
     with transaction.atomic():
-        assert jobs.retry(file.pk).status == "queued"
+        assert wishes.retry(file.pk).status == "queued"
 
 
 def test_a_cursor_that_cannot_be_honoured_is_refused(space: Space) -> None:
@@ -241,7 +242,7 @@ def test_pruned_events_are_gone_and_the_rest_stays_whole(space: Space, settings)
 
 def test_what_the_table_does_not_allow_is_refused_and_changes_nothing(space: Space) -> None:
     file = arrive(space)
-    for move in (lambda: jobs.retry(file.pk), lambda: jobs.terminate(file.pk)):
+    for move in (lambda: wishes.retry(file.pk), lambda: arrivals.terminate(file.pk)):
         with pytest.raises(WrongState), transaction.atomic():
             move()
     space.refresh_from_db()

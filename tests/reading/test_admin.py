@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from uploads import people
 from uploads.models import Event, Job, Membership, Space, Token, UploadedFile, User
-from uploads.processing import jobs
+from uploads.processing.jobs import arrivals, leases
 from uploads.publishing import doorbell, standing
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,8 +46,10 @@ def space() -> Space:
 
 def arrive(space: Space) -> UploadedFile:
     with transaction.atomic():
-        arrival = jobs.Arrival(space_id=space.pk, uploader_id=space.owner_id, name="a.txt", size=3)
-        return jobs.receive(arrival, sha256="00")
+        arrival = arrivals.Arrival(
+            space_id=space.pk, uploader_id=space.owner_id, name="a.txt", size=3
+        )
+        return arrivals.receive(arrival, sha256="00")
 
 
 def act(staff: Client, model: str, action: str, *ids: object, **more: str) -> None:
@@ -126,14 +128,14 @@ def test_everything_is_paused_with_a_reason_changed_and_resumed(
     assert (pause.space, pause.reason) == (None, "new disks")
     assert pause.by is not None
     with transaction.atomic():
-        assert jobs.claim("worker", 1) == []
+        assert leases.claim("worker", 1) == []
     form = reverse("admin:uploads_pause_change", args=[pause.pk])
     staff.post(form, body | {"until_0": "2100-01-01", "until_1": "12:00:00"})
     (pause,) = standing.pauses(space.pk)
     assert pause.until is not None
     act(staff, "pause", "delete_selected", pause.pk, post="yes")
     with transaction.atomic():
-        assert len(jobs.claim("worker", 1)) == 1
+        assert len(leases.claim("worker", 1)) == 1
 
 
 def test_who_is_not_staff_sees_nothing(space: Space) -> None:

@@ -14,7 +14,8 @@ from django.db import transaction
 from django.utils import timezone
 from uploads import people
 from uploads.models import Status, UploadedFile
-from uploads.processing import jobs, queue
+from uploads.processing import queue
+from uploads.processing.jobs import arrivals
 user = people.person({name!r})
 space = people.private_space(user)
 queue.pause(space.pk, by=user.pk)
@@ -22,8 +23,8 @@ reasons = [("bad_file", "image")] * 5 + [("time_cap", "pdf")] * 2 + [("time_cap"
 steps = itertools.cycle(reasons)
 for _ in range({count} // 400):
     with transaction.atomic():
-        files = jobs.receive_together(
-            [(jobs.Arrival(space.pk, user.pk, "a.txt", size=3), "0" * 64) for _ in range(400)])
+        files = arrivals.receive_together(
+            [(arrivals.Arrival(space.pk, user.pk, "a.txt", size=3), "0" * 64) for _ in range(400)])
 for file in UploadedFile.objects.filter(space=space):
     code, step = next(steps)
     file.error = {{"code": code, "message": "What " + step + " said", "step": step}}

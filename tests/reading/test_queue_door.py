@@ -150,16 +150,17 @@ def test_places_among_thousands_are_told_fast(server: Server, people: People) ->
         "-v0",
         "-c",
         "from uploads import people\n"
-        "from uploads.processing import jobs, queue\n"
+        "from uploads.processing import queue\n"
+        "from uploads.processing.jobs import arrivals\n"
         "from django.db import transaction\n"
         "user = people.person('crowd')\n"
         "space = people.private_space(user)\n"
         "queue.pause(space.pk, by=user.pk)\n"
         "with transaction.atomic():\n"
-        "    whole = [(jobs.Arrival(space.pk, user.pk, f'{n}.txt', size=3), '0' * 64)"
+        "    whole = [(arrivals.Arrival(space.pk, user.pk, f'{n}.txt', size=3), '0' * 64)"
         " for n in range(3000)]\n"
         "    for at in range(0, 3000, 300):\n"
-        "        jobs.receive_together(whole[at:at + 300])\n"
+        "        arrivals.receive_together(whole[at:at + 300])\n"
         "print(people.make_token(user)[1])",
     )
     with server.client(made.strip()) as crowd:

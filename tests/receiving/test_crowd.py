@@ -21,7 +21,7 @@ from tests.receiving.client import BYTES, Tus, checksum, metadata
 from tests.support.processes import children
 from tests.support.server import Server
 from tests.support.services import eventually
-from uploads.processing.jobs import Arrival
+from uploads.processing.jobs.arrivals import Arrival
 from uploads.receiving import crowd
 from uploads.receiving.intake import budget
 from uploads.receiving.receiver import Unpacker, packed

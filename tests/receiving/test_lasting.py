@@ -20,7 +20,7 @@ from project import database
 from tests.consumers.peers import Person, person
 from uploads import storage
 from uploads.models import UploadedFile
-from uploads.processing import jobs
+from uploads.processing.jobs import arrivals
 from uploads.receiving import finishing, together
 from uploads.receiving.content import Content, store_whole
 
@@ -57,8 +57,10 @@ async def alice(transactional_db: None) -> AsyncIterator[Person]:
 
 async def arrived(alice: Person) -> UploadedFile:
     """An upload whose bytes are all there, and which is not yet received."""
-    arrival = jobs.Arrival(space_id=alice.space.pk, uploader_id=None, name="a.txt", size=len(DATA))
-    file = await database.write(jobs.create, arrival)
+    arrival = arrivals.Arrival(
+        space_id=alice.space.pk, uploader_id=None, name="a.txt", size=len(DATA)
+    )
+    file = await database.write(arrivals.create, arrival)
     content = Content.create(file.pk)
     content.append([DATA])
     content.close()
@@ -84,13 +86,13 @@ async def test_bytes_and_name_are_on_the_disk_before_the_file_counts_as_received
     file = await arrived(alice)
     path = storage.path(file.pk)
     before: list[bool] = []
-    complete = jobs.complete
+    complete = arrivals.complete
 
     def watched(*args: uuid.UUID, **more: int) -> UploadedFile:
         before.append(disk.holds(path) and disk.holds(path.parent))
         return complete(*args, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(jobs, "complete", watched)
+    monkeypatch.setattr(arrivals, "complete", watched)
     await finishing.finish_now(file.pk)
     assert before == [True]
     assert (await database.read(UploadedFile.objects.get, pk=file.pk)).complete
@@ -123,17 +125,17 @@ async def test_a_crowd_whose_transaction_is_lost_is_written_down_by_the_next(
     disk: Disk, alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries: list[list[str]] = []
-    receive = jobs.receive_together
+    receive = arrivals.receive_together
 
-    def lost_at_first(whole: Sequence[tuple[jobs.Arrival, str]]) -> list[UploadedFile]:
+    def lost_at_first(whole: Sequence[tuple[arrivals.Arrival, str]]) -> list[UploadedFile]:
         tries.append(sorted(arrival.name for arrival, _ in whole))
         if len(tries) == 1:
             raise OperationalError("database is locked")
         return receive(whole)
 
-    monkeypatch.setattr(jobs, "receive_together", lost_at_first)
+    monkeypatch.setattr(arrivals, "receive_together", lost_at_first)
     coming = [
-        jobs.Arrival(
+        arrivals.Arrival(
             space_id=alice.space.pk, uploader_id=None, name=f"{number}.txt", size=len(DATA)
         )
         for number in range(20)

@@ -2,8 +2,8 @@
 and chooses which of them become files of the space.
 
 A step sends them on (`Context.child`). They are stored when the steps have ended, and become rows
-in the transaction that ends the job (`jobs.finish`), so that a lost attempt leaves none. One that
-its parent has already, by path and sha-256, is not made again, however often the parent is
+in the transaction that ends the job (`attempts.finish`), so that a lost attempt leaves none. One
+that its parent has already, by path and sha-256, is not made again, however often the parent is
 processed. They belong to no batch: a batch's total is its sender's word.
 """
 

@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from project import database
 from uploads.models import Event, Space
-from uploads.processing import jobs, mailing, queue
+from uploads.processing import mailing, queue
+from uploads.processing.jobs import lost
 from uploads.publishing import log as stream
 
 log = structlog.get_logger(__name__)
@@ -38,12 +39,12 @@ class Chore:
 
 async def sweep() -> int:
     """Take back what dead workers hold."""
-    return await database.write(jobs.sweep)
+    return await database.write(lost.sweep)
 
 
 async def note_silence() -> int:
     """Show what workers hold that have not been heard of for a while as stalled."""
-    return await database.write(jobs.note_silence)
+    return await database.write(lost.note_silence)
 
 
 async def end_pauses() -> int:

@@ -22,8 +22,9 @@ from django.utils import timezone
 from project import database
 from uploads import metrics, storage
 from uploads.models import Step
-from uploads.processing import children, jobs, turns
+from uploads.processing import children, turns
 from uploads.processing.children import Inside
+from uploads.processing.jobs import attempts, leases
 from uploads.processing.rates import Rates
 from uploads.processing.sandbox import (
     Caps,
@@ -56,7 +57,7 @@ class Pipeline:
     """One job under way."""
 
     def __init__(
-        self, claimed: jobs.Claimed, sandbox: Sandbox, on_waiting: Callable[[], object] = bool
+        self, claimed: leases.Claimed, sandbox: Sandbox, on_waiting: Callable[[], object] = bool
     ) -> None:
         """`on_waiting` is called when it waits, for its turn or for its end to be written down, and
         needs no slot meanwhile.
@@ -68,13 +69,13 @@ class Pipeline:
         self._on_waiting = on_waiting
         self._taken_away = asyncio.Event()
         self._may_pass = True  # whatever failed
-        self.steps: dict[str, jobs.StepRecord] = {}
+        self.steps: dict[str, attempts.StepRecord] = {}
         self.kind: str | None = None
         self._run: Run | None = None
         self._current: _Current | None = None
         self._sent: list[StepDone] = []  # those that send files on, each where it is now
         self._inside = Inside()
-        self._unwritten: dict[str, jobs.StepRecord] = {}
+        self._unwritten: dict[str, attempts.StepRecord] = {}
         self._writes: set[asyncio.Task[None]] = set()
 
     @property
@@ -90,7 +91,7 @@ class Pipeline:
 
     async def discard(self) -> None:
         """Remove what this attempt saved, unless it is the result after all."""
-        if await database.read(jobs.stands, self.claimed):
+        if await database.read(leases.stands, self.claimed):
             return
         children.discard(self._inside)
         await asyncio.to_thread(storage.remove_attempt, self.claimed.file_id, self.claimed.attempt)
@@ -100,7 +101,7 @@ class Pipeline:
         await self._take_apart()
         await asyncio.gather(*self._writes)
         if self.taken_away:
-            raise jobs.LostLease
+            raise leases.LostLease
         for step in self.steps.values():
             if step.status == Step.State.WAITING:
                 step.status = Step.State.SKIPPED
@@ -108,7 +109,7 @@ class Pipeline:
         words = await asyncio.to_thread(self._words)
         metrics.job_ended(await self._ended(list(self._unwritten.values()), words))
 
-    async def _ended(self, steps: Sequence[jobs.StepRecord], words: str) -> str:
+    async def _ended(self, steps: Sequence[attempts.StepRecord], words: str) -> str:
         """Write the end down, whenever the database is there; how it ended."""
         deadline = time.monotonic() + AWAY_SECONDS
         while True:
@@ -121,11 +122,11 @@ class Pipeline:
                     raise
                 await asyncio.sleep(1)
 
-    def _end_job(self, steps: Sequence[jobs.StepRecord], words: str) -> str:
+    def _end_job(self, steps: Sequence[attempts.StepRecord], words: str) -> str:
         if self.error is None or not self._may_pass:
-            jobs.finish(self.claimed, steps, self.error, words, self._inside)
+            attempts.finish(self.claimed, steps, self.error, words, self._inside)
             return "processed" if self.error is None else "failed"
-        again = jobs.postpone(self.claimed, steps, self.error, words, self._inside)
+        again = attempts.postpone(self.claimed, steps, self.error, words, self._inside)
         if again is None:
             return "failed"
         transaction.on_commit(partial(children.discard, self._inside))
@@ -243,9 +244,9 @@ class Pipeline:
         outside = processor is not None and processor.network
         return failure.code == "crashed" or (outside and failure.code in OUTSIDE)
 
-    def _record_of(self, name: str, version: int = 1) -> jobs.StepRecord:
+    def _record_of(self, name: str, version: int = 1) -> attempts.StepRecord:
         if name not in self.steps:
-            step = jobs.StepRecord(name, version, len(self.steps), Step.State.WAITING)
+            step = attempts.StepRecord(name, version, len(self.steps), Step.State.WAITING)
             self.steps[name] = self._unwritten[name] = step
         return self.steps[name]
 
@@ -341,11 +342,11 @@ class Pipeline:
         task.add_done_callback(self._writes.discard)
 
     async def _record(
-        self, steps: Sequence[jobs.StepRecord], running: dict[str, Any] | None
+        self, steps: Sequence[attempts.StepRecord], running: dict[str, Any] | None
     ) -> None:
         try:
-            await asyncio.shield(database.write(jobs.record, self.claimed, steps, running))
-        except jobs.LostLease:
+            await asyncio.shield(database.write(attempts.record, self.claimed, steps, running))
+        except leases.LostLease:
             self.take_away()
         except Exception:
             log.exception("steps could not be written; the next write takes them along")
@@ -398,7 +399,7 @@ class Pipeline:
 class _Current:
     """The step that runs now, and whether it gives signs of life."""
 
-    def __init__(self, step: jobs.StepRecord, timer: asyncio.TimerHandle) -> None:
+    def __init__(self, step: attempts.StepRecord, timer: asyncio.TimerHandle) -> None:
         self.step = step
         self.began = self.heard_at = time.monotonic()
         self._told_at = 0.0

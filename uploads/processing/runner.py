@@ -17,7 +17,8 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from project import database, health
 from uploads import metrics
-from uploads.processing import jobs, known
+from uploads.processing import known
+from uploads.processing.jobs import attempts, leases
 from uploads.processing.pipeline import Pipeline
 from uploads.processing.sandbox import Limit, Sandbox
 from uploads.publishing import doorbell
@@ -121,9 +122,9 @@ class Runner:
             return 0
         return self.slots - sum(not pipeline.waiting for pipeline in self.running.values())
 
-    async def _claim(self, free: int) -> list[jobs.Claimed]:
+    async def _claim(self, free: int) -> list[leases.Claimed]:
         loop = asyncio.get_running_loop()
-        claiming = loop.create_task(database.write(jobs.claim, self.worker, free), name="claim")
+        claiming = loop.create_task(database.write(leases.claim, self.worker, free), name="claim")
         try:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
@@ -144,7 +145,7 @@ class Runner:
             except asyncio.CancelledError:
                 await asyncio.shield(self._give_back(job))
                 raise
-            except jobs.LostLease:
+            except leases.LostLease:
                 log.info("job taken away")
                 await pipeline.discard()
             except (OperationalError, InterfaceError):
@@ -155,24 +156,24 @@ class Runner:
             finally:
                 self._ended(job)
 
-    def _ended(self, job: jobs.Claimed) -> None:
+    def _ended(self, job: leases.Claimed) -> None:
         del self.running[job.file_id]
         if not self.running:
             self._idle.set()
         self._due.set()
 
-    async def _fail(self, job: jobs.Claimed) -> None:
+    async def _fail(self, job: leases.Claimed) -> None:
         """Something of ours went wrong: the file fails and says so, and can be retried."""
         error = {"code": "internal", "message": "Something went wrong here.", "step": None}
         try:
-            await database.write(jobs.finish, job, [], error)
+            await database.write(attempts.finish, job, [], error)
         except Exception:
             log.exception("job could not be ended; its lease will run out")
 
-    async def _give_back(self, job: jobs.Claimed) -> None:
+    async def _give_back(self, job: leases.Claimed) -> None:
         try:
-            await database.write(jobs.give_back, job)
-        except jobs.LostLease:
+            await database.write(attempts.give_back, job)
+        except leases.LostLease:
             log.info("job taken away while stopping")
         except Exception:
             log.exception("job could not be given back; its lease will run out")
@@ -223,7 +224,7 @@ class _Leases:
                 continue
             try:
                 with transaction.atomic():
-                    lost = jobs.renew(self.runner.worker, held)
+                    lost = leases.renew(self.runner.worker, held)
             except Exception:
                 log.exception("could not renew leases")
                 connection.close()

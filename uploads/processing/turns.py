@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import F
 
 from uploads.models import Job, Turn
-from uploads.processing.jobs import Claimed
+from uploads.processing.jobs.leases import Claimed
 
 
 def take(processor: str, most: int, claimed: Claimed) -> bool:

@@ -14,7 +14,7 @@ from project import database
 from uploads.access import Access
 from uploads.errors import ApiError, NotFound
 from uploads.models import UploadedFile
-from uploads.processing import jobs
+from uploads.processing.jobs import wishes
 from uploads.reading import listing, whose
 from uploads.reading.shapes import BULK_FILES, Selection
 
@@ -26,18 +26,18 @@ Change = Callable[[Access, UploadedFile], None]
 
 def retry(_place: Access, file: UploadedFile) -> None:
     """Process it again."""
-    jobs.retry(file.pk)
+    wishes.retry(file.pk)
 
 
 def cancel(_place: Access, file: UploadedFile) -> None:
     """Stop it."""
-    jobs.cancel(file.pk)
+    wishes.cancel(file.pk)
 
 
 def delete(place: Access, file: UploadedFile) -> None:
     """Delete it for good."""
     whose.check_deletable(file, place)
-    jobs.delete(file.pk)
+    wishes.delete(file.pk)
 
 
 async def change(place: Access, selection: Selection, one: Change) -> dict[str, Any]:

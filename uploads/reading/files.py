@@ -14,7 +14,8 @@ from project import database
 from uploads import access, storage
 from uploads.access import Access
 from uploads.models import Artifact, Role, Status, Step, UploadedFile
-from uploads.processing import jobs, known, waiting
+from uploads.processing import known, waiting
+from uploads.processing.jobs import wishes
 from uploads.publishing.events import FileDetail, describe, moment
 from uploads.reading import bulk, doors, downloads, listing, whose
 from uploads.reading.shapes import AttemptQuery, Changed, FilesPage, ListQuery, Selection
@@ -155,7 +156,7 @@ async def delete_file(request: HttpRequest, file_id: Path[UUID]) -> HttpResponse
 
 def _delete(file_id: UUID, asker: Asker) -> None:
     whose.check_deletable(*asker.find(file_id, Role.UPLOADER))
-    jobs.delete(file_id)
+    wishes.delete(file_id)
 
 
 @doors.post(
@@ -167,7 +168,7 @@ def _delete(file_id: UUID, asker: Asker) -> None:
 )
 async def retry_file(request: HttpRequest, file_id: Path[UUID]) -> HttpResponseBase:
     """One that has ended; 409 otherwise."""
-    return doors.answer(await database.write(_changed, jobs.retry, file_id, whose.asker(request)))
+    return doors.answer(await database.write(_changed, wishes.retry, file_id, whose.asker(request)))
 
 
 def _changed(change: Callable[[UUID], UploadedFile], file_id: UUID, asker: Asker) -> dict[str, Any]:
@@ -187,7 +188,9 @@ async def expand_file(request: HttpRequest, file_id: Path[UUID]) -> HttpResponse
     become files of their own, whose `parent` it is. One that has ended and does not lie too deep
     in others; 409 otherwise. What it has already is not made again.
     """
-    return doors.answer(await database.write(_changed, jobs.expand, file_id, whose.asker(request)))
+    return doors.answer(
+        await database.write(_changed, wishes.expand, file_id, whose.asker(request))
+    )
 
 
 @doors.post(
@@ -206,7 +209,7 @@ async def cancel_file(request: HttpRequest, file_id: Path[UUID]) -> HttpResponse
 
 def _cancel(file_id: UUID, asker: Asker) -> dict[str, Any] | None:
     _, place = asker.find(file_id, Role.UPLOADER)
-    file = jobs.cancel(file_id)
+    file = wishes.cancel(file_id)
     return None if file is None else detail(file, place)
 
 

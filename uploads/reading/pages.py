@@ -16,7 +16,8 @@ from project import database
 from uploads import access
 from uploads.errors import ApiError
 from uploads.models import IN_FLIGHT, Batch, Role, Space, Status, UploadedFile, User
-from uploads.processing import jobs, known
+from uploads.processing import known
+from uploads.processing.jobs import wishes
 from uploads.publishing import snapshot, standing
 from uploads.publishing.events import describe
 from uploads.reading import failures, inside, own_views, rows, scripts, whose
@@ -193,8 +194,8 @@ def _act(who: access.Who, file_id: uuid.UUID, action: str) -> None:
 
 
 ACTIONS: dict[str, Callable[[uuid.UUID], object]] = {
-    "retry": jobs.retry,
-    "expand": jobs.expand,
-    "cancel": jobs.cancel,
-    "delete": jobs.delete,
+    "retry": wishes.retry,
+    "expand": wishes.expand,
+    "cancel": wishes.cancel,
+    "delete": wishes.delete,
 }

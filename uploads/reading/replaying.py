@@ -13,7 +13,8 @@ from project import database
 from uploads import access
 from uploads.errors import WrongState
 from uploads.models import KnownProcessor, Role, Step, UploadedFile
-from uploads.processing import jobs, known
+from uploads.processing import known
+from uploads.processing.jobs import wishes
 from uploads.publishing.events import FileDetail, Frozen
 from uploads.reading import bulk, doors, whose
 from uploads.reading.files import detail
@@ -88,7 +89,7 @@ async def replay_file(request: HttpRequest, file_id: Path[UUID]) -> HttpResponse
 def _replay(file_id: UUID, asker: Asker) -> dict[str, Any]:
     file, place = asker.find(file_id, Role.UPLOADER)
     _check_outdated(file)
-    return detail(jobs.retry(file_id), place)
+    return detail(wishes.retry(file_id), place)
 
 
 def _check_outdated(file: UploadedFile) -> None:

@@ -13,7 +13,7 @@ from uploads.errors import Forbidden, NotFound
 from uploads.models import Batch as BatchRow
 from uploads.models import Membership, Role
 from uploads.models import Space as SpaceRow
-from uploads.processing import jobs
+from uploads.processing.jobs import arrivals
 from uploads.publishing import log as stream
 from uploads.publishing.events import COLUMNS, Batch, Counts, EventsPage, describe_batch
 from uploads.reading import doors
@@ -62,7 +62,7 @@ async def announce_batch(
     largest counts. 404 while no file of it has come.
     """
     place = access.here(request, Role.UPLOADER)
-    jobs.check_batch(wanted.total)
+    arrivals.check_batch(wanted.total)
     batch = await database.write(stream.announce, place.space_id, key, wanted.total)
     return doors.answer(describe_batch(batch))
 

@@ -17,7 +17,7 @@ from uploads import access, metrics, storage
 from uploads.access import Access
 from uploads.errors import ApiError, ChecksumMismatch, TooLarge
 from uploads.models import UploadedFile
-from uploads.processing.jobs import Arrival, check_batch
+from uploads.processing.jobs.arrivals import Arrival, check_batch
 from uploads.publishing import doorbell
 from uploads.receiving import finishing, rate, rows, together, tus
 from uploads.receiving.finishing import TUS

@@ -7,7 +7,7 @@ from project.http import Body
 from uploads import storage
 from uploads.access import Access
 from uploads.errors import ApiError, TooLarge
-from uploads.processing.jobs import Arrival
+from uploads.processing.jobs.arrivals import Arrival
 from uploads.receiving import arriving, finishing, locks, rows
 from uploads.receiving.resuming import Standing, stands
 from uploads.receiving.tus import Creation
@@ -16,7 +16,7 @@ from uploads.receiving.tus import Creation
 async def create(who: Access, creation: Creation, body: Body, *, last: bool = False) -> Standing:
     """Make an upload and take the bytes that came along; `last`: they are all.
 
-    Raises as `jobs.create` and `arriving.append` do; where the upload exists all the same, the
+    Raises as `arrivals.create` and `arriving.append` do; where the upload exists all the same, the
     error's headers say where.
     """
     coming = arriving.arrival(who, creation.metadata, creation.length)

@@ -19,7 +19,7 @@ from project.services import beside
 from uploads import metrics, storage
 from uploads.errors import ApiError, DigestMismatch, NotFound, WrongState
 from uploads.models import UploadedFile
-from uploads.processing import jobs
+from uploads.processing.jobs import arrivals
 from uploads.receiving import locks, rows
 from uploads.receiving.content import READ_BYTES, Content
 from uploads.receiving.locks import Claim
@@ -62,10 +62,12 @@ async def _queue(
         return None
     content.ended = True
     if upload.expected_sha256 not in {None, sha256}:
-        await database.write(jobs.terminate, upload.id)
+        await database.write(arrivals.terminate, upload.id)
         raise DigestMismatch
     try:
-        file = await database.write(jobs.complete, upload.id, size=content.offset, sha256=sha256)
+        file = await database.write(
+            arrivals.complete, upload.id, size=content.offset, sha256=sha256
+        )
     except WrongState:
         log.info("was received already", file=str(upload.id))
         return None
@@ -159,7 +161,7 @@ async def join(upload: Upload, claim: Claim, go_on: Callable[[], bool]) -> None:
     try:
         parts = await database.read(rows.ready_parts, upload)
     except NotFound:
-        await database.write(jobs.terminate, upload.id)
+        await database.write(arrivals.terminate, upload.id)
         raise
     if parts is None:
         return

@@ -14,8 +14,8 @@ from uploads import access, storage
 from uploads.access import Access
 from uploads.errors import NotFound, TooLarge, WrongState
 from uploads.models import UploadedFile
-from uploads.processing import jobs
-from uploads.processing.jobs import Arrival
+from uploads.processing.jobs import arrivals
+from uploads.processing.jobs.arrivals import Arrival
 from uploads.receiving import arriving, finishing, locks, rows
 from uploads.receiving.intake import Flow, Source
 from uploads.receiving.locks import Claim
@@ -71,7 +71,7 @@ async def _stream(
     if flow.overrun:
         raise TooLarge(f"At most {room} bytes are taken.")
     if upload.size is None:
-        await database.write(jobs.announce_size, upload.id, claim.content.offset)
+        await database.write(arrivals.announce_size, upload.id, claim.content.offset)
     file = await finishing.finish(upload, claim, door=door)
     await in_pool(mark.unlink)
     if file is None:  # cannot be: the digest was carried along
@@ -85,6 +85,6 @@ async def _stored(file: UploadedFile) -> UploadedFile:
 
 async def _undo(coming: Arrival) -> None:
     try:
-        await database.write(jobs.terminate, coming.id)
+        await database.write(arrivals.terminate, coming.id)
     except (NotFound, WrongState):
         storage.remove(coming.id)

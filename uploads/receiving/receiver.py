@@ -20,7 +20,7 @@ from django.db import transaction
 from project.lending import Borrower
 from project.writer import take_hooks
 from uploads.models import UploadedFile
-from uploads.processing import jobs
+from uploads.processing.jobs import arrivals
 from uploads.receiving.small import MOST, Small, store
 
 log = structlog.get_logger(__name__)
@@ -143,7 +143,7 @@ def _written(group: Sequence[tuple[Small, str]]) -> Answer:
     whole = [(file.arrival, sha256) for file, sha256 in group]
     try:
         with transaction.atomic():
-            files = jobs.receive_together(whole)
+            files = arrivals.receive_together(whole)
             hooks = take_hooks()
     except Exception as error:  # noqa: BLE001 - whatever it is, the server meets it too
         log.info("left to the server", files=len(group), error=repr(error))

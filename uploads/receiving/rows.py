@@ -23,8 +23,8 @@ from uploads.errors import (
     WrongState,
 )
 from uploads.models import Partial, Space, UploadedFile
-from uploads.processing import jobs
-from uploads.processing.jobs import Arrival
+from uploads.processing.jobs import arrivals, wishes
+from uploads.processing.jobs.arrivals import Arrival
 
 JOINED_PARTS_SECONDS = 900  # how long parts can be used once more after they were joined
 
@@ -96,14 +96,14 @@ def _of_partial(partial: Partial) -> Upload:
 
 
 def create(arrival: Arrival) -> Upload:
-    """A file's row. Raises as `jobs.create` does."""
-    return of_file(jobs.create(arrival))
+    """A file's row. Raises as `arrivals.create` does."""
+    return of_file(arrivals.create(arrival))
 
 
 def announce_size(upload: Upload, size: int) -> None:
     """The length of an upload that was created without one. Raises WrongState, QuotaReached."""
     if upload.concat != "partial":
-        jobs.announce_size(upload.id, size)
+        arrivals.announce_size(upload.id, size)
         return
     if not Partial.objects.filter(pk=upload.id, size=None).update(size=size):
         raise WrongState("The length of this upload is known already and can't change.")
@@ -112,7 +112,7 @@ def announce_size(upload: Upload, size: int) -> None:
 def remove(upload: Upload) -> None:
     """End an upload or a file. Raises NotFound when it is gone already."""
     if upload.concat != "partial":
-        jobs.delete(upload.id)
+        wishes.delete(upload.id)
     elif not Partial.objects.filter(pk=upload.id).delete()[0]:
         raise NotFound
 
@@ -155,7 +155,8 @@ def complete_partial(upload: Upload, size: int) -> list[UUID]:
 def create_final(arrival: Arrival, parts: Sequence[UUID], most: int) -> Upload:
     """A file that is joined from partials, which may be unfinished still.
 
-    Raises BadRequest for parts that are none of this space's, TooLarge, and as `jobs.create` does.
+    Raises BadRequest for parts that are none of this space's, TooLarge, and as `arrivals.create`
+    does.
     """
     sizes = dict(
         Partial.objects.filter(space=arrival.space_id, pk__in=parts).values_list("pk", "size")
@@ -166,7 +167,7 @@ def create_final(arrival: Arrival, parts: Sequence[UUID], most: int) -> Upload:
     size = None if None in known else sum(filter(None, known))
     if size is not None and size > most:
         raise TooLarge(f"At most {most} bytes are taken; these parts have {size}.")
-    file = jobs.create(replace(arrival, size=size))
+    file = arrivals.create(replace(arrival, size=size))
     file.parts = [str(part) for part in parts]
     UploadedFile.objects.filter(pk=file.pk).update(parts=file.parts)
     return of_file(file)
@@ -205,7 +206,7 @@ def extend(upload: Upload, expires_at: datetime) -> None:
     if upload.concat == "partial":
         Partial.objects.filter(pk=upload.id).update(expires_at=expires_at)
     else:
-        jobs.extend(upload.id, expires_at)
+        arrivals.extend(upload.id, expires_at)
 
 
 def unfinished() -> list[Upload]:

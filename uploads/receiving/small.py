@@ -8,7 +8,7 @@ from django.conf import settings
 
 from uploads import storage
 from uploads.errors import ApiError, ChecksumMismatch, DigestMismatch
-from uploads.processing.jobs import Arrival
+from uploads.processing.jobs.arrivals import Arrival
 from uploads.receiving import tus
 from uploads.receiving.content import store_whole
 from uploads.receiving.tus import Checksum

@@ -19,8 +19,8 @@ from project import database
 from uploads import storage
 from uploads.errors import ApiError
 from uploads.models import UploadedFile
-from uploads.processing import jobs
-from uploads.processing.jobs import Arrival
+from uploads.processing.jobs import arrivals
+from uploads.processing.jobs.arrivals import Arrival
 from uploads.receiving.intake import budget
 from uploads.receiving.small import MOST, Small, store
 from uploads.receiving.tus import Checksum
@@ -48,10 +48,10 @@ class Place:
 
 
 async def take(arrival: Arrival, data: bytes, checksum: Checksum | None = None) -> UploadedFile:
-    """Store a file whose bytes are all here, then as `jobs.receive`, after its commit.
+    """Store a file whose bytes are all here, then as `arrivals.receive`, after its commit.
 
-    Raises ChecksumMismatch, DigestMismatch, DiskFull, and as `jobs.receive` does; nothing is left
-    of it then.
+    Raises ChecksumMismatch, DigestMismatch, DiskFull, and as `arrivals.receive` does; nothing is
+    left of it then.
     """
     if budget.full:
         await budget.room()
@@ -201,7 +201,9 @@ class _Group:
 
     def receive(self) -> list[UploadedFile]:
         """On the writing thread, in a transaction."""
-        return jobs.receive_together([(place.file.arrival, place.sha256) for place in self.places])
+        return arrivals.receive_together(
+            [(place.file.arrival, place.sha256) for place in self.places]
+        )
 
     def written(self, writing: "asyncio.Future[list[UploadedFile]]") -> None:
         """On the loop, after the commit."""
@@ -211,7 +213,7 @@ class _Group:
                 place.settle(file, None)
         elif isinstance(error, ApiError) and len(self.places) > 1:
             for place in self.places:  # one is refused, and none is taken: each by itself
-                alone = database.submit(jobs.receive, place.file.arrival, sha256=place.sha256)
+                alone = database.submit(arrivals.receive, place.file.arrival, sha256=place.sha256)
                 alone.add_done_callback(partial(_alone, place))
         else:
             for place in self.places:

@@ -14,7 +14,7 @@ from tests.support import settings as services
 from tests.support.services import Postgres, Redis
 from uploads import people
 from uploads.models import Space, UploadedFile
-from uploads.processing import jobs
+from uploads.processing.jobs import arrivals
 
 Arrive = Callable[..., UploadedFile]
 
@@ -49,9 +49,9 @@ def arrive() -> Arrive:
     """A file that has come whole and waits to be processed."""
 
     def make(space: Space, name: str = "a.txt", **more: object) -> UploadedFile:
-        arrival = jobs.Arrival(space.pk, None, name, size=3, **more)  # type: ignore[arg-type]
+        arrival = arrivals.Arrival(space.pk, None, name, size=3, **more)  # type: ignore[arg-type]
         with transaction.atomic():
-            return jobs.receive(arrival, sha256="00")
+            return arrivals.receive(arrival, sha256="00")
 
     return make
 

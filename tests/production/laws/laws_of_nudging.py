@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from tests.production.laws.conftest import Arrive
 from uploads.models import Job, Space
-from uploads.processing import jobs
 from uploads.processing.engines import procrastinate_nudges
+from uploads.processing.jobs import arrivals, attempts, leases, wishes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,20 +34,20 @@ def test_each_queued_job_has_its_nudge_and_takes_it_along_when_claimed(
         arrive(spaces[0])
     assert nudges() == 5
     with transaction.atomic():
-        claimed = jobs.claim("w", 3)
+        claimed = leases.claim("w", 3)
     assert nudges() == 2
     with transaction.atomic():
-        jobs.give_back(claimed[0])
-        jobs.finish(claimed[1], [], None)
+        attempts.give_back(claimed[0])
+        attempts.finish(claimed[1], [], None)
     assert nudges() == 3
     with transaction.atomic():
-        jobs.retry(claimed[1].file_id)
+        wishes.retry(claimed[1].file_id)
     assert nudges() == 4
 
 
 def test_a_job_that_was_undone_leaves_no_nudge(spaces: list[Space]) -> None:
     with transaction.atomic():
-        jobs.receive(jobs.Arrival(spaces[0].pk, None, "a.txt", size=3), sha256="00")
+        arrivals.receive(arrivals.Arrival(spaces[0].pk, None, "a.txt", size=3), sha256="00")
         assert nudges() == 1
         transaction.set_rollback(True)
     assert nudges() == 0
@@ -69,7 +69,7 @@ def test_jobs_that_are_not_due_wake_nobody(spaces: list[Space], arrive: Arrive) 
     procrastinate_nudges.forget([file.pk])
     assert procrastinate_nudges.repair() == 0
     with transaction.atomic():
-        assert jobs.claim("w", 1) == []
+        assert leases.claim("w", 1) == []
 
 
 def test_a_file_that_is_cancelled_and_retried_is_nudged_for_once(
@@ -78,6 +78,6 @@ def test_a_file_that_is_cancelled_and_retried_is_nudged_for_once(
     file = arrive(spaces[0])
     for _ in range(2):
         with transaction.atomic():
-            jobs.cancel(file.pk)
-            jobs.retry(file.pk)
+            wishes.cancel(file.pk)
+            wishes.retry(file.pk)
     assert nudges() == 1

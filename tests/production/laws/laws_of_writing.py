@@ -20,7 +20,8 @@ from tests.production.laws.cut import Cut
 from tests.support.services import Postgres
 from uploads.errors import NotFound, WrongState
 from uploads.models import Event, Job, Space, UploadedFile
-from uploads.processing import jobs, queue
+from uploads.processing import queue
+from uploads.processing.jobs import arrivals, attempts, leases, lost, wishes
 from uploads.publishing import log as stream
 from uploads.statements import insert
 
@@ -35,12 +36,12 @@ def deadlocks() -> int:
     return count
 
 
-def arrival(space: Space, **more: object) -> jobs.Arrival:
-    return jobs.Arrival(space.pk, None, "a.txt", size=3, **more)  # type: ignore[arg-type]
+def arrival(space: Space, **more: object) -> arrivals.Arrival:
+    return arrivals.Arrival(space.pk, None, "a.txt", size=3, **more)  # type: ignore[arg-type]
 
 
-def receive(coming: jobs.Arrival) -> uuid.UUID:
-    return jobs.receive(coming, sha256="00").pk
+def receive(coming: arrivals.Arrival) -> uuid.UUID:
+    return arrivals.receive(coming, sha256="00").pk
 
 
 async def all_of(writer: Writer, functions: Sequence[Callable[[], object]]) -> list[Any]:
@@ -92,17 +93,17 @@ async def test_uploading_a_batch_while_it_is_processed_and_cancelled_never_deadl
     ]
 
     def work() -> int:
-        claimed = jobs.claim("w", 3)
+        claimed = leases.claim("w", 3)
         for job in claimed:
-            jobs.finish(job, [], None)
+            attempts.finish(job, [], None)
         return len(claimed)
 
     def cancel(file_id: uuid.UUID) -> None:
         try:
             with transaction.atomic():
-                jobs.cancel(file_id)
+                wishes.cancel(file_id)
         except WrongState:
-            jobs.delete(file_id)
+            wishes.delete(file_id)
 
     def correct(space: Space, total: int) -> None:
         with suppress(NotFound):  # nothing of it has come yet
@@ -114,7 +115,7 @@ async def test_uploading_a_batch_while_it_is_processed_and_cancelled_never_deadl
         all_of(writers(), [work] * 60),
         all_of(writers(), [work] * 60),
         all_of(writers(), [partial(cancel, one) for one in ids[::3]]),
-        all_of(writers(), [jobs.sweep] * 20),
+        all_of(writers(), [lost.sweep] * 20),
     )
     assert await database.read(deadlocks) == before
     for space in spaces[:2]:
@@ -130,7 +131,7 @@ def test_many_workers_at_once_get_each_job_once(spaces: list[Space], arrive: Arr
         start.wait()
         while True:
             with transaction.atomic():
-                got = jobs.claim(name, 2)
+                got = leases.claim(name, 2)
             if not got:
                 break
             claimed.extend(job.file_id for job in got)
@@ -183,7 +184,7 @@ async def test_a_commit_whose_answer_is_lost_is_done_exactly_once(
     await all_of(writer, [lambda: receive(arrival(spaces[0]))])
     coming = [arrival(spaces[0]) for _ in range(together)]
 
-    def one(what: jobs.Arrival) -> uuid.UUID:
+    def one(what: arrivals.Arrival) -> uuid.UUID:
         transaction.on_commit(lambda: rung.append(what.id))
         return receive(what)
 

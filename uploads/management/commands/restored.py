@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from uploads.models import Job, Space
-from uploads.processing import jobs
+from uploads.processing.jobs import lost
 from uploads.publishing import log as stream
 
 
@@ -33,7 +33,7 @@ def _take_back(worker: str) -> int:
     taken = 0
     while True:
         with transaction.atomic():
-            more = jobs.take_back(worker)
+            more = lost.take_back(worker)
         if not more:
             return taken
         taken += more

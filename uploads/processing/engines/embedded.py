@@ -16,7 +16,8 @@ from django.conf import settings
 
 from project import database, health
 from project.services import beside
-from uploads.processing import jobs, periodic
+from uploads.processing import periodic
+from uploads.processing.jobs import lost
 from uploads.processing.runner import Runner
 
 log = structlog.get_logger(__name__)
@@ -69,7 +70,7 @@ async def _run(settled: asyncio.Event) -> None:
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
     with (settings.DATA_DIR / "runner.lock").open("a") as lock:
         await _hold(lock, settled)
-        taken = await database.write(jobs.take_back, worker_name())
+        taken = await database.write(lost.take_back, worker_name())
         if taken:
             log.info("took back jobs of the last run", jobs=taken)
         runner = current = Runner(worker_name(), settings.CONCURRENCY or os.cpu_count() or 1)
