@@ -19,8 +19,9 @@ from consumers.measures import Measures
 from consumers.outbox import Outbox
 from consumers.stream import Stream
 from project import database, health, stopping
-from uploads import access
-from uploads.access import Access, Who
+from uploads.access import rights
+from uploads.access.identity import Who
+from uploads.access.rights import Access
 from uploads.publishing import doorbell, standing
 from uploads.publishing import log as record
 from uploads.publishing.closing import Close
@@ -216,7 +217,7 @@ class Hub:
             ]
             self._unchecked = [(box, who) for box, who in everybody if isinstance(who, Access)]
         some, self._unchecked = self._unchecked[:CHECKED], self._unchecked[CHECKED:]
-        gone = await database.read(access.gone, {who for _, who in some}) if some else set()
+        gone = await database.read(rights.gone, {who for _, who in some}) if some else set()
         for box, who in some:
             if who in gone:
                 box.close(Close.FORBIDDEN)

@@ -21,8 +21,9 @@ from consumers.doors import headers_of
 from consumers.frames import Audience
 from consumers.joining import join
 from consumers.outbox import Closed, Outbox, Send
-from uploads import access, metrics
-from uploads.access import Access
+from uploads import metrics
+from uploads.access import identity, rights, sites
+from uploads.access.rights import Access
 from uploads.errors import (
     ApiError,
     BadOrigin,
@@ -103,7 +104,7 @@ async def stream(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["method"] != "GET":
             raise MethodNotAllowed(headers={"Allow": "GET, OPTIONS"})
         wish = _read(scope, headers)
-        here = access.enter(await _identify(headers), wish.space)
+        here = rights.enter(await _identify(headers), wish.space)
         await _follow(wish, here, answer, receive)
     except ApiError as error:
         await answer.refuse(error)
@@ -127,12 +128,12 @@ def _read(scope: dict[str, Any], headers: dict[str, str]) -> _Wish:
     return _Wish(query.get("space"), Audience(batch, file), after)
 
 
-async def _identify(headers: dict[str, str]) -> access.Who:
-    who = await access.identify(headers)
+async def _identify(headers: dict[str, str]) -> identity.Who:
+    who = await identity.identify(headers)
     if who is None:
         raise NotSignedIn
     origin = headers.get("origin")
-    if who.via == "cookie" and origin is not None and not access.origin_good(origin):
+    if who.via == "cookie" and origin is not None and not sites.origin_good(origin):
         raise BadOrigin
     return who
 

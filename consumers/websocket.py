@@ -24,8 +24,10 @@ from consumers.joining import join
 from consumers.outbox import Closed, Outbox
 from consumers.stream import Stream
 from project.sockets import WRITE
-from uploads import access, metrics
-from uploads.access import Access, Who
+from uploads import metrics
+from uploads.access import identity, rights, sites, tickets
+from uploads.access.identity import Who
+from uploads.access.rights import Access
 from uploads.errors import Forbidden, NotFound, NotSignedIn
 from uploads.publishing.closing import Close
 from uploads.publishing.events import Hello
@@ -136,12 +138,8 @@ class EventsConsumer(AsyncConsumer):
     async def _identify(self) -> Who | None:
         """Who the headers tell of; a cookie counts only from our own pages. Raises NotSignedIn."""
         headers = headers_of(self.scope)
-        who = await access.identify(headers)
-        if (
-            who is not None
-            and who.via == "cookie"
-            and not access.origin_good(headers.get("origin"))
-        ):
+        who = await identity.identify(headers)
+        if who is not None and who.via == "cookie" and not sites.origin_good(headers.get("origin")):
             self.refusal = Close.FORBIDDEN
             return None
         return who
@@ -153,7 +151,7 @@ class EventsConsumer(AsyncConsumer):
             self.box.close(Close.POLICY)
             return
         try:
-            here = access.enter(await self._known(hello), self._space())
+            here = rights.enter(await self._known(hello), self._space())
         except NotSignedIn:
             self.box.close(self.refusal)
             return
@@ -170,7 +168,7 @@ class EventsConsumer(AsyncConsumer):
             return self.who
         if hello.ticket is None:
             raise NotSignedIn
-        return await access.take_ticket(hello.ticket)
+        return await tickets.take(hello.ticket)
 
     def _space(self) -> str | None:
         query = parse_qs(self.scope["query_string"].decode("latin-1"))

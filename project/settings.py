@@ -289,7 +289,7 @@ MIDDLEWARE = [
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "uploads.access.SignedIn",
+    "uploads.access.middleware.SignedIn",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -299,7 +299,7 @@ LEAN_MIDDLEWARE = [
     "project.cors.Cors",
     "uploads.receiving.tus_views.TusHeaders",
     "uploads.refusals.AnswerErrors",
-    "uploads.access.Identify",
+    "uploads.access.middleware.Identify",
 ]
 LEAN_PREFIXES = ("/upload/", "/uploads/", "/api/", "/healthz/", "/readyz/", "/metrics/")
 ROOT_URLCONF = "project.urls"

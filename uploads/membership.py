@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from uploads import people
-from uploads.access import digest
+from uploads.access.identity import digest
 from uploads.errors import NotFound, TooManyRequests, WrongState
 from uploads.models import Invitation, Membership, Role, Space, User
 from uploads.publishing import doorbell

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.contrib.auth.hashers import make_password
 from django.utils.text import slugify
 
-from uploads.access import ALL_SCOPES, digest
+from uploads.access.identity import ALL_SCOPES, digest
 from uploads.models import Membership, Role, SignInLink, Space, Token, User
 
 

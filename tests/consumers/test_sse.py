@@ -14,7 +14,7 @@ from consumers import sse
 from consumers.hub import Hub
 from project import database
 from tests.consumers.peers import PATIENCE_SECONDS, Held, Person, arrives, fresh, quiet
-from uploads import access
+from uploads.access import identity
 from uploads.processing.jobs import arrivals
 from uploads.publishing import doorbell
 
@@ -22,7 +22,7 @@ from uploads.publishing import doorbell
 @pytest.fixture(autouse=True)
 def new_faces() -> None:
     """Nobody is remembered from the test before."""
-    access.forget()
+    identity.forget()
 
 
 class Stream:

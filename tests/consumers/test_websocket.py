@@ -18,7 +18,8 @@ from consumers import hub as hubs
 from consumers import websocket
 from consumers.hub import Hub
 from tests.consumers.peers import PATIENCE_SECONDS, Peer, Person, arrives, origin, quiet
-from uploads import access, people
+from uploads import people
+from uploads.access import identity, rights, tickets
 from uploads.models import Membership, Role, Token
 from uploads.publishing import doorbell
 
@@ -28,7 +29,7 @@ HERE = "http://127.0.0.1:8000"
 @pytest.fixture(autouse=True)
 def new_faces() -> None:
     """Nobody is remembered from the test before."""
-    access.forget()
+    identity.forget()
 
 
 @sync_to_async
@@ -46,7 +47,7 @@ def cookie(session: SessionStore) -> dict[str, str]:
 
 
 def ticket(who: Person) -> str:
-    inside = access.Access(
+    inside = rights.Access(
         user_id=who.user.pk,
         username=who.user.username,
         space_id=who.space.pk,
@@ -57,7 +58,7 @@ def ticket(who: Person) -> str:
         token_id=who.token.pk,
         session_key=None,
     )
-    return access.make_ticket(inside)
+    return tickets.make(inside)
 
 
 # -- who -------------------------------------------------------------------------------------------

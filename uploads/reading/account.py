@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from uploads import access
+from uploads.access import rights
 from uploads.models import Invitation, KnownProcessor, Membership, Role, Token, User
 from uploads.processing import known
 from uploads.reading import sessions
@@ -62,7 +62,7 @@ class Settings(Page):
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         """End other sessions, or set the password; this browser stays signed in."""
-        access.by_browser(request)
+        rights.by_browser(request)
         user, action = cast("User", request.user), request.POST.get("action", "")
         if action == "end-session":
             sessions.end(user, request.POST.get("session", ""))

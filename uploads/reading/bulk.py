@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 
 from project import database
-from uploads.access import Access
+from uploads.access.rights import Access
 from uploads.errors import ApiError, NotFound
 from uploads.models import UploadedFile
 from uploads.processing.jobs import wishes

@@ -10,7 +10,7 @@ from django.utils.formats import number_format
 from ninja import Router
 
 from project import database
-from uploads import access
+from uploads.access import rights
 from uploads.models import Space, Status, UploadedFile
 from uploads.reading import doors, rows
 from uploads.reading.said import told
@@ -26,7 +26,7 @@ router = Router(tags=["files"])
 @doors.get(router, "failures/", Reasons, operation_id="listFailures", summary="Why files failed")
 async def list_failures(request: HttpRequest) -> HttpResponseBase:
     """By code and step; `POST /api/files/retry/` with both tries all of a reason again."""
-    return doors.answer(await database.read(reasons, access.here(request).space_id))
+    return doors.answer(await database.read(reasons, rights.here(request).space_id))
 
 
 def reasons(space_id: int) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Path, Query, Router
 
 from project import database
-from uploads import access, storage
-from uploads.access import Access
+from uploads import storage
+from uploads.access import rights
+from uploads.access.rights import Access
 from uploads.models import Artifact, Role, Status, Step, UploadedFile
 from uploads.processing import known, waiting
 from uploads.processing.jobs import wishes
@@ -27,7 +28,7 @@ router = Router(tags=["files"])
 @doors.get(router, "files/", FilesPage, operation_id="listFiles", summary="Files of a space")
 async def list_files(request: HttpRequest, query: Query[ListQuery]) -> HttpResponseBase:
     """Filtered and sorted, a page at a time, at the same cost however many there are."""
-    place = access.here(request)
+    place = rights.here(request)
     return doors.answer(await database.read(_page, place, query))
 
 
@@ -221,14 +222,14 @@ def _cancel(file_id: UUID, asker: Asker) -> dict[str, Any] | None:
 )
 async def retry_files(request: HttpRequest, selection: Selection) -> HttpResponseBase:
     """Those named, or all of a status (`failed`, as a rule), up to a thousand at once."""
-    place = access.here(request, Role.UPLOADER)
+    place = rights.here(request, Role.UPLOADER)
     return doors.answer(await bulk.change(place, selection, bulk.retry))
 
 
 @doors.post(router, "files/cancel/", Changed, operation_id="cancelFiles", summary="Stop many files")
 async def cancel_files(request: HttpRequest, selection: Selection) -> HttpResponseBase:
     """Those named, or all of a status, up to a thousand at once."""
-    place = access.here(request, Role.UPLOADER)
+    place = rights.here(request, Role.UPLOADER)
     return doors.answer(await bulk.change(place, selection, bulk.cancel))
 
 
@@ -237,7 +238,7 @@ async def cancel_files(request: HttpRequest, selection: Selection) -> HttpRespon
 )
 async def delete_files(request: HttpRequest, selection: Selection) -> HttpResponseBase:
     """Those named, or all of a status, up to a thousand at once."""
-    place = access.here(request, Role.UPLOADER)
+    place = rights.here(request, Role.UPLOADER)
     return doors.answer(await bulk.change(place, selection, bulk.delete))
 
 

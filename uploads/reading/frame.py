@@ -12,7 +12,7 @@ from django.utils.translation.trans_real import DjangoTranslation
 from django.views import View
 from django.views.i18n import JavaScriptCatalog
 
-from uploads import access
+from uploads.access import identity, rights
 from uploads.errors import ApiError, Forbidden
 from uploads.models import Role, User
 from uploads.reading import said, scripts
@@ -39,7 +39,7 @@ def frame(
     }
 
 
-def _inside(page: dict[str, Any], place: access.Access, who: access.Who) -> dict[str, Any]:
+def _inside(page: dict[str, Any], place: rights.Access, who: identity.Who) -> dict[str, Any]:
     """What a page for somebody signed in needs besides."""
     elsewhere = place.space_slug != who.own
     may_upload = place.may(Role.UPLOADER)
@@ -93,14 +93,14 @@ def show(
 class Page(View):
     """A page of one space, for its members."""
 
-    who: access.Who
-    place: access.Access
+    who: identity.Who
+    place: rights.Access
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Find out who and where; what is not theirs is not there."""
-        user = cast("User", request.user)  # nobody else gets past access.SignedIn
-        by_token: access.Who | None = getattr(request, "who", None)
-        self.who = by_token or access.who_is(user, request.session.session_key)
+        user = cast("User", request.user)  # nobody else gets past SignedIn
+        by_token: identity.Who | None = getattr(request, "who", None)
+        self.who = by_token or identity.who_is(user, request.session.session_key)
         try:
             self.place = self.find_place(request, **kwargs)
         except Forbidden as error:
@@ -109,9 +109,9 @@ class Page(View):
             raise Http404(error.message) from error
         return super().dispatch(request, *args, **kwargs)
 
-    def find_place(self, request: HttpRequest, **kwargs: Any) -> access.Access:
+    def find_place(self, request: HttpRequest, **kwargs: Any) -> rights.Access:
         """The space that the address names."""
-        return access.enter(self.who, request.GET.get("space"))
+        return rights.enter(self.who, request.GET.get("space"))
 
     def page(self, name: str, entry: str, *sheets: str) -> dict[str, Any]:
         """What `base.html` needs."""

@@ -19,7 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from project import database, health
 from uploads import metrics, storage
-from uploads.access import Who
+from uploads.access.identity import Who
 from uploads.errors import Forbidden, NotSignedIn
 from uploads.models import Job, Space
 from uploads.processing import nudges

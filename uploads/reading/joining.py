@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 from django.views import View
 
 from project import database
-from uploads import access, membership, people
+from uploads import membership, people
+from uploads.access import identity, rights
 from uploads.errors import ApiError
 from uploads.models import Invitation, Role, Space, User
 from uploads.reading import sessions
@@ -38,14 +39,14 @@ class Join(View):
         found = membership.invitation(secret)
         if found is None:
             return self._page(request, None)
-        access.by_browser(request)
+        rights.by_browser(request)
         if not request.user.is_authenticated:
             return self._make_account(request, secret, found)
         try:
             space = async_to_sync(database.write)(_accept, secret, request.user.pk)
         except ApiError as error:
             return self._page(request, found, told(error.message))
-        access.forget()
+        identity.forget()
         return redirect(f"/?space={space.slug}")
 
     def _make_account(

@@ -6,8 +6,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Path, Router
 
 from project import database
-from uploads import access, membership
-from uploads.access import Access, Who
+from uploads import membership
+from uploads.access import identity, rights
+from uploads.access.identity import Who
+from uploads.access.rights import Access
 from uploads.errors import Forbidden
 from uploads.models import Invitation as InvitationRow
 from uploads.models import Membership, Role, Token
@@ -37,7 +39,7 @@ async def make_space(request: HttpRequest, wanted: NewSpace) -> HttpResponseBase
     if "manage" not in who.scopes:
         raise Forbidden("That needs a token with the scope manage.")
     body = await database.write(_make_space, who, wanted.name)
-    access.forget()
+    identity.forget()
     return doors.answer(body, 201)
 
 
@@ -55,7 +57,7 @@ def _make_space(who: Who, name: str) -> dict[str, Any]:
 @doors.get(router, "members/", Members, operation_id="listMembers", summary="Who is in a space")
 async def list_members(request: HttpRequest) -> HttpResponseBase:
     """With their roles."""
-    place = access.here(request)
+    place = rights.here(request)
     return doors.answer({"items": await database.read(_members, place)})
 
 
@@ -77,9 +79,9 @@ def _member(member: Membership, place: Access) -> dict[str, Any]:
 )
 async def set_role(request: HttpRequest, name: Path[Username], wanted: NewRole) -> HttpResponseBase:
     """For managers. The member's live connections are closed, and may come again."""
-    place = access.here(request, Role.MANAGER)
+    place = rights.here(request, Role.MANAGER)
     body = await database.write(_set_role, place, name, wanted.role)
-    access.forget()
+    identity.forget()
     return doors.answer(body)
 
 
@@ -94,11 +96,11 @@ async def remove_member(request: HttpRequest, name: Path[Username]) -> HttpRespo
     """Managers remove whom they like, everybody themselves. Files stay; live connections are
     closed at once.
     """
-    place = access.here(request)
+    place = rights.here(request)
     if name != place.username or "upload" not in place.scopes:
-        place = access.here(request, Role.MANAGER)
+        place = rights.here(request, Role.MANAGER)
     await database.write(membership.remove, place.space_id, name)
-    access.forget()
+    identity.forget()
     return HttpResponse(status=204)
 
 
@@ -114,7 +116,7 @@ async def remove_member(request: HttpRequest, name: Path[Username]) -> HttpRespo
 )
 async def list_invitations(request: HttpRequest) -> HttpResponseBase:
     """For managers; without their secrets, which are kept nowhere."""
-    place = access.here(request, Role.MANAGER)
+    place = rights.here(request, Role.MANAGER)
     return doors.answer({"items": await database.write(_invitations, place)})
 
 
@@ -139,7 +141,7 @@ async def invite(request: HttpRequest, wanted: NewInvitation) -> HttpResponseBas
     """For managers. Whoever opens the link first, with an account or by making one, is a member;
     the answer is the only place where it is ever shown.
     """
-    place = access.here(request, Role.MANAGER)
+    place = rights.here(request, Role.MANAGER)
     return doors.answer(await database.write(_invite, place, wanted), 201)
 
 
@@ -156,6 +158,6 @@ def _invite(place: Access, wanted: NewInvitation) -> dict[str, Any]:
 )
 async def withdraw(request: HttpRequest, invitation_id: Path[int]) -> HttpResponseBase:
     """Its link leads nowhere from now on."""
-    place = access.here(request, Role.MANAGER)
+    place = rights.here(request, Role.MANAGER)
     await database.write(membership.withdraw, place.space_id, invitation_id)
     return HttpResponse(status=204)

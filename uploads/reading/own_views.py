@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from ninja import Path, Query, Router
 
 from project import database
-from uploads.access import Access
+from uploads.access.rights import Access
 from uploads.errors import NotFound
 from uploads.models import Role, UploadedFile
 from uploads.processors.registry import NAME

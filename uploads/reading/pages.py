@@ -13,7 +13,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from project import database
-from uploads import access
+from uploads.access import identity, rights
 from uploads.errors import ApiError
 from uploads.models import IN_FLIGHT, Batch, Role, Space, Status, UploadedFile, User
 from uploads.processing import known
@@ -126,7 +126,7 @@ def _storage(space: Space) -> dict[str, Any]:
 class OneFile(Page):
     """`/files/ID/`: what is known of one file; a form for those without scripts."""
 
-    def find_place(self, request: HttpRequest, **kwargs: Any) -> access.Access:
+    def find_place(self, request: HttpRequest, **kwargs: Any) -> rights.Access:
         """The file's own space, whatever the address says, where the reader is a member of it."""
         self.file, place = whose.Asker(self.who, None).find(kwargs["file_id"])
         return place
@@ -186,7 +186,7 @@ def _error_title(error: dict[str, Any] | None) -> str:
     return _("The step “%(step)s” failed") % {"step": step} if step else _("Processing failed")
 
 
-def _act(who: access.Who, file_id: uuid.UUID, action: str) -> None:
+def _act(who: identity.Who, file_id: uuid.UUID, action: str) -> None:
     file, place = whose.Asker(who, None).find(file_id, Role.UPLOADER)
     if action == "delete":
         whose.check_deletable(file, place)

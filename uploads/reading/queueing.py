@@ -10,8 +10,8 @@ from django.utils import timezone
 from ninja import Path, Query, Router
 
 from project import database
-from uploads import access
-from uploads.access import Access
+from uploads.access import rights
+from uploads.access.rights import Access
 from uploads.errors import BadRequest, WrongState
 from uploads.models import Role, Space, Status
 from uploads.processing import queue, waiting
@@ -29,7 +29,7 @@ router = Router(tags=["queue"])
 @doors.get(router, "queue/", Queue, operation_id="getQueue", summary="How the queue stands")
 async def get_queue(request: HttpRequest, query: Query[QueueQuery]) -> HttpResponseBase:
     """What waits and runs in the space, who has paused it and why, and files' places."""
-    return doors.answer(await database.read(_queue, access.here(request), query.files))
+    return doors.answer(await database.read(_queue, rights.here(request), query.files))
 
 
 def _queue(place: Access, files: list[UUID]) -> dict[str, Any]:
@@ -60,7 +60,7 @@ async def pause_queue(request: HttpRequest, wanted: NewPause) -> HttpResponseBas
     """For managers. What runs goes on to its end; uploads are received. A pause that is there
     already is replaced.
     """
-    place = access.here(request, Role.MANAGER)
+    place = rights.here(request, Role.MANAGER)
     until = wanted.until
     if wanted.minutes is not None:
         until = timezone.now() + timedelta(minutes=wanted.minutes)
@@ -81,7 +81,7 @@ async def resume_queue(request: HttpRequest) -> HttpResponseBase:
     """For managers; harmless where nothing is paused. A pause of the whole server is ended in the
     administration.
     """
-    place = access.here(request, Role.MANAGER)
+    place = rights.here(request, Role.MANAGER)
     body = await database.write(_go_on, place)
     log.info("queue resumed", space=place.space_slug, by=place.username)
     return doors.answer(body)

@@ -10,7 +10,7 @@ from ninja import Path, Router
 from pydantic import BaseModel, ConfigDict, Field
 
 from project import database
-from uploads import access
+from uploads.access import rights
 from uploads.errors import WrongState
 from uploads.models import KnownProcessor, Role, Step, UploadedFile
 from uploads.processing import known
@@ -60,7 +60,7 @@ class Replay(BaseModel):
 )
 async def list_processors(request: HttpRequest) -> HttpResponseBase:
     """Built-in ones and own ones, with the versions that new files are processed with."""
-    access.here(request)
+    rights.here(request)
     return doors.answer({"items": await database.read(_processors)})
 
 
@@ -108,7 +108,7 @@ async def replay_files(request: HttpRequest, wanted: Replay) -> HttpResponseBase
     """All of the space that have ended with a result of an older version, up to a thousand at once;
     those in flight are left out.
     """
-    place = access.here(request, Role.UPLOADER)
+    place = rights.here(request, Role.UPLOADER)
     ids = await database.read(_old, place.space_id, wanted)
     if not ids:
         return doors.answer({"changed": 0, "refused": [], "more": False, "next": None})

@@ -11,7 +11,7 @@ from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
 
-from uploads import access
+from uploads.access import identity
 from uploads.models import SignedIn, User
 from uploads.publishing import doorbell
 
@@ -119,7 +119,7 @@ def keep_here(request: HttpRequest, user: User) -> None:
         _end(row)
     everywhere = partial(doorbell.revoke, user=user.pk, session=doorbell.ANY_SESSION)
     transaction.on_commit(everywhere)
-    access.forget()
+    identity.forget()
 
 
 def _end(row: SignedIn) -> None:
@@ -131,4 +131,4 @@ def _shut_out(user_id: int, session_key: str) -> None:
     """The session is gone; whatever still lives by it is closed."""
     SignedIn.objects.filter(session_key=session_key).delete()
     transaction.on_commit(partial(doorbell.revoke, user=user_id, session=session_key))
-    access.forget()
+    identity.forget()

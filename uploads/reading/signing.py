@@ -18,7 +18,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views import View
 
-from uploads import access
+from uploads.access import identity
 from uploads.models import SignInLink
 from uploads.publishing import doorbell
 from uploads.reading import sessions
@@ -54,7 +54,9 @@ class SignIn(View):
         return redirect(self._next(request))
 
     def _by_link(self, request: HttpRequest, token: str) -> HttpResponseBase:
-        link = SignInLink.objects.filter(digest=access.digest(token), expires_at__gt=timezone.now())
+        link = SignInLink.objects.filter(
+            digest=identity.digest(token), expires_at__gt=timezone.now()
+        )
         found = link.select_related("user").first()
         # the delete says who was first: a link works once
         if found is None or not found.user.is_active or not link.delete()[0]:

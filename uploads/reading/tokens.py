@@ -13,8 +13,9 @@ from django.utils import timezone
 from ninja import Path, Router
 
 from project import database
-from uploads import access, people
-from uploads.access import Who
+from uploads import people
+from uploads.access import identity
+from uploads.access.identity import Who
 from uploads.errors import BadRequest, Forbidden, NotFound, TooManyRequests
 from uploads.models import Space, Token, User
 from uploads.publishing import doorbell
@@ -48,7 +49,7 @@ async def make_token(request: HttpRequest, wanted: NewToken) -> HttpResponseBase
 async def delete_token(request: HttpRequest, token_id: Path[int]) -> HttpResponseBase:
     """It is refused from now on, and the connections that it opened are closed."""
     await database.write(_delete, _owner(request), token_id)
-    access.forget()  # here at once; the ring tells the other processes in a moment
+    identity.forget()  # here at once; the ring tells the other processes in a moment
     return HttpResponse(status=204)
 
 

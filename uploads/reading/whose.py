@@ -8,8 +8,9 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
-from uploads import access
-from uploads.access import Access, Who
+from uploads.access import rights
+from uploads.access.identity import Who
+from uploads.access.rights import Access
 from uploads.errors import Forbidden, NotFound
 from uploads.models import Role, UploadedFile
 
@@ -35,7 +36,7 @@ class Asker:
         file = UploadedFile.objects.filter(pk=file_id, space_id__in=mine).first()
         if file is None:
             raise NotFound
-        return file, access.enter(self.who, mine[file.space_id], need)
+        return file, rights.enter(self.who, mine[file.space_id], need)
 
 
 def asker(request: HttpRequest) -> Asker:

@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Path, Query, Router
 
 from project import database
-from uploads import access
-from uploads.access import Who
+from uploads.access import rights, tickets
+from uploads.access.identity import Who
 from uploads.errors import Forbidden, NotFound
 from uploads.models import Batch as BatchRow
 from uploads.models import Membership, Role
@@ -25,7 +25,7 @@ router = Router(tags=["spaces"])
 @doors.get(router, "counts/", Counts, operation_id="getCounts", summary="Files by status")
 async def get_counts(request: HttpRequest) -> HttpResponseBase:
     """Of the whole space, right at this moment."""
-    return doors.answer(await database.read(_counts, access.here(request).space_id))
+    return doors.answer(await database.read(_counts, rights.here(request).space_id))
 
 
 def _counts(space_id: int) -> dict[str, int]:
@@ -38,7 +38,7 @@ def _counts(space_id: int) -> dict[str, int]:
 @doors.get(router, "batches/{str:key}/", Batch, operation_id="getBatch", summary="One batch")
 async def get_batch(request: HttpRequest, key: Path[Key]) -> HttpResponseBase:
     """The files of one drop, by status; whether all have come and ended."""
-    return doors.answer(await database.read(_batch, access.here(request).space_id, key))
+    return doors.answer(await database.read(_batch, rights.here(request).space_id, key))
 
 
 def _batch(space_id: int, key: str) -> dict[str, Any]:
@@ -61,7 +61,7 @@ async def announce_batch(
     """For senders, of whose files fewer come than an upload's `batch_total` has said: of those the
     largest counts. 404 while no file of it has come.
     """
-    place = access.here(request, Role.UPLOADER)
+    place = rights.here(request, Role.UPLOADER)
     arrivals.check_batch(wanted.total)
     batch = await database.write(stream.announce, place.space_id, key, wanted.total)
     return doors.answer(describe_batch(batch))
@@ -108,8 +108,8 @@ def describe_space(membership: Membership, who: Who) -> dict[str, Any]:
 )
 async def make_ticket(request: HttpRequest) -> HttpResponseBase:
     """For pages elsewhere, whose sockets bring no cookie of ours. Good once, for a minute."""
-    ticket = access.make_ticket(access.here(request))
-    return doors.answer({"ticket": ticket, "expires_in": access.TICKET_SECONDS})
+    ticket = tickets.make(rights.here(request))
+    return doors.answer({"ticket": ticket, "expires_in": tickets.TICKET_SECONDS})
 
 
 # -- the stream ------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ async def make_ticket(request: HttpRequest) -> HttpResponseBase:
 )
 async def list_events(request: HttpRequest, query: Query[EventsQuery]) -> HttpResponseBase:
     """What WebSocket and SSE send, for those who rather ask. `more`: others follow at once."""
-    place = access.here(request)
+    place = rights.here(request)
     return await database.read(_events, place.space_id, query)
 
 

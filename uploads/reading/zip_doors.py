@@ -9,7 +9,7 @@ from ninja import Query, Router
 from pydantic import ValidationError
 
 from project import database
-from uploads import access
+from uploads.access import rights, sites
 from uploads.errors import BadRequest, MethodNotAllowed
 from uploads.reading import doors
 from uploads.reading.shapes import BULK_FILES, ZipQuery
@@ -54,7 +54,7 @@ async def make_zip(request: HttpRequest, wanted: ZipQuery) -> HttpResponseBase:
 
 
 async def _answer(request: HttpRequest, wanted: ZipQuery) -> HttpResponseBase:
-    place = access.here(request)
+    place = rights.here(request)
     found = await database.read(entries, place, wanted)
     return ZipAnswer([] if request.method == "HEAD" else found, title(place))
 
@@ -68,7 +68,7 @@ class ZipForm(View):
         """Fields as the filters are called; `ids` once for all."""
         fields = parse_qs(request.body.decode("utf-8", "replace"), max_num_fields=BULK_FILES)
         if request.who.via == "cookie":  # type: ignore[attr-defined]
-            access.check_form_token(request, fields.pop("csrfmiddlewaretoken", [""])[0])
+            sites.check_form_token(request, fields.pop("csrfmiddlewaretoken", [""])[0])
         return await _answer(request, _wanted(fields))
 
     def http_method_not_allowed(self, request: HttpRequest, *_: Any, **__: Any) -> Any:

@@ -17,7 +17,7 @@ from uuid import UUID
 from django.http import StreamingHttpResponse
 
 from uploads import metrics, storage
-from uploads.access import Access
+from uploads.access.rights import Access
 from uploads.errors import NotFound, TooManyFiles
 from uploads.models import UploadedFile
 from uploads.names import fitted

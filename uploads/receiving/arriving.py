@@ -13,8 +13,9 @@ from django.conf import settings
 
 from project import database
 from project.http import Disconnected
-from uploads import access, metrics, storage
-from uploads.access import Access
+from uploads import metrics, storage
+from uploads.access import rights
+from uploads.access.rights import Access
 from uploads.errors import ApiError, ChecksumMismatch, TooLarge
 from uploads.models import UploadedFile
 from uploads.processing.jobs.arrivals import Arrival, check_batch
@@ -105,7 +106,7 @@ async def append(
     """
     content = claim.content
     most = settings.UPLOAD_MAX_BYTES if upload.size is None else upload.size
-    permit = access.permit(upload.space_id)
+    permit = rights.permit(upload.space_id)
     flow = Flow(claim, most - content.offset, reporter(upload), TUS, permit)
     try:
         if checksum is None:

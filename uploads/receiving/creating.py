@@ -5,7 +5,7 @@ from django.conf import settings
 from project import database
 from project.http import Body
 from uploads import storage
-from uploads.access import Access
+from uploads.access.rights import Access
 from uploads.errors import ApiError, TooLarge
 from uploads.processing.jobs.arrivals import Arrival
 from uploads.receiving import arriving, finishing, locks, rows

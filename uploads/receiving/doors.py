@@ -7,7 +7,7 @@ from django.views import View
 
 from project import stopping
 from project.http import Body
-from uploads.access import Who
+from uploads.access.identity import Who
 from uploads.errors import BadCsrf, MethodNotAllowed, ShuttingDown
 from uploads.receiving import tus
 

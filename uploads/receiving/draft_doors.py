@@ -7,7 +7,7 @@ import orjson
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from uploads import access
+from uploads.access import rights
 from uploads.errors import ApiError
 from uploads.models import Role
 from uploads.receiving import creating, draft, resuming
@@ -23,7 +23,7 @@ async def create(request: HttpRequest, name: str | None = None) -> HttpResponse:
     headers, body = request.headers, body_of(request)
     length = body.length if body.announced else 0
     try:
-        who = access.here(request, Role.UPLOADER)
+        who = rights.here(request, Role.UPLOADER)
         creation = draft.parse_creation(headers, length, most=settings.UPLOAD_MAX_BYTES)
         if name is not None:
             creation = replace(creation, metadata=replace(creation.metadata, name=name))

@@ -14,8 +14,10 @@ from urllib.parse import urlencode
 import orjson
 from django.http import HttpRequest, HttpResponse
 
-from uploads import access, names
-from uploads.access import Access, Who
+from uploads import names
+from uploads.access import rights, sites
+from uploads.access.identity import Who
+from uploads.access.rights import Access
 from uploads.errors import (
     ApiError,
     BadCsrf,
@@ -70,7 +72,7 @@ class FormDoor(StreamingView):
 
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Take every file of a form."""
-        who = access.here(request, Role.UPLOADER)
+        who = rights.here(request, Role.UPLOADER)
         form = Form(body_of(request), request.headers.get("Content-Type", ""))
         files = _Files(who)
         outcome = files.outcome
@@ -96,7 +98,7 @@ class PlainDoor(StreamingView):
         """Take the body as one file, or begin a resumable upload where the draft asks for it."""
         if draft.spoken("PUT", request.headers):
             return await draft_doors.create(request, names.clean_name(name))
-        who = access.here(request, Role.UPLOADER)
+        who = rights.here(request, Role.UPLOADER)
         body = body_of(request)
         about = Metadata(
             name=names.clean_name(name),
@@ -116,7 +118,7 @@ async def _take_all(request: HttpRequest, form: Form, files: "_Files") -> None:
         if not trusted:
             if part.name != TOKEN_FIELD:
                 raise BadCsrf
-            access.check_form_token(request, await part.text())
+            sites.check_form_token(request, await part.text())
             trusted = True
         elif part.filename is not None:
             await files.take(about, part)

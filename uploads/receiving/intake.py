@@ -19,7 +19,7 @@ from django.conf import settings
 
 from project import database, stopping
 from uploads import metrics, storage
-from uploads.access import Permit
+from uploads.access.rights import Permit
 from uploads.errors import ApiError, BodyTimeout, DiskFull, Gone, Interrupted, ShuttingDown
 from uploads.publishing import doorbell
 from uploads.receiving.locks import Claim

@@ -10,8 +10,9 @@ from typing import Any
 from django.conf import settings
 
 from project import database
-from uploads import access, storage
-from uploads.access import Access
+from uploads import storage
+from uploads.access import rights
+from uploads.access.rights import Access
 from uploads.errors import NotFound, TooLarge, WrongState
 from uploads.models import UploadedFile
 from uploads.processing.jobs import arrivals
@@ -65,7 +66,7 @@ async def _stream(
     await in_pool(mark.touch)
     upload = await database.write(rows.create, coming)
     room = settings.UPLOAD_MAX_BYTES if upload.size is None else upload.size
-    permit = access.permit(upload.space_id)
+    permit = rights.permit(upload.space_id)
     flow = Flow(claim, room, arriving.reporter(upload), door, permit)
     await flow.run(body, before)
     if flow.overrun:

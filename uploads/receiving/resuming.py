@@ -12,7 +12,8 @@ from django.http import HttpRequest
 
 from project import database
 from project.http import Body
-from uploads import access, storage
+from uploads import storage
+from uploads.access import rights
 from uploads.errors import Forbidden, InconsistentLength, Locked, TooLarge, WrongOffset
 from uploads.models import Role
 from uploads.receiving import arriving, content, locks, rows
@@ -47,7 +48,7 @@ def stands(upload: Upload, stored: Content) -> Standing:
 async def find(request: HttpRequest, upload_id: UUID, need: Role = Role.UPLOADER) -> Upload:
     """An upload of a space of the requester's. Raises NotFound, Forbidden."""
     upload = await database.read(rows.find, upload_id)
-    access.inside(request, upload.space_id, need)
+    rights.inside(request, upload.space_id, need)
     return upload
 
 

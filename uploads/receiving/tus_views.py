@@ -1,6 +1,6 @@
 """The doors of tus: `/uploads/` creates, `/uploads/ID` takes bytes, tells the offset, ends.
 
-Each method parses (`tus`), checks who may (`access`), calls one thing, and describes the outcome.
+Each method parses (`tus`), checks who may (`rights`), calls one thing, and describes the outcome.
 Clients that speak the IETF's draft are served at the same addresses (`draft_doors`).
 """
 
@@ -11,7 +11,8 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from uploads import access, storage
+from uploads import storage
+from uploads.access import rights
 from uploads.errors import NotFound, WrongState
 from uploads.models import Role
 from uploads.receiving import creating, draft, draft_doors, resuming, tus
@@ -48,7 +49,7 @@ class Uploads(StreamingView):
         if draft.spoken("POST", request.headers):
             return await draft_doors.create(request)
         tus.check_version(request.headers)
-        who = access.here(request, Role.UPLOADER)
+        who = rights.here(request, Role.UPLOADER)
         creation = tus.parse_creation(request.headers, most=settings.UPLOAD_MAX_BYTES)
         standing = await creating.create(who, creation, body_of(request))
         headers = {"Location": f"/uploads/{standing.id}"} | _where(standing)

@@ -8,7 +8,7 @@ from django.core.validators import validate_slug
 from django.db import transaction
 
 from uploads import people
-from uploads.access import ALL_SCOPES
+from uploads.access.identity import ALL_SCOPES
 from uploads.models import User
 
 
