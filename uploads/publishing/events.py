@@ -311,9 +311,7 @@ class EventsPage(Frozen):
 
 def moment(at: datetime | None) -> str | None:
     """A time as JSON holds it: UTC, milliseconds, `Z`."""
-    return (
-        None if at is None else at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
-    )
+    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def describe(file: UploadedFile, space: str) -> dict[str, Any]:
