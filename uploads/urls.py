@@ -1,6 +1,6 @@
 """The domain's addresses."""
 
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
 from uploads.reading import account, files_page, joining, oops, pages, signing
@@ -16,7 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sign-in/", signing.SignIn.as_view(), name="sign-in"),
     path("sign-in/<str:token>/", signing.SignIn.as_view(), name="sign-in-link"),
     path("upload/", form_views.FormDoor.as_view(page=oops.refused), name="form"),
-    path("upload/<path:name>/", form_views.PlainDoor.as_view(), name="plain"),
+    re_path(r"^upload/(?P<name>[\s\S]+)/\Z", form_views.PlainDoor.as_view(), name="plain"),
     path("settings/", account.Settings.as_view(), name="settings"),
     path("sign-out/", signing.SignOut.as_view(), name="sign-out"),
     # the administration's own would count no tries, and leave what the session let in open

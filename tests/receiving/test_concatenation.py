@@ -90,6 +90,13 @@ def test_a_part_can_be_ended(tus: Tus) -> None:
     until(lambda: tus.content(part) == b"")
 
 
+def test_a_final_upload_ends_with_the_part_that_it_waits_for(tus: Tus) -> None:
+    part = partial(tus, b"1234", whole=False)
+    url = final(tus, part)
+    tus.delete(part)
+    until(lambda: tus.head(url).status_code == 404, seconds=20)  # sooner than the next sweep
+
+
 def test_what_is_no_part_of_ours_joins_nothing(
     tus: Tus, server: Server, user: Callable[..., Tus]
 ) -> None:

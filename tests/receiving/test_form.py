@@ -117,6 +117,21 @@ def test_names_are_kept_harmless(tus: Tus, sent: str, kept: str) -> None:
     assert answer.json()["files"][0]["name"] == kept
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "filename*=UTF-8''na%C3%AFve%20%E6%97%A5.txt",
+        "filename=\"=?utf-8?B?bmHDr3Zl?=\"; filename*=utf-8'en'na%C3%AFve%20%E6%97%A5.txt",
+    ],
+)
+def test_an_extended_name_is_the_files(tus: Tus, told: str) -> None:
+    head = f"--b\r\nContent-Disposition: form-data; name=file; {told}\r\n\r\n"
+    kind = {"Content-Type": "multipart/form-data; boundary=b"}
+    body = head.encode() + b"x\r\n--b--\r\n"
+    answer = tus.http.post("/upload/", content=body, headers=JSON | kind)
+    assert answer.json()["files"][0]["name"] == "naïve 日.txt"
+
+
 def test_an_empty_form_is_refused(tus: Tus) -> None:
     for files in ({"file": ("", b"")}, {"note": (None, b"text")}):
         answer = tus.http.post("/upload/", files=files, headers=JSON)

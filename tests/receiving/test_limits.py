@@ -100,6 +100,10 @@ def test_a_disk_that_is_full_in_the_middle_of_a_body(
     assert (put.status_code, put.json()["error"]["code"]) == (507, "disk_full")
     form = tus.http.post("/upload/", files={"file": ("a.bin", data)})
     assert form.json()["refused"][0]["error"]["code"] == "disk_full"
+    parts = {"Upload-Concat": "partial", "Upload-Length": "2000000"} | BYTES
+    part = tus.post(parts, data[:2_000_000]).headers["Location"]
+    joined = tus.post({"Upload-Concat": f"final;{part} {part}"})
+    assert (joined.status_code, joined.json()["error"]["code"]) == (507, "disk_full")
     resource.prlimit(
         server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
     )

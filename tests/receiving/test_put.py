@@ -32,6 +32,19 @@ def test_of_a_name_with_folders_the_last_part_is_kept(tus: Tus) -> None:
     assert answer.json()["files"][0]["name"] == "c.txt"
 
 
+def test_a_name_may_hold_what_no_eye_expects(tus: Tus) -> None:
+    answer = tus.http.put("/upload/two%0Alines.txt", content=b"x", headers=JSON)
+    assert answer.json()["files"][0]["name"] == "two␊lines.txt"
+
+
+def test_the_rest_of_a_file_is_not_taken_for_the_whole(tus: Tus) -> None:
+    before = tus.counts()
+    rest = {"Content-Range": "bytes 3-5/6"}  # as `curl -C 3 -T` sends it
+    answer = tus.http.put("/upload/a.txt", content=b"def", headers=JSON | rest)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
+    assert sum(tus.counts().values()) == sum(before.values())
+
+
 def test_programs_that_ask_for_nothing_see_the_page_and_the_json(tus: Tus) -> None:
     answer = tus.http.put("/upload/a.txt?batch=put-1", content=b"x")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/files/?batch=put-1")

@@ -135,7 +135,7 @@ async def _checked(flow: Flow, body: Source, before: Sequence[bytes], checksum: 
     try:
         await flow.run(body, before)
         if flow.overrun:
-            raise TooLarge
+            raise TooLarge("More bytes came than the upload takes; all that came now was dropped.")
         if hashing.digest() != checksum.digest:
             raise ChecksumMismatch
         kept = True

@@ -6,7 +6,8 @@ from project import database
 from project.http import Body
 from uploads import storage
 from uploads.access.rights import Access
-from uploads.errors import ApiError, TooLarge
+from uploads.errors import ApiError, DiskFull, TooLarge
+from uploads.processing.jobs import arrivals
 from uploads.processing.jobs.arrivals import Arrival
 from uploads.receiving import arriving, finishing, locks, rows
 from uploads.receiving.resuming import Standing, stands
@@ -76,7 +77,11 @@ async def _create_final(coming: Arrival, creation: Creation) -> None:
             claim.content.ended = True
             storage.remove(coming.id)
             raise
-    if upload.size is not None and upload.size <= finishing.AT_ONCE_BYTES:
-        await finishing.finish_now(upload.id)
-    else:
+    if upload.size is None or upload.size > finishing.AT_ONCE_BYTES:
         finishing.later(upload.id)
+        return
+    try:
+        await finishing.finish_now(upload.id)
+    except DiskFull:  # who is refused asks anew: the file must not come twice once there is room
+        await database.write(arrivals.terminate, upload.id)
+        raise

@@ -157,17 +157,22 @@ async def finish_now(upload_id: UUID) -> None:
 
 
 async def join(upload: Upload, claim: Claim, go_on: Callable[[], bool]) -> None:
-    """Make a final upload from its partials, if all are there; gone when one of them is gone."""
+    """Make a final upload from its partials, if all are there; gone when one of them is gone.
+
+    Raises NotFound, DiskFull, DigestMismatch.
+    """
     try:
         parts = await database.read(rows.ready_parts, upload)
+        if parts is None:
+            return
+        storage.check_room(sum(part.size or 0 for part in parts))
+        copied = await in_pool(_copy, claim.content, [part.id for part in parts], go_on)
     except NotFound:
         await database.write(arrivals.terminate, upload.id)
         raise
-    if parts is None:
-        return
-    total = sum(part.size or 0 for part in parts)
-    storage.check_room(total)
-    if await in_pool(_copy, claim.content, [part.id for part in parts], go_on):
+    except OSError as error:
+        raise storage.as_answer(error) from None
+    if copied:
         await _queue(upload, claim.content, go_on)
         await database.write(rows.release_parts, upload)
 
@@ -175,7 +180,10 @@ async def join(upload: Upload, claim: Claim, go_on: Callable[[], bool]) -> None:
 def _copy(content: Content, parts: list[UUID], go_on: Callable[[], bool]) -> bool:
     content.empty()
     for part in parts:
-        handle = os.open(storage.path(part), os.O_RDONLY)
+        try:
+            handle = os.open(storage.path(part), os.O_RDONLY)
+        except FileNotFoundError:  # ended since it was looked up
+            raise NotFound("A part of this upload is gone.") from None
         try:
             while block := os.read(handle, READ_BYTES):
                 if not go_on():

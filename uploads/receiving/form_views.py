@@ -96,6 +96,8 @@ class PlainDoor(StreamingView):
 
     async def put(self, request: HttpRequest, name: str) -> HttpResponse:
         """Take the body as one file, or begin a resumable upload where the draft asks for it."""
+        if "Content-Range" in request.headers:  # RFC 9110, 14.5: it would become a whole file
+            raise BadRequest("A part of a file can't be put here; resumable uploads can go on.")
         if draft.spoken("PUT", request.headers):
             return await draft_doors.create(request, names.clean_name(name))
         who = rights.here(request, Role.UPLOADER)

@@ -5,7 +5,9 @@ any size takes no memory and no temporary file.
 """
 
 import asyncio
+import re
 from collections import deque
+from urllib.parse import unquote
 
 from django.conf import settings
 from python_multipart.exceptions import FormParserError
@@ -140,16 +142,11 @@ class Form:
     def _on_headers(self) -> None:
         disposition = self._headers.get(b"content-disposition", b"")
         _, options = parse_options_header(disposition)
-        name, filename = options.get(b"name"), options.get(b"filename")
+        name = options.get(b"name")
         if name is None:
             raise FormParserError("a part has no name")
-        self._events.append(
-            Part(
-                self,
-                name.decode("utf-8", "replace"),
-                None if filename is None else _filename(filename),
-            )
-        )
+        filename = _filename(disposition, options.get(b"filename"))
+        self._events.append(Part(self, name.decode("utf-8", "replace"), filename))
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
         self._events.append(data[start:end])
@@ -159,10 +156,17 @@ class Form:
 
 
 _ESCAPES = {"%22": '"', "%0D": "\r", "%0A": "\n"}
+_EXTENDED = re.compile(rb";\s*filename\*\s*=\s*utf-8'[^']*'([^\s;\"]+)", re.IGNORECASE)
 
 
-def _filename(raw: bytes) -> str:
-    """A file's name as browsers write it (HTML, 4.10.21.8: UTF-8, with three escapes)."""
+def _filename(disposition: bytes, raw: bytes | None) -> str | None:
+    """A file's name as browsers write it (HTML, 4.10.21.8: UTF-8, with three escapes), or as .NET
+    and old libraries do (RFC 8187), which comes beside one in encoded words, or alone.
+    """
+    if (extended := _EXTENDED.search(disposition)) is not None:
+        return unquote(extended[1].decode("latin-1"), errors="surrogateescape")
+    if raw is None:
+        return None
     name = raw.decode("utf-8", "surrogateescape")
     for escape, character in _ESCAPES.items():
         name = name.replace(escape, character)

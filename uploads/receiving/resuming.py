@@ -16,7 +16,7 @@ from uploads import storage
 from uploads.access import rights
 from uploads.errors import Forbidden, InconsistentLength, Locked, TooLarge, WrongOffset
 from uploads.models import Role
-from uploads.receiving import arriving, content, locks, rows
+from uploads.receiving import arriving, content, finishing, locks, rows
 from uploads.receiving.content import Content
 from uploads.receiving.locks import Claim
 from uploads.receiving.rows import Upload
@@ -121,6 +121,7 @@ async def end(upload: Upload) -> None:
 
 
 async def _remove(upload: Upload) -> None:
-    await database.write(rows.remove, upload)
+    for final in await database.write(rows.remove, upload):
+        finishing.later(final)
     if upload.concat == "partial":
         storage.remove(upload.id)

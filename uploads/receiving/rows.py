@@ -109,12 +109,16 @@ def announce_size(upload: Upload, size: int) -> None:
         raise WrongState("The length of this upload is known already and can't change.")
 
 
-def remove(upload: Upload) -> None:
-    """End an upload or a file. Raises NotFound when it is gone already."""
+def remove(upload: Upload) -> list[UUID]:
+    """End an upload or a file; the final uploads that wait for it. Raises NotFound when it is gone
+    already.
+    """
     if upload.concat != "partial":
         wishes.delete(upload.id)
-    elif not Partial.objects.filter(pk=upload.id).delete()[0]:
+        return []
+    if not Partial.objects.filter(pk=upload.id).delete()[0]:
         raise NotFound
+    return _waiting_for(upload)
 
 
 # -- partials and finals (tus concatenation) ------------------------------------------------------
@@ -144,6 +148,10 @@ def create_partial(arrival: Arrival) -> Upload:
 def complete_partial(upload: Upload, size: int) -> list[UUID]:
     """Every byte of a partial is stored; the final uploads that wait for it."""
     Partial.objects.filter(pk=upload.id).update(complete=True, size=size)
+    return _waiting_for(upload)
+
+
+def _waiting_for(upload: Upload) -> list[UUID]:
     waiting = UploadedFile.objects.filter(
         space=upload.space_id, complete=False, parts__isnull=False
     )
