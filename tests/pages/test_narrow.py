@@ -4,6 +4,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.pages.conftest import Visit, Visitor, until
+from tests.pages.test_file import ARCHIVE
 
 pytestmark = pytest.mark.browser
 JSON = {"Accept": "application/json"}
@@ -49,6 +50,43 @@ async def test_what_can_be_done_with_a_file_stands_in_one_row(visit: Visit):
     buttons = page.locator(".file-actions .button:visible")
     await expect(buttons).to_have_count(3)
     assert len(await buttons.evaluate_all(TOPS)) == 1
+
+
+async def test_an_archives_four_buttons_leave_none_alone(visit: Visit):
+    visitor = await visit(width=390, locale="de-DE")
+    page = await after(visitor, {"mill.zip": ARCHIVE.getvalue()})
+    await open_file(page)
+    buttons = page.locator(".file-actions .button:visible")
+    await expect(buttons).to_have_count(4)
+    tops = "(all) => all.map((each) => Math.round(each.getBoundingClientRect().top))"
+    first, *others = await buttons.evaluate_all(tops)
+    assert first not in others
+    assert len(set(others)) == 1
+
+
+async def test_what_is_filtered_by_is_all_within_the_window(visit: Visit):
+    page = await (await visit(width=390)).live("/files/")
+    await page.locator(".filters summary").click()
+    box = await page.locator(".filters-body").bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    await page.get_by_label("Up to size (MB)").fill("5")
+
+
+async def test_a_thumb_goes_from_file_to_file_and_back_to_the_list(visit: Visit):
+    visitor = await visit(width=390)
+    await after(visitor, {"one.txt": b"one", "two.txt": b"two"})
+    page = await visitor.live("/files/?sort=name")
+    await page.get_by_role("link", name="one.txt", exact=True).click()
+    forward = page.get_by_role("link", name="Next file")
+    box = await forward.bounding_box()
+    assert box is not None
+    assert min(box["width"], box["height"]) >= 40
+    await forward.click()
+    await expect(page.get_by_role("heading", name="two.txt", level=1)).to_be_visible()
+    await page.get_by_role("navigation", name="Where you are").get_by_role("link").first.click()
+    await page.wait_for_url("**/files/?sort=name")
 
 
 async def test_a_mail_is_from_somebody_to_somebody(visit: Visit):

@@ -82,7 +82,9 @@ def test_the_administration_is_entered_where_tries_are_counted(server: Server, m
         base_url=server.url, headers=asked, follow_redirects=True, timeout=60
     ) as client:
         assert sign_in(client, name, PASSWORD) == 200
-        assert client.get("/admin/").status_code == 403
+        refused = client.get("/admin/")
+        assert refused.status_code == 403
+        assert "those who administer this server" in refused.text, "no role in a space is at fault"
 
 
 @pytest.mark.parametrize("form", [{"new": PASSWORD}, {"action": "end-others"}])

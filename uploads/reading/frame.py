@@ -104,7 +104,7 @@ class Page(View):
         try:
             self.place = self.find_place(request, **kwargs)
         except Forbidden as error:
-            raise PermissionDenied(error.message) from error
+            raise PermissionDenied from error
         except ApiError as error:
             raise Http404(error.message) from error
         return super().dispatch(request, *args, **kwargs)

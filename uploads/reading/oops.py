@@ -36,8 +36,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """403."""
-    message = _(
+    """403, in the words of whoever refused, where there are any."""
+    message = str(exception) or _(
         "Your role in this space does not allow that. A manager of the space can change it."
     )
     return _oops(request, Forbidden, _("That is not for you"), message)

@@ -92,7 +92,7 @@ class SignIn(View):
 def staff(request: HttpRequest) -> HttpResponseBase:
     """`/admin/login/`: whoever the administration does not let in signs in where all do."""
     if request.user.is_authenticated and not admin.site.has_permission(request):
-        raise PermissionDenied
+        raise PermissionDenied(_("This part is for those who administer this server."))
     return redirect_to_login(request.GET.get("next", "/admin/"), reverse("sign-in"))
 
 

@@ -189,6 +189,7 @@ function copyable(text) {
     h("span", { class: "mono" }, `${text.slice(0, 8)}…${text.slice(-8)}`), icon("copy"));
 }
 
+const STEP = { done: gettext("done"), running: gettext("running"), failed: gettext("failed"), skipped: gettext("skipped"), waiting: gettext("waiting") };
 const STEP_ICON = { done: "check", running: "wheel", failed: "alert", skipped: "minus", waiting: "clock" };
 
 function showSteps() {
@@ -234,7 +235,7 @@ function showStep(step, place) {
   const from = Date.parse(step.started_at);
   const mark = icon(STEP_ICON[step.status], step.status === "running" ? "icon spin" : "icon");
   return h("li", { class: "step", "data-step": step.status, title: dotted(`${step.name} v${step.version}`, step.worker ?? "") },
-    mark, h("span", { class: "step-name" }, step.name, h("span", { class: "unseen" }, ` ${step.status}`)),
+    mark, h("span", { class: "step-name" }, step.name, h("span", { class: "unseen" }, ` ${STEP[step.status]}`)),
     h("span", { class: "step-took numbers" }, took(step.duration_ms)),
     step.started_at ? stretch(place, from, from + (step.duration_ms ?? 0)) : null,
     step.sent_on ? h("span", { class: "step-sent quiet" }, dotted(step.sent_on.files ? ngettext("%(count)s file sent on", "%(count)s files sent on", step.sent_on.files) : "", step.sent_on.left_out_total ? gettext("%(n)s left out", { n: number(step.sent_on.left_out_total) }) : "")) : null,

@@ -7,6 +7,19 @@ const IN_ORDER = {
   size: (file) => file.size ?? -1,
 };
 
+const PARTS = /[A-Z]+(?![a-z])|[A-Z][a-z]+|[a-z]+|\d+/g; // of invoiceNo2024
+const UNSPACED = /[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]/; // scripts without spaces between words
+
+const folded = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+const wordsOf = (text) => folded(text).match(/[\p{L}\p{N}]+/gu) ?? [];
+
+/** Whether a search finds a file by its name and folders, as `uploads/publishing/search.py` does: each word by its beginning. */
+function isNamed(query, { name, path }) {
+  const own = [...wordsOf(path || name), ...((path || name).match(PARTS) ?? []).map(folded)];
+  const terms = wordsOf(query);
+  return terms.length > 0 && terms.every((term) => own.some((word) => (UNSPACED.test(term) ? word.includes(term) : word.startsWith(term))));
+}
+
 export class Listing {
   /** `view`: {status, kind, batch, q, sort, fits}; `fits(file)` tells of further filters; a sort is a field, with "-" before it for the other way round. */
   constructor(view) {
@@ -36,7 +49,7 @@ export class Listing {
   }
 
   /** A change of the stream; returns where a file came (+index+1) or went (-index-1), 0 where nothing moved. */
-  change({ type, before, file }) {
+  change({ type, file, created = false }) {
     if (type === "unheld") return 0;
     if (type === "gone") this.new.delete(file.id);
     const known = this.byId.get(file.id);
@@ -47,7 +60,7 @@ export class Listing {
     }
     if (!this.#belongs(file)) return 0;
     if (this.view.q) {
-      if (!before && file.name.toLocaleLowerCase().includes(this.view.q.toLocaleLowerCase())) this.new.add(file.id);
+      if (created && isNamed(this.view.q, file)) this.new.add(file.id);
       return 0;
     }
     return this.#insert(file);

@@ -48,12 +48,36 @@ test("a file that no longer fits the filter leaves, one that fits now comes", ()
   assert.equal(ids(listing), "3");
 });
 
+const created = (id, fields) => ({ type: "put", created: true, file: file(id, fields) });
+
 test("a search counts what is new instead of guessing where it belongs", () => {
   const listing = filled({ q: "river" }, [file("2", { name: "rivers" })]);
-  listing.change({ type: "put", file: file("3", { name: "River two" }) });
-  listing.change({ type: "put", file: file("4", { name: "else" }) });
+  listing.change(created("3", { name: "River two" }));
+  listing.change(created("4", { name: "else" }));
   assert.equal(listing.unseen, 1);
   assert.equal(ids(listing), "2");
+});
+
+test("what a snapshot or a change tells of a file is no news to a search: it may be on a page still to come", () => {
+  const listing = filled({ q: "river" }, [file("2", { name: "river" })], "more");
+  listing.change({ type: "put", live: false, file: file("3", { name: "river" }) });
+  listing.change({ type: "put", live: true, file: file("4", { name: "river" }) });
+  assert.equal(listing.unseen, 0);
+});
+
+test("a search announces what it would find by name: beginnings of words, whatever their case and accents", () => {
+  const announced = (q, name, path = null) => {
+    const listing = new Listing(view({ q }));
+    listing.change(created("1", { name, path }));
+    return listing.unseen === 1;
+  };
+  assert.ok(announced("water mill", "Millers-WATER.txt"));
+  assert.ok(announced("muller", "Müller.pdf"));
+  assert.ok(announced("no 2024", "invoiceNo2024.pdf"));
+  assert.ok(announced("survey", "a.txt", "Survey/a.txt"));
+  assert.ok(announced("水車", "古い水車.txt"));
+  assert.ok(!announced("wheel", "waterwheel.jpg"), "a search does not find it either");
+  assert.ok(!announced("?", "a.txt"));
 });
 
 test("a deleted file leaves", () => {
@@ -70,7 +94,7 @@ test("a page never brings a file twice", () => {
 
 test("what a page brings is no longer announced as new, nor is what has gone", () => {
   const listing = new Listing(view({ q: "river" }));
-  for (const id of ["2", "3", "4"]) listing.change({ type: "put", file: file(id, { name: "river" }) });
+  for (const id of ["2", "3", "4"]) listing.change(created(id, { name: "river" }));
   assert.equal(listing.unseen, 3);
   listing.add({ items: [file("3", { name: "river" })], next: null });
   listing.change({ type: "gone", file: file("4") });

@@ -17,7 +17,7 @@ export function officePreview(file, result, { artifact }) {
   return h("div", {}, tools(said), h("div", { class: "view-text page-of-text", tabindex: "0", role: "region", "aria-label": gettext("Text") }, h("div", { class: "paper" }, marked(result.head))));
 }
 
-/** Text in which the step marked headings and tables as Markdown does. */
+/** Text in which the step marked headings, points and tables as Markdown does. */
 function marked(text) {
   const shown = [];
   let rows = [];
@@ -27,7 +27,7 @@ function marked(text) {
       if (rows.length) shown.push(table(rows));
       rows = [];
       const heading = /^#{1,6} (.*)$/.exec(line);
-      shown.push(...(heading ? [h("strong", {}, heading[1]), "\n"] : [`${line}\n`]));
+      shown.push(...(heading ? [h("strong", {}, heading[1]), "\n"] : [`${line.replace(/^(\s*)- /, "$1• ")}\n`]));
     }
   }
   if (rows.length) shown.push(table(rows));
