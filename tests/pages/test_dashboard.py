@@ -351,3 +351,31 @@ async def test_a_long_list_is_worked_through_in_slices_that_are_short(visit: Vis
     )
     assert sum(sizes) == 600
     assert max(sizes[1:]) <= 16  # 8 ms
+
+
+PACES = """async ([idle, busy, each]) => {
+    const { Pace } = await import("millrace/pace");
+    const pace = new Pace();
+    const usual = setInterval;
+    let second;
+    globalThis.setInterval = (work) => (second = work);
+    let counts = {};
+    pace.start(() => counts);
+    globalThis.setInterval = usual;
+    const before = { status: "processing", size: 1 };
+    for (let at = 0; at < idle; at += 1) second();
+    counts = { processing: 1 };
+    const paces = [];
+    for (let at = 0; at < busy; at += 1) {
+        for (let one = 0; one < each; one += 1)
+            pace.see({ type: "put", live: true, before, file: { status: "processed", size: 1 } });
+        second();
+        paces.push(pace.filesPerSecond);
+    }
+    return paces;
+}"""
+
+
+async def test_the_time_that_is_left_counts_on_seconds_with_work_alone(visit: Visit):
+    page = await (await visit()).live("/")
+    assert await page.evaluate(PACES, [20, 4, 8]) == [0, 8, 8, 8]

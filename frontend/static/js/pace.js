@@ -5,7 +5,8 @@ import { bytes, decimal, gettext, number } from "millrace/words";
 
 export const SECONDS = 120;
 const ENDED = ["processed", "failed", "cancelled"];
-const RECENT = 10; // seconds that a pace is the mean of
+const RECENT = 10; // seconds that a pace is the mean of, at most
+const KNOWN = 2; // seconds of work from which on there is one
 const CALM = 5; // seconds between two drawings for those who asked for little motion
 const SAID = 10; // seconds between two texts for those who do not see the plots
 
@@ -13,6 +14,7 @@ export class Pace {
   constructor() {
     this.series = { bytes: line(), processed: line(), failed: line(), cancelled: line(), queued: line() };
     this.now = { bytes: 0, processed: 0, failed: 0, cancelled: 0 };
+    this.busy = 0; // seconds without a pause in which there was work
     this.plots = null;
     this.tick = 0;
   }
@@ -24,9 +26,10 @@ export class Pace {
     if (ENDED.includes(file.status) && before && !ENDED.includes(before.status)) this.now[file.status] += 1;
   }
 
-  /** Files that ended each second, over the last ten; 0 where nothing did. */
+  /** Files that ended each second, lately and while there was work; 0 while that is not known. */
   get filesPerSecond() {
-    return ENDED.reduce((sum, status) => sum + mean(this.series[status], RECENT), 0);
+    const seconds = Math.min(this.busy, RECENT);
+    return seconds < KNOWN ? 0 : ENDED.reduce((sum, status) => sum + mean(this.series[status], seconds), 0);
   }
 
   /** `counts()` gives the numbers of files by status as they are now. */
@@ -35,8 +38,9 @@ export class Pace {
     setInterval(() => this.#second(counts() ?? {}), 1000);
   }
 
-  #second({ queued = 0 }) {
+  #second({ queued = 0, processing = 0 }) {
     const now = { ...this.now, queued };
+    this.busy = queued + processing > 0 ? this.busy + 1 : 0;
     for (const [name, values] of Object.entries(this.series)) {
       values.copyWithin(0, 1);
       values[SECONDS - 1] = now[name];
