@@ -124,15 +124,66 @@ def test_a_log_has_levels_and_a_time_range(take):
 
 
 @pytest.mark.parametrize(
-    ("line", "first"),
+    ("line", "level"),
     [
-        ('1.2.3.4 - - [01/May/2024:12:00:00 +0000] "GET / HTTP/1.1" 404 12', "2024-05-01T12:00:00"),
+        ('1.2.3.4 - - [01/May/2024:12:00:00 +0000] "GET / HTTP/1.1" 404 12', None),
+        ("2024/05/01 12:00:00 [error] 7#7: *1 connect() failed", "error"),
+        ("[Wed May 01 12:00:00.123456 2024] [core:error] [pid 1:tid 2] AH00124: x", "error"),
+        ("[Wed May  1 12:00:00 2024] [notice] caught SIGTERM", "info"),
+        ("01-May-2024 12:00:00.123 SEVERE [main] org.apache.catalina.X.y z", "error"),
+        ("\x1b[2m2024-05-01 12:00:00\x1b[0m \x1b[31mERROR\x1b[0m x", "error"),
     ],
 )
-def test_logs_of_other_makes_are_read(take, line, first):
+def test_logs_of_other_makes_are_read(take, line, level):
     found = take(f"{line}\n" * 5)["log"]
-    assert (found["first"], found["timed"]) == (first, 5)
+    assert (found["first"], found["timed"]) == ("2024-05-01T12:00:00", 5)
     assert found["statuses"] == ({"4xx": 5} if "404" in line else {})
+    assert found["levels"] == ({level: 5} if level else {})
+    assert "\x1b" not in str(found["errors"])
+
+
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [
+        ("01 May 2024 12:00:00,000 [main] FATAL com.example.Y - z", "critical"),
+        ("01.05.2024 12:00:00 WARN x", "warning"),
+        ("1714564800.123    77 10.0.0.1 TCP_MISS/200 error", "error"),
+        ("[01/May/2024 12:00:00] INFO x", "info"),
+    ],
+)
+def test_times_in_the_ways_of_many_programs_are_found_in_what_is_named_a_log(take, line, level):
+    found = take(f"{line}\n" * 5, "x.log")["log"]
+    assert (found["first"], found["timed"]) == ("2024-05-01T12:00:00", 5)
+    assert (found["levels"], found["year_guessed"]) == ({level: 5}, False)
+
+
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [
+        ("E0501 12:00:00.000000     123 main.go:12] bad", "error"),
+        ("05-01 12:00:00.123  1000  1001 W ActivityManager: slow", "warning"),
+    ],
+)
+def test_a_level_may_be_one_letter_beside_a_time_without_a_year(take, line, level):
+    found = take(f"{line}\n" * 5, "x.log")["log"]
+    assert (found["first"][4:], found["timed"]) == ("-05-01T12:00:00", 5)
+    assert (found["levels"], found["year_guessed"]) == ({level: 5}, True)
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "utf-16-le", "utf-32"])
+def test_a_log_in_wide_characters_is_read_as_any_other(take, coding):
+    text = "2024-05-01 12:00:00 ERROR Größe\r\n" * 50 + "x" * 10_000 + "\r\nINFO end\r\n"
+    found = take(text.encode(coding), "errorlog.log")["log"]
+    assert (found["lines"], found["timed"]) == (52, 50)
+    assert found["levels"] == {"error": 50, "info": 1}
+    assert found["errors"][0] == {"line": 1, "text": "2024-05-01 12:00:00 ERROR Größe"}
+
+
+def test_what_is_asked_of_a_web_server_is_no_level(take):
+    asked = '1.2.3.4 - - [01/May/2024:12:00:00 +0000] "GET /error HTTP/1.1" 200 12 "-" "info"\n'
+    assert take(asked * 5, "access.log")["log"]["levels"] == {}
+    served = '2024-05-01 12:00:00 INFO - "GET /error HTTP/1.1" 200 OK\n'
+    assert take(served * 5, "app.log")["log"]["levels"] == {"info": 5}
 
 
 @pytest.mark.parametrize("days", [0, 3, 200, 300])
