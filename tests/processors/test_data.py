@@ -111,6 +111,32 @@ def test_xml_is_counted_without_entities_or_fetching(take):
     assert rows["$.rss.@version"]["types"] == {"number": 1}
 
 
+def test_entities_that_a_document_declares_are_read_as_its_text(take):
+    content = """<?xml version="1.0"?><!-- <r> --><!DOCTYPE book PUBLIC "-//OASIS"
+    'docbook.dtd' [<!ENTITY product "Millrace"><!ENTITY both "&product; 2">
+    <!ENTITY far SYSTEM "far.xml">]>
+    <book><title>About &both;</title><part>&far;</part></book>"""
+    found = take(content, "x.xml")["data"]
+    assert (found["valid"], found["error"]) == (True, None)
+    assert found["doctype"] == {"name": "book", "system": "docbook.dtd"}
+    assert schema(found)["$.book.title.#text"]["example"] == "About Millrace 2"
+    assert take(content.encode("utf-16"), "x.xml")["data"]["doctype"] == found["doctype"]
+
+
+def test_a_doctype_is_looked_for_in_no_time_however_the_document_begins(take):
+    found = take("<!---->" * 1000 + "<a/>", "x.xml")["data"]
+    assert (found["valid"], found["doctype"]) == (True, None)
+
+
+def test_a_key_that_an_object_has_twice_is_no_share_beyond_all(take):
+    rows = schema(take("<r><a/><a/><b><c/></b><b/></r>", "x.xml")["data"])
+    assert (rows["$.r.a"]["count"], rows["$.r.a"]["share"]) == (2, 1.0)
+    assert rows["$.r.b.c"]["share"] == 0.5
+    assert schema(take("a: 1\na: 2\n", "x.yaml")["data"])["$.a"]["share"] == 1.0
+    dotted = schema(take('[{"a.b": 1, "a": {"c": 2}}, {}]', "x.json")["data"])
+    assert dotted["$[].a.b"]["share"] == 0.5
+
+
 def test_broken_xml_says_where(take):
     found = take("<?xml version='1.0'?>\n<a>\n  <b></c>\n</a>", "x.xml")["data"]
     assert found["valid"] is False
@@ -129,6 +155,7 @@ def test_laughing_entities_and_secrets_are_not_replaced(take, tmp_path):
     found = take(content, "x.xml")["data"]
     assert "secret" not in json.dumps(found["tree"])
     assert found["values"] <= 2
+    assert found["error"]["message"].startswith("Its entities unfold")
 
 
 def test_deep_xml_is_refused_by_the_parser(take):
@@ -167,6 +194,12 @@ def test_toml_has_moments_and_says_where_it_is_broken(take):
     assert schema(found)["$.tool.when"]["types"] == {"moment": 1}
     broken = take("[tool]\nname = \n", "x.toml")["data"]
     assert (broken["valid"], broken["error"]["line"]) == (False, 2)
+
+
+@pytest.mark.parametrize("content", ["{'a': 1}", "{a: 1}", '{\n  // where\n  "a": 1\n}', "[1 2]"])
+def test_what_is_named_json_and_is_not_quite_is_told_where(take, content):
+    found = take(content, "x.json")["data"]
+    assert (found["valid"], found["error"]["line"]) == (False, 1 + content.startswith("{\n"))
 
 
 @pytest.mark.parametrize("coding", ["utf-8-sig", "utf-16"])

@@ -35,6 +35,7 @@ class Invalid(Exception):
 
 
 FODS = "application/vnd.oasis.opendocument.spreadsheet-flat-xml"
+UNFOLDS = "Its entities unfold into far more text than the file has."
 COMMENT = "A comment: JSON has none, though some programs take them."
 
 
@@ -44,7 +45,7 @@ COMMENT = "A comment: JSON has none, though some programs take them."
         *("application/json", "application/xml", "application/yaml", "application/toml"),
         FODS,
     ],
-    version=1,
+    version=2,
     after=["identify", "checksum"],
     light=True,
 )
@@ -244,6 +245,8 @@ def _xml(source: Source, survey: structure.Survey) -> dict[str, Any]:
         elements.read(source.raw_blocks())
     except SyntaxError as error:
         message = str(error.msg or "The XML is broken.").partition(", line ")[0]
+        if "amplification" in message:
+            message = UNFOLDS
         invalid = Invalid(message, error.lineno, error.offset)
         invalid.more = elements.result()
         raise invalid from None

@@ -14,7 +14,7 @@ DIRECTORY = 4096  # bytes read of one that lies in between
 END = 256 * 1024  # bytes read from the end: a zip's directory is there
 
 
-@processor(name="identify", accepts=["*/*"], version=2, light=True)
+@processor(name="identify", accepts=["*/*"], version=3, light=True)
 def identify(ctx: Context) -> dict[str, Any]:
     """{media_type, kind, description, extension, extension_matches, expected}
 
@@ -116,6 +116,8 @@ def _is_made_of(media_type: str, parent: str) -> bool:
         return media_types.describe(media_type).kind in wording.TEXTUAL_KINDS
     if parent == "application/zip":
         return "openxml" in media_type or "opendocument" in media_type or media_type in _ZIPS
+    if parent == "application/json":
+        return media_type == wording.JSON_LINES
     return parent == "application/xml" and media_type in ("image/svg+xml", "text/html")
 
 

@@ -1,9 +1,12 @@
-"""XML as a stream of elements: no tree is built, no entity is replaced, nothing is fetched."""
+"""XML as a stream of elements: no tree is built, nothing is fetched, and of an entity no more is
+read than of any other text.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from uploads.processors.bounds import clip
@@ -11,6 +14,14 @@ from uploads.processors.structure import Survey
 
 NAMES = 200  # different elements and namespaces that are counted
 TEXT = 400  # characters kept of an element's text
+PROLOG = 8192  # bytes in which the document's type is looked for
+
+# Name, public and system identifier, in any encoding whose ASCII remains once its zeros are gone.
+_DOCTYPE = re.compile(
+    rb"""\A[^<]*+(?>(?:<\?.*?\?>|<!--.*?-->)\s*)*+<!DOCTYPE\s+([^\s>\[]+)"""
+    rb"""(?:\s+(?:PUBLIC\s+(?:"[^"]*"|'[^']*')|SYSTEM)\s+(?:"([^"]*)"|'([^']*)'))?""",
+    re.DOTALL,
+)
 
 
 class Elements:
@@ -43,9 +54,22 @@ class Elements:
             load_dtd=False,
             dtd_validation=False,
         )
-        for block in blocks:
+        for block in self._looked_at(blocks):
             parser.feed(block)
         parser.close()
+
+    def _looked_at(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        """The same blocks. A target that is told the document's type makes the parser forget the
+        entities that it declares, so it is read here.
+        """
+        for number, block in enumerate(blocks):
+            if number == 0 and (found := _DOCTYPE.match(block[:PROLOG].replace(b"\0", b""))):
+                name, system = found[1], found[2] or found[3] or b""
+                self.type = {
+                    "name": clip(name.decode("utf-8", "replace"), 100),
+                    "system": clip(system.decode("utf-8", "replace"), 200) or None,
+                }
+            yield block
 
     def end_document(self) -> None:
         """Close in the survey what a broken document left open."""
@@ -103,9 +127,6 @@ class Elements:
 
     def pi(self, target: str, text: str | None) -> None:
         self.instructions += 1
-
-    def doctype(self, name: str, public: str | None, system: str | None) -> None:
-        self.type = {"name": clip(name, 100), "system": clip(system or "", 200) or None}
 
     def close(self) -> None:
         """The parser's last call."""

@@ -300,6 +300,7 @@ CONTAINERS = {
     "gz": "application/gzip",
     "txt": TEXT,
     "tar": "application/x-tar",
+    "json": "application/json",
 }
 
 

@@ -42,6 +42,9 @@ class Place:
     example: Any = None
     shortest: int | None = None
     longest: int = 0
+    above: Place | None = None  # the object's that has it as a key
+    holders: int = 0  # how many of those have it, however often
+    holder: _Open | None = None  # the last of them
     # Places right below by key, "[]" for an array's: looked up with every value.
     below: dict[tuple[str, str], Place] = field(default_factory=dict)
 
@@ -152,6 +155,9 @@ class Survey:
                 above.below[name] = place
         place.count += 1
         place.types[kind] += 1
+        if place.holder is not parent and parent is not None and parent.kind == "object":
+            place.above, place.holder = above, parent
+            place.holders += 1
         return place.path, place
 
     def _place(self, path: str) -> Place | None:
@@ -201,13 +207,12 @@ class Survey:
 
     def _schema(self) -> Iterator[dict[str, Any]]:
         for path, place in self.places.items():
-            parent = self.places.get(path.rpartition(".")[0]) if not path.endswith("]") else None
-            objects = parent.types["object"] if parent else 0
+            objects = place.above.types["object"] if place.above else 0
             row: dict[str, Any] = {
                 "path": path,
                 "types": dict(place.types.most_common(6)),
                 "count": place.count,
-                "share": round(place.count / objects, 4) if objects else None,
+                "share": round(place.holders / objects, 4) if objects else None,
                 "example": place.example,
             }
             if place.shortest is not None:

@@ -15,6 +15,7 @@ from uploads.processors.media_types import BY_EXTENSION, MEDIA_TYPES, TEXT
 
 SAMPLE = 64 * 1024  # characters
 PROLOG = 8192  # characters within which the first element must begin
+JSON_LINES = "application/x-ndjson"  # which many programs call .json
 TEXTUAL_KINDS = ("text", "code", "data", "table", "mail")
 # Of these kinds, but never text: what a program exports as .xls is often a web page, or a table.
 BINARY = frozenset(
@@ -51,11 +52,17 @@ _MAIL_KNOWN = frozenset(
     ]
 )
 _LOG_LINE = re.compile(
-    r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d"
+    r"(?:\x1b\[[0-9;]*m)*"
+    r"(?:"
+    r"\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d"
+    r"|\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
+    r"|\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d"
+    r"|[IWEF]\d{4} \d\d:\d\d:\d\d\."
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d "
     r"|\S+ \S+ \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}:"
     r"|\[?\d\d:\d\d:\d\d[\].,]"
     r"|(?:DEBUG|INFO|WARN|WARNING|ERROR|FATAL|CRITICAL|TRACE)\b[:\] ]"
+    r")"
 )
 _INTERPRETERS = (
     ("python", "text/x-python"),
@@ -90,8 +97,10 @@ def textual_media_type(text: str, extension: str, *, whole: bool) -> str:
         for hint in BY_EXTENSION.get(extension, ())
         if (MEDIA_TYPES[hint].kind in TEXTUAL_KINDS or hint in SHAPED) and hint not in BINARY
     ]
+    if shape in hints or (shape == JSON_LINES and "application/json" in hints):
+        return shape
     for hint in hints:
-        if hint in (TEXT, shape) or (hint in SHAPED and SHAPED[hint](text)):
+        if hint == TEXT or (hint in SHAPED and SHAPED[hint](text)):
             return hint
         if hint not in SHAPED and not (shape and _contradicts(hint, shape)):
             return hint
@@ -182,7 +191,7 @@ def _json(text: str, *, whole: bool) -> str | None:
     lines = [line for line in text.split("\n", 20)[:20] if line.strip()]
     complete = lines if whole and len(lines) < 20 else lines[:-1]
     if len(complete) >= 2 and all(_parses(line) for line in complete[:10]):
-        return "application/x-ndjson"
+        return JSON_LINES
     if whole:
         return "application/json" if _parses(text) else None
     return "application/json" if begins_like_json(text) else None
@@ -245,9 +254,12 @@ def _is_regular(lines: list[str], delimiter: str) -> bool:
 
 
 def _may_be_json(text: str) -> bool:
-    """A document, a single value, or what begins with a comment, as settings of programs do."""
+    """A document, however broken, a single value, or what begins with a comment, as settings of
+    programs do.
+    """
     rest = re.sub(r"\A(?:\s|//[^\n]*\n|/\*.*?\*/)+", "", text, flags=re.DOTALL)
-    return begins_like_json(rest) or re.match(_VALUE, rest) is not None
+    opens = rest.startswith(("{", "[")) and not rest.startswith("{\\rtf")
+    return opens or re.match(_VALUE, rest) is not None
 
 
 _VALUE = re.compile(r'(?:true|false|null|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|"[^"\n]*")\s*\Z')
