@@ -72,7 +72,9 @@ def _catalog(*, results: bool) -> dict[str, Any] | None:
     if language.startswith("en"):
         return None
     view = JavaScriptCatalog()
-    view.translation = DjangoTranslation(language, domain="djangojs")
+    # of our own folders alone: the administration's pickers would come along otherwise
+    own = list(settings.LOCALE_PATHS)
+    view.translation = DjangoTranslation(language, domain="djangojs", localedirs=own)
     return {
         "catalog": view.get_catalog(),
         "plural": view.get_plural(),

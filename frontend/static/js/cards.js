@@ -12,7 +12,7 @@ const SETTLE = 700; // ms between two sortings of a large batch
 /** The height of a row as the style sheet has it; looked up again when the window changes. */
 let height = 0;
 addEventListener("resize", () => (height = 0));
-export function rowHeight() {
+function rowHeight() {
   height ||= parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row")) || 64;
   return height;
 }

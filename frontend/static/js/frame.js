@@ -120,7 +120,7 @@ export function forget(...names) {
 }
 
 /** Runs a command by name. */
-export function runCommand(name, event) {
+function runCommand(name, event) {
   commands.get(name)?.(event);
 }
 

@@ -21,7 +21,7 @@ function base64(text) {
 }
 
 /** The file's id in the address of its upload. */
-export const idOf = (location) => location.replace(/[?#].*$/, "").replace(/\/+$/, "").split("/").pop();
+const idOf = (location) => location.replace(/[?#].*$/, "").replace(/\/+$/, "").split("/").pop();
 
 /** Sends a file with its creation, in one request. Resolves to its id; throws Refused, or AbortError. */
 export async function sendWhole(file, fields, signal) {
