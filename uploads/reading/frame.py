@@ -73,7 +73,7 @@ def _catalog(*, results: bool) -> dict[str, Any] | None:
         return None
     view = JavaScriptCatalog()
     # of our own folders alone: the administration's pickers would come along otherwise
-    own = list(settings.LOCALE_PATHS)
+    own = [str(folder) for folder in settings.LOCALE_PATHS]
     view.translation = DjangoTranslation(language, domain="djangojs", localedirs=own)
     return {
         "catalog": view.get_catalog(),
