@@ -170,11 +170,17 @@ def test_a_form_that_is_cut_leaves_only_its_whole_files(server: Server, user: Ma
     assert names() == ["whole"]
 
 
-def test_a_silent_form_is_ended(strict: Tus) -> None:
-    kind = {"Content-Type": "multipart/form-data; boundary=b"}
-    with strict.begin("POST", "/upload/", 9_000_000, kind) as connection:
-        connection.sendall(b"--b\r\nContent-Disp")
-        assert answer_of(connection)[0] == 408
+@pytest.mark.parametrize("came", ["a head", "a file's beginning", "a whole file"])
+def test_a_silent_form_is_ended_and_its_connection_closed(strict: Tus, came: str) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    sent = {"a head": head[:9], "a file's beginning": head + b"x"}.get(came, head + b"x\r\n" + head)
+    kind = {"Content-Type": "multipart/form-data; boundary=b"} | JSON
+    with strict.begin("POST", "/upload/", 9_000, kind) as connection:
+        connection.sendall(sent)
+        status, answer = answer_of(connection)
+        assert status == (201 if came == "a whole file" else 408)
+        assert b"connection: close" in answer.lower()
+        assert b"what was not whole is not kept" in answer
 
 
 def test_a_signed_in_browser_must_show_that_our_page_made_the_form(fresh_server: Server) -> None:

@@ -5,6 +5,8 @@ import os
 import resource
 from collections.abc import Callable
 
+import pytest
+
 from tests.receiving.client import BYTES, Tus, answer_of, metadata, until
 from tests.support.server import Server
 
@@ -54,6 +56,25 @@ def test_a_length_that_is_told_late_is_held_against_the_quota(strict: Tus) -> No
     form = strict.http.post("/upload/", files={"file": ("a", b"x" * 700_000)})
     assert (form.status_code, form.json()["error"]["code"]) == (413, "quota_reached")
     until(lambda: strict.counts()["receiving"] == 1)
+
+
+@pytest.mark.parametrize("concat", [{}, {"Upload-Concat": "partial"}])
+def test_an_upload_of_unknown_length_takes_no_more_than_the_quota_leaves(
+    strict: Tus, concat: dict[str, str]
+) -> None:
+    assert strict.post({"Upload-Length": "900000"} | BYTES, b"x" * 900_000).status_code == 201
+    url = strict.post({"Upload-Defer-Length": "1"} | concat).headers["Location"]
+    announced = strict.patch(url, 0, b"x" * 700_000)
+    assert (announced.status_code, announced.json()["error"]["code"]) == (413, "quota_reached")
+    assert strict.offset(url) == 0
+    with strict.begin_patch(url, 0, None) as connection:
+        connection.sendall(b"aae60\r\n" + b"x" * 700_000 + b"\r\n0\r\n\r\n")
+        status, answer = answer_of(connection)
+    assert (status, b"quota_reached" in answer) == (413, True)
+    assert strict.offset(url) == 600_000
+    more = strict.patch(url, 600_000, Upload_Length="600001")
+    assert more.json()["error"]["code"] == "quota_reached"
+    assert strict.patch(url, 600_000, Upload_Length="600000").status_code == 204
 
 
 def test_too_many_open_uploads(strict: Tus) -> None:

@@ -392,6 +392,8 @@ REFUSALS = (
         "At most %(most)s uploads a minute are taken from one user; go on in %(seconds)s s."
     ),
     gettext_noop("The server is stopping; what arrived is kept, go on in a moment."),
+    gettext_noop("The server is stopping; what was not whole is not kept, send it again."),
+    gettext_noop("The sender fell silent; what was not whole is not kept, send it again."),
     gettext_noop("The database can't be reached right now; try again in a moment."),
     gettext_noop("The server's disk is full; nothing was lost, try again later."),
     gettext_noop("The form holds no file in its field «%(field)s»."),

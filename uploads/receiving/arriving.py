@@ -12,11 +12,11 @@ from dataclasses import replace
 from django.conf import settings
 
 from project import database
-from project.http import Disconnected
+from project.http import Body, Disconnected
 from uploads import metrics, storage
 from uploads.access import rights
 from uploads.access.rights import Access
-from uploads.errors import ApiError, ChecksumMismatch, TooLarge
+from uploads.errors import ApiError, ChecksumMismatch, QuotaReached, TooLarge
 from uploads.models import UploadedFile
 from uploads.processing.jobs.arrivals import Arrival, check_batch
 from uploads.publishing import doorbell
@@ -86,10 +86,28 @@ async def take_small(
 # -- all others -----------------------------------------------------------------------------------
 
 
+async def most(upload: Upload) -> int:
+    """Bytes that an upload may have: while its length is unknown, what the space's quota leaves it,
+    too, or a disk would fill with what is counted only at its end.
+    """
+    if upload.size is not None:
+        return upload.size
+    return min(settings.UPLOAD_MAX_BYTES, await database.read(rows.left, upload))
+
+
+def too_long(upload: Upload, most: int) -> ApiError:
+    """Why an upload takes no more than `most` bytes."""
+    if upload.size is not None:
+        return TooLarge(f"More bytes came than the {most} that can be taken; the rest was dropped.")
+    if most < settings.UPLOAD_MAX_BYTES:
+        return QuotaReached()
+    return TooLarge(f"At most {most} bytes are taken.")
+
+
 async def append(
     upload: Upload,
     claim: Claim,
-    body: Source,
+    body: Body,
     *,
     before: Sequence[bytes] = (),
     checksum: Checksum | None = None,
@@ -101,13 +119,15 @@ async def append(
     size may be known now.
 
     Raises Disconnected or an ApiError when the body ended early; what came is kept, unless it had a
-    checksum. Raises ChecksumMismatch, DigestMismatch, and TooLarge for a body that is longer than
-    was announced, which is cut there.
+    checksum. Raises ChecksumMismatch, DigestMismatch, and TooLarge or QuotaReached for a body that
+    is longer than can be taken: refused where that is announced, otherwise cut there.
     """
     content = claim.content
-    most = settings.UPLOAD_MAX_BYTES if upload.size is None else upload.size
+    end = await most(upload)
+    if content.offset + (body.length or 0) > end:
+        raise too_long(upload, end)
     permit = rights.permit(upload.space_id)
-    flow = Flow(claim, most - content.offset, reporter(upload), TUS, permit)
+    flow = Flow(claim, end - content.offset, reporter(upload), TUS, permit)
     try:
         if checksum is None:
             await flow.run(body, before)
@@ -123,7 +143,7 @@ async def append(
     if content.offset == upload.size:
         await finishing.finish(upload, claim)
     if flow.overrun:
-        raise TooLarge(f"More bytes came than the {most} that can be taken; the rest was dropped.")
+        raise too_long(upload, end)
     return upload
 
 

@@ -87,8 +87,12 @@ class FormDoor(StreamingView):
         if not outcome.taken and not outcome.refused:
             raise BadRequest(f"The form holds no file in its field «{FILE_FIELD}».")
         if outcome.refused and self.page is not None and _wants(request, "text/html"):
-            return self.page(request, outcome.refused)
-        return describe_outcome(request, who, outcome)
+            response = self.page(request, outcome.refused)
+        else:
+            response = describe_outcome(request, who, outcome)
+        if any("Connection" in refusal.error.headers for refusal in outcome.refused):
+            response.headers["Connection"] = "close"
+        return response
 
 
 class PlainDoor(StreamingView):

@@ -15,6 +15,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from uploads.errors import BadRequest, BodyTimeout, BodyTooLarge, WrongMediaType
 from uploads.receiving.intake import Source
+from uploads.receiving.plain import SILENT
 
 FIELD_BYTES = 64 * 1024  # of a field that is no file
 
@@ -123,7 +124,7 @@ class Form:
             async with asyncio.timeout(settings.UPLOAD_IDLE_SECONDS):
                 chunk = await self._body.next_chunk()
         except TimeoutError:
-            raise BodyTimeout from None
+            raise BodyTimeout(SILENT, headers={"Connection": "close"}) from None
         try:
             self._parser.write(chunk)
         except FormParserError as error:

@@ -4,7 +4,7 @@ Nobody can go on with such a file later, so whatever ends it early removes it; a
 content lets the next start remove it where the server was killed.
 """
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +13,14 @@ from project import database
 from uploads import storage
 from uploads.access import rights
 from uploads.access.rights import Access
-from uploads.errors import NotFound, TooLarge, WrongState
+from uploads.errors import (
+    ApiError,
+    BodyTimeout,
+    NotFound,
+    ShuttingDown,
+    TooLarge,
+    WrongState,
+)
 from uploads.models import UploadedFile
 from uploads.processing.jobs import arrivals
 from uploads.processing.jobs.arrivals import Arrival
@@ -22,6 +29,13 @@ from uploads.receiving.intake import Flow, Source
 from uploads.receiving.locks import Claim
 from uploads.receiving.metadata import Metadata
 from uploads.storage import in_pool
+
+SILENT = "The sender fell silent; what was not whole is not kept, send it again."
+# What these say of uploads, that they can go on, is not so here.
+NOT_KEPT: Mapping[type[ApiError], str] = {
+    BodyTimeout: SILENT,
+    ShuttingDown: "The server is stopping; what was not whole is not kept, send it again.",
+}
 
 
 async def take(
@@ -53,9 +67,11 @@ async def read(
     async with locks.claim(coming.id, new=True) as claim:
         try:
             return _stored(await _stream(coming, claim, body, blocks, door))
-        except BaseException:
+        except BaseException as error:
             claim.content.ended = True
             await _undo(coming)
+            if isinstance(error, ApiError):
+                error.message = NOT_KEPT.get(type(error), error.message)
             raise
 
 
@@ -65,12 +81,12 @@ async def _stream(
     mark = storage.mark(coming.id, "form")
     await in_pool(mark.touch)
     upload = await database.write(rows.create, coming)
-    room = settings.UPLOAD_MAX_BYTES if upload.size is None else upload.size
+    room = await arriving.most(upload)
     permit = rights.permit(upload.space_id)
     flow = Flow(claim, room, arriving.reporter(upload), door, permit)
     await flow.run(body, before)
     if flow.overrun:
-        raise TooLarge(f"At most {room} bytes are taken.")
+        raise arriving.too_long(upload, room)
     if upload.size is None:
         await database.write(arrivals.announce_size, upload.id, claim.content.offset)
     file = await finishing.finish(upload, claim, door=door)

@@ -89,9 +89,8 @@ async def _begin(upload: Upload, claim: Claim, wanted: Append, body: Body) -> Up
         raise WrongOffset(headers={"Upload-Offset": str(offset)})
     if wanted.length is not None and wanted.length != upload.size:
         upload = await _announce(upload, wanted.length, offset)
-    most = settings.UPLOAD_MAX_BYTES if upload.size is None else upload.size
-    if body.length is not None and offset + body.length > most:
-        raise TooLarge(f"The upload takes {most} bytes; this body would make it longer.")
+    if upload.size is not None and offset + (body.length or 0) > upload.size:
+        raise TooLarge(f"The upload takes {upload.size} bytes; this body would make it longer.")
     storage.check_room(body.length or 0)
     return upload
 

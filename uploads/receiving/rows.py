@@ -4,6 +4,7 @@ Changes of a file's status are `processing.jobs`' alone; rows of partials (tus c
 made, changed and removed here.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -105,8 +106,17 @@ def announce_size(upload: Upload, size: int) -> None:
     if upload.concat != "partial":
         arrivals.announce_size(upload.id, size)
         return
+    _check_quota(Space.objects.select_for_update().get(pk=upload.space_id), size)
     if not Partial.objects.filter(pk=upload.id, size=None).update(size=size):
         raise WrongState("The length of this upload is known already and can't change.")
+
+
+def left(upload: Upload) -> int:
+    """Bytes that an upload of unknown length, which is not counted yet, may have by its space's
+    quota.
+    """
+    space = Space.objects.get(pk=upload.space_id)
+    return _left(space, others=_held_by_partials(space) if upload.concat == "partial" else 0)
 
 
 def remove(upload: Upload) -> list[UUID]:
@@ -127,13 +137,10 @@ def remove(upload: Upload) -> list[UUID]:
 def create_partial(arrival: Arrival) -> Upload:
     """A partial's row. Raises QuotaReached, TooManyUploads."""
     space = Space.objects.select_for_update().get(pk=arrival.space_id)
-    others = Partial.objects.filter(space=space)
-    if space.receiving + others.count() >= settings.SPACE_OPEN_UPLOADS:
+    others = Partial.objects.filter(space=space).count()
+    if space.receiving + others >= settings.SPACE_OPEN_UPLOADS:
         raise TooManyUploads
-    quota = space.quota_bytes if space.quota_bytes is not None else settings.SPACE_QUOTA_BYTES
-    held = space.used_bytes + (others.aggregate(sum=Sum("size"))["sum"] or 0)
-    if quota and held + (arrival.size or 0) > quota:
-        raise QuotaReached
+    _check_quota(space, arrival.size or 0)
     partial = Partial.objects.create(
         id=arrival.id,
         space=space,
@@ -143,6 +150,20 @@ def create_partial(arrival: Arrival) -> Upload:
         expires_at=arrival.expires_at or expiry(),
     )
     return _of_partial(partial)
+
+
+def _check_quota(space: Space, size: int) -> None:
+    if size > _left(space, others=_held_by_partials(space)):
+        raise QuotaReached
+
+
+def _left(space: Space, *, others: int) -> int:
+    quota = space.quota_bytes if space.quota_bytes is not None else settings.SPACE_QUOTA_BYTES
+    return max(0, quota - space.used_bytes - others) if quota else sys.maxsize
+
+
+def _held_by_partials(space: Space) -> int:
+    return Partial.objects.filter(space=space).aggregate(sum=Sum("size"))["sum"] or 0
 
 
 def complete_partial(upload: Upload, size: int) -> list[UUID]:
