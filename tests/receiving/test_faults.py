@@ -191,6 +191,28 @@ def test_two_processes_never_write_one_upload_and_the_newer_request_wins(
         second.kill9()
 
 
+@pytest.mark.fault
+def test_a_plain_body_is_not_ended_by_who_asks_another_process(
+    make_server: MakeServer, user: MakeUser
+) -> None:
+    first = make_server().start()
+    second = Server(first.data_dir, **first.environment).start()
+    try:
+        token = first.token("alice")
+        here, there = user(first, token), user(second, token)
+        with here.begin("PUT", "/upload/asked.bin", 900_000, {}) as sender:
+            sender.sendall(b"x" * 500_000)
+            until(lambda: here.counts()["receiving"] == 1)
+            (file,) = there.http.get("/api/files/").json()["items"]
+            before = time.monotonic()
+            assert there.head(f"/uploads/{file['id']}").status_code == 423
+            assert time.monotonic() - before < SOON
+            sender.sendall(b"x" * 400_000)
+            assert answer_of(sender)[0] == 303
+    finally:
+        second.kill9()
+
+
 def test_a_creation_that_is_cut_after_its_beginning_keeps_what_came(tus: Tus) -> None:
     headers = {"Upload-Length": "5000000"} | metadata(filename="cut-creation.bin")
     with tus.begin("POST", "/uploads/", 5_000_000, headers) as connection:

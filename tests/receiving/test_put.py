@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.receiving.client import Tus, until
+from tests.receiving.client import Tus, answer_of, until
 from tests.support.server import Server
 
 JSON = {"Accept": "application/json"}
@@ -65,6 +65,31 @@ def test_a_cut_body_leaves_nothing(server: Server, user: Callable[..., Tus]) -> 
         connection.sendall(b"x" * 2_000_000)
         until(lambda: tus.counts()["receiving"] == 1)
     until(lambda: sum(tus.counts().values()) == 0)
+
+
+def test_who_asks_where_it_stands_does_not_end_it(server: Server, user: Callable[..., Tus]) -> None:
+    tus = user(server)
+    with tus.begin("PUT", "/upload/asked.bin", 900_000, {"Accept": "application/json"}) as sender:
+        sender.sendall(b"x" * 500_000)
+        until(lambda: tus.counts()["receiving"] == 1)
+        (file,) = tus.http.get("/api/files/").json()["items"]
+        url = f"/uploads/{file['id']}"
+        assert tus.head(url).status_code == 423
+        assert tus.http.head(url).status_code == 423  # in the words of the draft
+        assert tus.patch(url, 500_000, b"y").status_code == 423
+        sender.sendall(b"x" * 400_000)
+        assert answer_of(sender)[0] == 201
+    assert tus.content(url) == b"x" * 900_000
+
+
+def test_whoever_ends_it_is_obeyed(server: Server, user: Callable[..., Tus]) -> None:
+    tus = user(server)
+    with tus.begin("PUT", "/upload/ended.bin", 900_000, {}) as sender:
+        sender.sendall(b"x" * 500_000)
+        until(lambda: tus.counts()["receiving"] == 1)
+        (file,) = tus.http.get("/api/files/").json()["items"]
+        assert tus.delete(f"/uploads/{file['id']}").status_code == 204
+        assert answer_of(sender)[0] == 410
 
 
 def test_curl_sends_a_file(tus: Tus, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 A newcomer asks the holder to let go, and the holder puts away what it has and ends: a client that
 comes back while its old request still hangs need not wait for a time-out. In this process the
 holder is told at once; in another one it looks for waiting locks (`Content.has_waiter`) several
-times a second.
+times a second. A holder whose bytes would be lost with it, since they come all or nothing, is firm.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+from uploads import storage
 from uploads.errors import Locked
 from uploads.receiving import content as contents
 from uploads.receiving.content import Busy, Content
@@ -25,8 +26,9 @@ class Claim:
 
     content: Content
 
-    def __init__(self, *, waited: bool) -> None:
+    def __init__(self, *, waited: bool, firm: bool) -> None:
         self.waited = waited  # others may have changed the upload since it was looked up
+        self.firm = firm  # what it holds can't be gone on with: it lets go for nobody
         self.wanted = False
         self.on_wanted: Callable[[], None] = _nothing
 
@@ -53,9 +55,11 @@ _seats: dict[UUID, _Seat] = {}
 
 
 @asynccontextmanager
-async def claim(file_id: UUID, *, new: bool = False) -> AsyncIterator[Claim]:
-    """Hold an upload; `new` makes its content. Raises NotFound, and Locked after WAIT_SECONDS."""
-    async with _turn(file_id) as mine:
+async def claim(file_id: UUID, *, new: bool = False, firm: bool = False) -> AsyncIterator[Claim]:
+    """Hold an upload; `new` makes its content. Raises NotFound, and Locked after WAIT_SECONDS or
+    where the holder is `firm`.
+    """
+    async with _turn(file_id, firm=firm) as mine:
         mine.content = await (in_pool(Content.create, file_id) if new else _opened(mine, file_id))
         try:
             yield mine
@@ -64,8 +68,10 @@ async def claim(file_id: UUID, *, new: bool = False) -> AsyncIterator[Claim]:
 
 
 @asynccontextmanager
-async def _turn(file_id: UUID) -> AsyncIterator[Claim]:
+async def _turn(file_id: UUID, *, firm: bool) -> AsyncIterator[Claim]:
     seat = _seats.setdefault(file_id, _Seat())
+    if seat.holder is not None and seat.holder.firm:
+        raise Locked
     seat.people += 1
     try:
         waited = seat.lock.locked()
@@ -76,7 +82,7 @@ async def _turn(file_id: UUID) -> AsyncIterator[Claim]:
                 await seat.lock.acquire()
         except TimeoutError:
             raise Locked from None
-        mine = seat.holder = Claim(waited=waited)
+        mine = seat.holder = Claim(waited=waited, firm=firm)
         mine.wanted = seat.people > 1
         try:
             yield mine
@@ -94,6 +100,8 @@ async def _opened(mine: Claim, file_id: UUID) -> Content:
         return await in_pool(Content.open, file_id)
     except Busy:
         mine.waited = True
+    if await in_pool(storage.mark(file_id, "form").exists):  # its holder is firm
+        raise Locked
     deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
     with contents.Waiting(file_id):
         while asyncio.get_running_loop().time() < deadline:

@@ -64,7 +64,7 @@ async def read(
             return arriving.take_small(coming, blocks, door=door)
     else:
         blocks = []
-    async with locks.claim(coming.id, new=True) as claim:
+    async with locks.claim(coming.id, new=True, firm=True) as claim:
         try:
             return _stored(await _stream(coming, claim, body, blocks, door))
         except BaseException as error:
