@@ -58,7 +58,7 @@ async def progress() -> AsyncIterator[asyncio.Queue[dict[str, Any]]]:
 async def settled(one: Pipeline) -> None:
     """What the pipeline writes is written."""
     async with asyncio.timeout(60):
-        await asyncio.gather(*one._writes)
+        await one.steps.written()
 
 
 async def test_a_step_whose_write_failed_is_written_with_the_next(
@@ -71,10 +71,10 @@ async def test_a_step_whose_write_failed_is_written_with_the_next(
     with monkeypatch.context() as trouble:
         trouble.setattr(attempts, "record", away)
         await one._take(StepStarted("text", 1))
-        one._runs_long()
+        one.steps.runs_long()
         await one._take(StepDone("text", {"words": 3}, (), 200))
         await settled(one)
-    await one._ended(list(one._unwritten.values()), "a txt")
+    await one._ended(await one.steps.written(), "a txt")
     step = await database.read(Step.objects.get, file=claimed.file_id, name="text")
     assert (step.status, step.result) == ("done", {"words": 3})
     assert (await stored(claimed)).status == "processed"
@@ -98,7 +98,7 @@ async def test_a_running_step_without_a_sign_of_life_is_shown_as_stalled_until_i
     assert (await silences(claimed, 3))[-1] is None
     assert (await silences(claimed, 4))[-1] is not None  # and silent once more
     await one._take(StepDone("pdf", {}, (), 900))
-    await one._ended(list(one._unwritten.values()), "a txt")
+    await one._ended(await one.steps.written(), "a txt")
     assert (await stored(claimed)).step is None
     for payload in await database.read(payloads, claimed):
         EVENT.validate_json(payload, strict=True)
@@ -115,7 +115,7 @@ async def test_a_step_that_gives_signs_of_life_is_not_shown_as_stalled(
         await one._take(Progress("pdf", page, 12, "pages"))
     await settled(one)
     assert await silences(claimed, 1) == [None]
-    one._current.end()  # type: ignore[union-attr]
+    one.steps.current.end()  # type: ignore[union-attr]
 
 
 async def test_the_step_of_a_worker_that_is_silent_is_shown_as_stalled_until_its_lease_runs_out(
@@ -148,12 +148,12 @@ async def test_what_a_worker_was_shown_as_while_it_slept_is_taken_back_when_it_w
     one = Pipeline(claimed, SANDBOX)
     await one._take(StepStarted("pdf", 1))
     assert await silences(claimed, 1) == [None]
-    one._current.heard_at -= 60  # type: ignore[union-attr]
+    one.steps.current.heard_at -= 60  # type: ignore[union-attr]
     await database.write(lease, claimed, timedelta(seconds=140))
     assert await database.write(lost.note_silence) == 1
     await one._take(Progress("pdf", 1, 12, "pages"))
     assert [bool(one) for one in await silences(claimed, 3)] == [False, True, False]
-    one._current.end()  # type: ignore[union-attr]
+    one.steps.current.end()  # type: ignore[union-attr]
 
 
 def lease(claimed: leases.Claimed, left: timedelta) -> None:
@@ -192,7 +192,7 @@ async def test_the_time_left_of_a_step_is_told_from_what_it_and_runs_before_it_m
         second = Pipeline(claimed, SANDBOX)
         await second._take(StepStarted("timed", 1))
         await second._take(Progress("timed", 0, 40, "pages"))
-        second._current.end()  # type: ignore[union-attr]
+        second.steps.current.end()  # type: ignore[union-attr]
         async with asyncio.timeout(60):
             own, before = [(await told.get())["measure"]["eta_s"] for _ in range(2)]
     assert 0.15 <= own <= took + 0.1  # 20 pages in 0.2 s, and as many to go
@@ -211,6 +211,6 @@ async def test_of_measures_in_quick_succession_the_last_one_is_told_even_if_noth
         async with asyncio.timeout(60):
             while 7 not in shown:
                 shown.append((await told.get())["measure"]["done"])
-        one._current.end()  # type: ignore[union-attr]
+        one.steps.current.end()  # type: ignore[union-attr]
     assert shown == sorted(shown)
     assert shown[0] == 1

@@ -24,7 +24,7 @@ OWNED = {
     "uploads/receiving/intake.py": "Watch keeps it; it sees its own failure",
     "uploads/processing/runner.py": "_claim() shields it and waits for it",
     "uploads/processing/engines/procrastinate_worker.py": "_serve_queue() ends it, patiently",
-    "uploads/processing/pipeline.py": "run() waits for all of them; they see their own failures",
+    "uploads/processing/steps.py": "written() waits for all of them; they see their own failures",
 }
 
 
