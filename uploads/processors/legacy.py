@@ -1,8 +1,7 @@
-"""Documents of older make: rich text, and the OLE compound files of Word and PowerPoint 97."""
+"""The OLE compound files of Word and PowerPoint 97."""
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Any
 
@@ -11,48 +10,6 @@ from uploads.processors.bounds import clip
 from uploads.processors.context import Context
 from uploads.processors.failures import BadFile
 from uploads.processors.markdown import Markdown
-
-RTF_BYTES = 16 * 1024 * 1024
-
-
-def rtf(ctx: Context, out: Markdown) -> dict[str, Any]:
-    """Rich text (RTF 1.9.1). Raises BadFile."""
-    from striprtf.striprtf import rtf_to_text
-
-    if ctx.size > RTF_BYTES:
-        raise BadFile(f"The rich text is larger than {RTF_BYTES // 1024**2} MiB.")
-    source = ctx.path.read_bytes().decode("latin-1")
-    try:
-        read: Any = rtf_to_text
-        text = str(read(source, errors="replace"))
-    except Exception as error:  # striprtf raises whatever broken control words lead to
-        raise BadFile("The rich text can't be read: its control words are broken.") from error
-    for line in text.split("\n"):
-        out.paragraph(line)
-    return {
-        "format": "rtf",
-        "metadata": _info(source[:100_000]),
-        "pictures": source.count("{\\pict"),
-        "embedded": source.count("{\\object"),
-    }
-
-
-_INFO = {"title": "title", "author": "author", "operator": "last_modified_by", "company": "company"}
-
-
-def _info(source: str) -> dict[str, str]:
-    """What the document says of itself; letters beyond ASCII are control words there too."""
-    from striprtf.striprtf import rtf_to_text
-
-    read: Any = rtf_to_text
-    opening = re.match(r"\{\\rtf1?[^{}]{0,200}", source)
-    start = opening[0] if opening else "{\\rtf1\\ansi"
-    found = {}
-    for word, ours in _INFO.items():
-        said = re.search(r"\{\\" + word + r" ((?:[^{}\\]|\\[^{}]){1,900})\}", source)
-        if said:
-            found[ours] = clip(str(read(f"{start} {said[1]}}}", errors="replace")).strip(), 300)
-    return {name: text for name, text in found.items() if text}
 
 
 def ole(ctx: Context, out: Markdown) -> dict[str, Any]:

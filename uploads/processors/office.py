@@ -16,6 +16,7 @@ from uploads.processors.failures import BadFile
 from uploads.processors.markdown import Markdown
 from uploads.processors.open_document import OpenDocument
 from uploads.processors.registry import processor
+from uploads.processors.rich_text import rich_text
 
 PART = 256 * 1024 * 1024  # bytes that one part may unpack to
 SMALL_PART = 4 * 1024 * 1024
@@ -71,7 +72,7 @@ _PROPERTIES = {
         LOCKED,
         *FLAT,
     ],
-    version=4,
+    version=5,
     after=["identify", "checksum"],
 )
 def office(ctx: Context) -> dict[str, Any]:
@@ -314,7 +315,7 @@ _READERS: dict[str, Callable[[Context, Markdown], dict[str, Any]]] = {
     **dict.fromkeys(FLAT, _flat),
     LOCKED: _locked,
     "application/epub+zip": _epub,
-    "application/rtf": legacy.rtf,
+    "application/rtf": rich_text,
     "application/msword": legacy.ole,
     "application/vnd.ms-powerpoint": legacy.ole,
     "application/x-ole-storage": legacy.ole,

@@ -208,6 +208,7 @@ STEPS = (
     gettext_noop("The document can't be read: its directory is damaged."),
     gettext_noop("The document can't be read: its sectors are damaged."),
     gettext_noop("The rich text can't be read: its control words are broken."),
+    gettext_noop("The rich text can't be read: its groups nest without end."),
     gettext_noop(
         "It unpacks to more than %(size)s GiB, over %(ratio)s times its size: it looks "
         "like a bomb and wasn't unpacked further."
