@@ -284,7 +284,7 @@ if ENGINE == "procrastinate":
 MIDDLEWARE = [
     "project.statics.Files",
     "django.middleware.security.SecurityMiddleware",
-    "project.http.ContentSecurityPolicy",
+    "project.policy.ContentSecurityPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

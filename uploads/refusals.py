@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.urls import Resolver404
 
-from project.http import Dawdled, Disconnected
+from project.bodies import Dawdled, Disconnected
 from uploads import storage
 from uploads.errors import (
     ApiError,

@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from project import connections, http
+from project import bodies, connections, http
 from project.connections import HEAD_BYTES, Connections
 
 ASKED = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -112,7 +112,7 @@ def test_a_body_does_not_count_as_head_and_the_thousand_addresses_of_parts_fit()
 def test_a_body_that_is_read_whole_is_not_waited_for_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(http, "WHOLE_SECONDS", 0.05)
+    monkeypatch.setattr(bodies, "WHOLE_SECONDS", 0.05)
 
     async def never() -> Any:
         await asyncio.Event().wait()
@@ -126,8 +126,8 @@ def test_a_body_that_is_read_whole_is_not_waited_for_for_ever(
         await http.PageHandler()({"type": "http", "path": "/sign-in/"}, never, send)
         return sent
 
-    with pytest.raises(http.Dawdled):
-        asyncio.run(asyncio.wait_for(http.Body(never).whole(1000), 30))
+    with pytest.raises(bodies.Dawdled):
+        asyncio.run(asyncio.wait_for(bodies.Body(never).whole(1000), 30))
     begin, _ = asyncio.run(asyncio.wait_for(page(), 30))
     assert begin["status"] == 408
     assert (b"Connection", b"close") in begin["headers"]

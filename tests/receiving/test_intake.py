@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from project.http import Disconnected
+from project.bodies import Disconnected
 from uploads import storage
 from uploads.errors import Interrupted, NotFound
 from uploads.receiving import intake, locks

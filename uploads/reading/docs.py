@@ -16,7 +16,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import override
 
-from project.http import POLICY
+from project.policy import POLICY
 from uploads.errors import table
 from uploads.reading import api, asyncapi, doors
 from uploads.reading.frame import frame

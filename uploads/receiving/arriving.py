@@ -12,7 +12,7 @@ from dataclasses import replace
 from django.conf import settings
 
 from project import database
-from project.http import Body, Disconnected
+from project.bodies import Body, Disconnected
 from uploads import metrics, storage
 from uploads.access import rights
 from uploads.access.rights import Access

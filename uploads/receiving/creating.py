@@ -3,7 +3,7 @@
 from django.conf import settings
 
 from project import database
-from project.http import Body
+from project.bodies import Body
 from uploads import storage
 from uploads.access.rights import Access
 from uploads.errors import ApiError, DiskFull, TooLarge

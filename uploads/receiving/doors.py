@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views import View
 
 from project import stopping
-from project.http import Body
+from project.bodies import Body
 from uploads.access.identity import Who
 from uploads.errors import BadCsrf, MethodNotAllowed, ShuttingDown
 from uploads.receiving import tus

@@ -115,7 +115,7 @@ class Flow:
     async def run(self, body: Source, before: Sequence[bytes] = ()) -> None:
         """Store the body to its end; `before` was read from it already.
 
-        Raises `project.http.Disconnected` when it was cut, an ApiError when it was ended from
+        Raises `project.bodies.Disconnected` when it was cut, an ApiError when it was ended from
         here; in each case all that arrived is stored when this returns.
         """
         for chunk in before:

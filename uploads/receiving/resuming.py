@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from project import database
-from project.http import Body
+from project.bodies import Body
 from uploads import storage
 from uploads.access import rights
 from uploads.errors import Forbidden, InconsistentLength, Locked, TooLarge, WrongOffset
