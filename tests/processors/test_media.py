@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import pytest
 from PIL import Image
@@ -77,6 +78,28 @@ def test_other_formats_need_the_extra_and_say_so(take, monkeypatch, form, codec,
         assert (found["decoded"], found["waveform"]) == (False, [])
         assert found["codec"]
         assert found["note"]
+
+
+@pytest.mark.parametrize(("form", "codec"), [("au", "pcm_s16be"), ("caf", "pcm_s16be")])
+def test_a_sound_lasts_as_long_as_it_is_heard_where_its_head_is_misread(take, form, codec):
+    found = take(encoded(form, codec))["audio"]
+    assert found["duration_s"] == pytest.approx(2, abs=0.1)
+    assert found["bit_rate"] == pytest.approx(768_000, rel=0.05)
+    assert found["streams"][0]["duration_s"] == found["duration_s"]
+
+
+def test_a_sound_that_was_cut_off_lasts_as_long_as_there_is_of_it(take):
+    content = encoded("flac", "flac")
+    assert take(content)["audio"]["duration_s"] == 2
+    assert take(content[: len(content) // 2])["audio"]["duration_s"] < 1.5
+
+
+def test_a_sound_whose_coding_no_decoder_knows_still_tells_what_its_head_says(take):
+    content = bytearray(wav())
+    struct.pack_into("<HH", content, 32, 5, 36)  # bytes of a sample, bits of it
+    found = take(bytes(content), "a.wav")["audio"]
+    assert (found["decoded"], found["sample_rate"], found["waveform"]) == (False, 44_100, [])
+    assert found["note"] == "Nothing that is installed here decodes this format."
 
 
 def test_a_machine_without_any_decoder_shows_what_the_head_says(take, monkeypatch):

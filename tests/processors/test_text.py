@@ -68,6 +68,12 @@ def test_old_encodings_are_told_apart_by_the_letters_of_a_language(take, content
     assert found["encoding_certain"] is False
 
 
+def test_what_no_language_explains_is_not_taken_for_wide_characters(take):
+    found = take("Größe\r\n▒░ █ ä\r\n".encode("cp437"), "a.txt")["text"]
+    assert not found["encoding"].startswith("utf")
+    assert (found["lines"], found["eol"], found["head"][:2]) == (2, "crlf", "Gr")
+
+
 def test_a_mark_inside_does_not_make_text_binary(take):
     found = take("Zeile\r\n".encode("utf-16") * 20, "a.txt")["text"]
     assert (found["encoding"], found["lines"]) == ("utf-16-le", 20)

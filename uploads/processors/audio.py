@@ -13,12 +13,14 @@ from uploads.processors.registry import processor
 COVER = 1000  # pixels
 THUMBNAIL = 320
 NO_DECODER = "Nothing that is installed here decodes this format; the extra «video» may."
+NO_CODEC = "Nothing that is installed here decodes this format."
+ALIKE = 0.05  # share by which what is said and what is heard may differ
 PICTURE = (1200, 240)  # pixels of the drawn outline
 INK = "#4a7dbd"
 COVER_BYTES = 32 * 1024 * 1024
 
 
-@processor(name="audio", accepts=["audio/*"], version=3, after=["identify", "checksum"])
+@processor(name="audio", accepts=["audio/*"], version=4, after=["identify", "checksum"])
 def audio(ctx: Context) -> dict[str, Any]:
     """{format, codec, duration_s, bit_rate, sample_rate, channels, bits, lossless, tags, streams,
     chapters, cover: bool, decoded: bool, note, waveform [0 to 100], loudness_lufs,
@@ -45,17 +47,32 @@ def audio(ctx: Context) -> dict[str, Any]:
     done = max(total or 0, loudness.seconds if loudness else 0)
     ctx.progress(done, done, "seconds")
     main: dict[str, Any] = next((one for one in found["streams"] if one["type"] == "audio"), {})
+    length = _length(ctx.size, total, main.get("bit_rate") or found["bit_rate"], loudness)
+    if length["duration_s"] != total:
+        main.update(length)
     shown = ("codec", "sample_rate", "channels", "bits", "lossless")
     return {
         **found,
         **{name: main.get(name) for name in shown},
-        "duration_s": total or (round(loudness.seconds, 3) if loudness else None),
-        "bit_rate": main.get("bit_rate") or found["bit_rate"],
+        **length,
         "cover": cover,
         "decoded": loudness is not None,
-        "note": None if loudness is not None else NO_DECODER,
+        "note": None if loudness is not None else NO_CODEC if sound.HAS_AV else NO_DECODER,
         **measured,
     }
+
+
+def _length(
+    size: int, said: float | None, bit_rate: int | None, heard: sound.Loudness | None
+) -> dict[str, Any]:
+    """What the header says, unless all was decoded and lasts clearly longer or shorter: headers of
+    some formats are misread, and a file may have been cut off.
+    """
+    if heard is None or heard.seconds >= sound.SECONDS:
+        return {"duration_s": said, "bit_rate": bit_rate}
+    if said and abs(heard.seconds - said) <= ALIKE * said + 0.1:
+        return {"duration_s": said, "bit_rate": bit_rate}
+    return {"duration_s": round(heard.seconds, 3), "bit_rate": round(8 * size / heard.seconds)}
 
 
 def _cover(ctx: Context) -> bool:

@@ -26,6 +26,9 @@ MARKS = (
 # What text has no use for; tab, line ends, form feed, backspace and escape are found in logs.
 CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\b\x1b\x1a")) + b"\x7f"
 
+# Of several bytes for every character: these are known before anything is guessed.
+_WIDE = ("utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le", "utf_7")
+
 
 class Encoding(NamedTuple):
     """`name` as Python knows it, `mark` bytes of a byte order mark; a guess isn't `certain`."""
@@ -150,7 +153,7 @@ def _guess(sample: bytes) -> Encoding:
         # Slow to import, and only texts of many bytes a letter need it.
         from charset_normalizer import from_bytes
 
-        best = from_bytes(sample).best()
+        best = from_bytes(sample, cp_exclusion=[*_WIDE]).best()
         name = best.encoding if best is not None else "cp1252"
         if name in ("latin_1", "ascii", "utf_8") or _is_western(sample):
             name = "cp1252"

@@ -50,6 +50,10 @@ DEMUXERS = {
 }
 
 
+class NoDecoder(Exception):
+    """The library knows the container, and not how the sound in it is coded."""
+
+
 class Loudness:
     """Takes samples as they are decoded: a row for each moment, a column for each channel."""
 
@@ -118,13 +122,16 @@ def measure(path: Path, media_type: str, watch: Callable[[float], None]) -> Loud
     if reader is None:
         return None
     loudness = Loudness()
-    for rate, samples in _by_seconds(reader(path, media_type)):
-        if not loudness.seconds:
-            loudness = Loudness(rate)
-        loudness.add(samples)
-        watch(loudness.seconds)
-        if loudness.seconds >= SECONDS:
-            break
+    try:
+        for rate, samples in _by_seconds(reader(path, media_type)):
+            if not loudness.seconds:
+                loudness = Loudness(rate)
+            loudness.add(samples)
+            watch(loudness.seconds)
+            if loudness.seconds >= SECONDS:
+                break
+    except NoDecoder:
+        return None
     if loudness.seconds == 0:
         raise BadFile("There is no sound in the file that can be decoded.")
     return loudness
@@ -200,6 +207,8 @@ def _with_av(path: Path, media_type: str) -> Iterator[Piece]:
         ) as container:
             if not container.streams.audio:
                 return
+            if container.streams.audio[0].codec_context is None:
+                raise NoDecoder
             known = container.streams.audio[0].layout
             rate = _taken(container.streams.audio[0].rate or 0)
             layout = known if _told_apart(known.nb_channels) == known.nb_channels else "stereo"
