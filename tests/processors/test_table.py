@@ -85,7 +85,7 @@ def test_repeated_and_missing_names_are_told_apart(take):
     _, _, columns = shown(take, "a,a,,b\n1,2,3,4\n5,6,7,8\n")
     found, _, _ = shown(take, "a,b,,c\n1,2,3,4\n5,6,7,8\n")
     assert found["header"] is True
-    assert list(columns) == ["column 1", "column 2", "column 3", "column 4"]
+    assert list(columns) == ["a", "a (2)", "column 3", "b"]
 
 
 def test_one_column_is_a_table_too(take):
@@ -266,6 +266,56 @@ def test_a_first_line_for_excel_says_the_delimiter_and_is_no_row(take, coding, r
 def test_progress_counts_the_bytes(take):
     taken = take(PEOPLE, "x.csv")
     assert taken.reports["table"][-1] == (len(PEOPLE), len(PEOPLE), "bytes")
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ("Country,Lat,1/22/20,1/23/20\nA,33.9,0,0\nB,41.1,0,1\n", None),
+        ("Land,2019,2020\nDE,1.5,2.5\nFR,3,4\n", None),
+        (",0,1,2\n0,0.5,1.5,2.5\n1,1,2,3\n", ["column 1", "0", "1", "2"]),
+    ],
+)
+def test_names_may_be_repeated_or_days_years_and_numbers_in_turn(take, content, names):
+    found, table, columns = shown(take, content)
+    assert (found["header"], table["rows"]) == (True, 2)
+    assert list(columns) == (names or content.partition("\n")[0].split(","))
+    assert {column["type"] for column in columns.values()} <= {"text", "integer", "number"}
+
+
+@pytest.mark.parametrize(
+    "content", ["DE,2019,2020\nFR,2021,2022\n", "x,2001\ny,15\n", "2019,2020\n1,2\n", "a,a\na,b\n"]
+)
+def test_a_first_row_of_values_is_no_row_of_names(take, content):
+    assert shown(take, content)[0]["header"] is False
+
+
+STATEMENT = (
+    "Kontonummer:;DE12 3456\r\nStand:;1.234,56 EUR\r\n\r\n"
+    "Tag;Text;Empfänger;Zweck;Betrag\r\n" + "01.02.2024;Kauf;Möller;Buch;-12,50\r\n" * 30
+)
+
+
+@pytest.mark.parametrize("coding", ["cp1252", "utf-8-sig", "utf-16"])
+def test_what_is_written_over_a_table_is_no_row_of_it(take, coding):
+    _, table, columns = shown(take, (STATEMENT + "1;2\r\n").encode(coding))
+    assert table["above"] == ["Kontonummer: DE12 3456", "Stand: 1.234,56 EUR"]
+    assert (table["rows"], list(columns)) == (31, ["Tag", "Text", "Empfänger", "Zweck", "Betrag"])
+    assert columns["Betrag"]["type"] == "number"
+    assert table["errors"] == [{"line": 35, "problem": "2 fields instead of 5"}]
+
+
+def test_remarks_over_a_table_are_no_rows_and_may_end_with_its_names(take):
+    _, table, columns = shown(take, "# measured\n# in 2024\nday,mm\n1,2.5\n2,3.5\n")
+    assert (table["above"], list(columns)) == (["# measured", "# in 2024"], ["day", "mm"])
+    _, table, columns = shown(take, "##version=4\n#CHROM\tPOS\tID\n1\t2\trs1\n1\t3\trs2\n", "a.tsv")
+    assert (table["above"], table["rows"]) == (["##version=4"], 2)
+    assert list(columns) == ["#CHROM", "POS", "ID"]
+
+
+def test_short_rows_at_the_beginning_are_rows_where_no_names_come_below(take):
+    _, table, _ = shown(take, "apple\nbanana,yellow,fruit\ncherry,red,fruit\nplum,blue,fruit\n")
+    assert table["above"] == []
 
 
 def test_a_tsv_with_commas_is_cut_at_tabs():

@@ -67,8 +67,9 @@ class Reader:
         """All rows below the header, in order."""
         tail: list[bytes] = []
         with self.path.open("rb", buffering=0) as file:
-            self.done = self.coding.mark + self.dialect.skipped
-            self.line = int(self.dialect.skipped > 0)
+            skipped = self.dialect.skipped
+            self.done = self.coding.mark + len(skipped.encode(self.coding.name, "replace"))
+            self.line = len(re.findall("\r\n|\r|\n", skipped))
             file.seek(self.done)
             for block in self._blocks(file.read):
                 lines = block.split(b"\n")

@@ -24,7 +24,7 @@ SMALL = 1024 * 1024  # bytes up to which rows are read here
 @processor(
     name="table",
     accepts=["text/csv", "text/tab-separated-values"],
-    version=3,
+    version=4,
     after=["identify", "checksum"],
     seconds=LONG,
     light=True,
@@ -33,7 +33,8 @@ def table(ctx: Context) -> dict[str, Any]:
     """{format, encoding, encoding_certain, bom, delimiter, quote, header, tables [one table]}
 
     A table is {name, rows, width, columns [profile], head [[cell]], errors [{line, problem}],
-    errors_total, blank_lines}; a column that isn't shown is still counted in `width`.
+    errors_total, blank_lines, above [words over it]}; a column that isn't shown is still counted in
+    `width`.
     """
     coding, form = opened(ctx)
     reader = Reader(ctx.path, coding, form)
@@ -57,6 +58,7 @@ def table(ctx: Context) -> dict[str, Any]:
             {
                 "name": None,
                 **profile.result(),
+                "above": form.above[: dialect.ABOVE_SHOWN],
                 "errors": reader.problems,
                 "errors_total": reader.wrong,
                 "blank_lines": reader.blank,
@@ -77,7 +79,7 @@ def opened(ctx: Context) -> tuple[encoding.Encoding, dialect.Dialect]:
         whole=len(sample) < SNIFFED,
         tabs=ctx.media_type == "text/tab-separated-values",
     )
-    return coding, form._replace(skipped=len(dialect.told(text)[0].encode(coding.name)))
+    return coding, form
 
 
 def cells(chunk: Chunk, form: dialect.Dialect) -> list[list[str | None]]:
