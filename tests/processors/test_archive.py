@@ -309,3 +309,14 @@ def test_a_member_without_a_name_is_listed(take):
         )
     found = take(bytes(data))["archive"]
     assert (found["entries"], found["tree"][0]["path"]) == (1, "")
+
+
+def test_a_zip_may_stand_behind_a_program(take):
+    taken = take(b"#!/usr/bin/env python3\n" + zipped(("__main__.py", b"print(1)")), "tool.pyz")
+    assert taken.media_type == "application/zip"
+    assert taken["archive"]["largest"] == [{"path": "__main__.py", "size": 8}]
+
+
+def test_the_first_part_of_several_is_told_from_a_broken_archive(take):
+    whole = (SAMPLES / "two.7z").read_bytes()
+    assert "one part of several" in take(whole[:100], "a.7z.001").broken["archive"]

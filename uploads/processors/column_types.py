@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 # In a column of numbers or dates these say that there is no value.
-MARKERS = ("NA", "N/A", "n/a", "na", "NULL", "null", "None", "none", "NaN", "nan", "#N/A", "-", "?")
+MARKERS = (
+    *("NA", "N/A", "n/a", "na", "NULL", "null", "None", "none", "NaN", "nan", "#N/A", "-", "?"),
+    *("\\N", "..", "<NA>", "NaT"),  # of databases, statistical offices and data frames
+)
 AGREEING = 0.95  # share of the values that must be of a type for the column to be
 DATES = (
     *("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y"),
@@ -174,7 +177,7 @@ def candidates(first: list[str]) -> list[ColumnType]:
     if way and way.unit:
         return [ColumnType("number", *way)]
     # 00123 and +49 30 are names written in digits: as numbers they would lose something.
-    if any(re.match(r"0\d|\+", value) for value in first):
+    if any(re.match(r"0\d|\+\d{6}|\+\d*[ /()-]", value) for value in first):
         return _moments(first)
     numbers = [ColumnType("integer"), ColumnType("number")]
     if way:

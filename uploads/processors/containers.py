@@ -44,6 +44,18 @@ def zip_media_type(start: bytes, end: bytes, size: int) -> str:
     return "application/zip"
 
 
+def ends_as_zip(end: bytes) -> bool:
+    """Whether a zip's directory lies at the end of the file, whatever stands before its members: a
+    program that unpacks them, say.
+    """
+    mark = end.rfind(b"PK\x05\x06")
+    if mark < 0 or mark + 22 > len(end):
+        return False
+    length, _, comment = struct.unpack_from("<IIH", end, mark + 12)
+    directory = end[max(mark - length, 0) : mark]
+    return mark + 22 + comment == len(end) and directory[:4] == b"PK\x01\x02"
+
+
 def _local_names(data: bytes) -> Iterator[str]:
     place = 0
     for _ in range(16):

@@ -67,6 +67,8 @@ def media_type_of(head: signatures.Head, extension: str) -> str:
         return wording.textual_media_type(
             text, extension, whole=head.size <= min(START, wording.SAMPLE)
         )
+    if not found and containers.ends_as_zip(head.end):
+        return containers.zip_media_type(head.start, head.end, head.size)
     return found or next(
         (found for rule in signatures.TEXTUAL if (found := rule(head))), media_types.BINARY
     )

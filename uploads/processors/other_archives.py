@@ -141,4 +141,6 @@ def _words(name: Any) -> str:
 
 def _said(error: Exception) -> str:
     words = str(getattr(error, "msg", None) or error)
+    if words.startswith("None"):  # the library says nothing where it runs out of bytes
+        return "it is cut off, or one part of several"
     return words.partition(" (errno")[0].strip().rstrip(".")[:200] or "its headers are broken"

@@ -174,6 +174,7 @@ def reason(error: Exception) -> str:
     said = str(getattr(error, "detail", error)).strip() or "the decoder refuses it"
     line = said.splitlines()[0].strip()
     line = re.sub(r"^[A-Za-z0-9_]+: (?=\S)", "", line)
+    line = re.sub(r"^XML parse error: Error domain \d+ code \d+ on .*? of data: ", "", line)
     if "/" in line or "BytesIO" in line:
         line = "it isn't what its first bytes say"
     return line.rstrip(". ")[:200]
