@@ -9,7 +9,6 @@ fan-out never takes more than half of the loop from others.
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,10 +17,12 @@ import structlog
 from django.db import InterfaceError, OperationalError
 
 from consumers import frames
+from consumers.agenda import Agenda
 from consumers.frames import EVERYTHING, Audience, Entry, Frame
 from consumers.measures import Measures
 from consumers.outbox import PROGRESS_SECONDS, Outbox
 from consumers.ring import Ring
+from consumers.shots import SHARED_SECONDS, Shot, Shots
 from project import database
 from uploads import metrics
 from uploads.errors import CursorGone
@@ -40,19 +41,7 @@ REST_SECONDS = 0.05  # longest rest after a round
 LEAST_REST_SECONDS = 0.001  # shorter rounds need none
 IDLE_SECONDS = 0.0002  # a turn of the loop that took less had nothing to do
 SLICE = 250  # outboxes served before others get the loop
-SNAPSHOT_SECONDS = 1  # joiners within this time share one snapshot
 EARLY = 1_000  # rings kept until the stream's place is known
-
-
-class Shot:
-    """A snapshot that is encoded already."""
-
-    def __init__(self, head: record.Head, files: list[str], taken_at: float) -> None:
-        self.epoch = head.epoch
-        self.seq = head.seq
-        self.counts = frames.dumps(head.counts)
-        self.files = files
-        self.taken_at = taken_at
 
 
 class Stream:
@@ -69,7 +58,6 @@ class Stream:
         self.ring = Ring("", 0, "{}")
         self.sent = 0  # what every live subscriber has been offered
         self.counts = "{}"  # there, as JSON
-        self.repairs = 0
         self._standing_told = False
         self._early: list[dict[str, Any]] = []
         self._broken = False
@@ -78,11 +66,9 @@ class Stream:
         self._untold: set[Audience] = (
             set()
         )  # whose filter has left out events since they heard the counts
-        self._due: dict[str, float] = {}
-        self._wake = asyncio.Event()
+        self._agenda = Agenda()
         self._arrivals: list[asyncio.Future[None]] = []
-        self._shots: dict[Audience, Shot] = {}
-        self._shooting = asyncio.Lock()
+        self._shots = Shots(space_id, measures)
 
     # -- hearing -----------------------------------------------------------------------------------
 
@@ -97,7 +83,7 @@ class Stream:
         else:
             one = frames.entry(ring["seq"], ring["event"], ring["file"], ring["batch"])
             self.ring.hear(one, frames.dumps(ring["counts"]))
-        self._wake.set()
+        self._agenda.wake()
 
     def told(self, epoch: str, seq: int, *, before: int) -> None:
         """The database says where the stream stands; `before` is what we had when it was asked."""
@@ -105,22 +91,22 @@ class Stream:
             return
         if epoch != self.ring.epoch or seq < before:
             self._broken = True
-            self._wake.set()
+            self._agenda.wake()
         elif seq > self.ring.seq:
             self.ring.told(seq)
-            self._wake.set()
+            self._agenda.wake()
 
     def measured(self, file: str, batch: str | None) -> None:
         """A file has a new measure."""
         if self._live:
             self._moving[file] = batch
-            self._later("progress", PROGRESS_SECONDS)
+            self._agenda.add("progress", PROGRESS_SECONDS)
 
     def deliver_late(self, *, degraded: bool) -> None:
         """The layer is away, or back."""
         if degraded != self.degraded:
             self.degraded = degraded
-            self._later("delivery", 0)
+            self._agenda.add("delivery", 0)
 
     def held_up(self, pauses: list[dict[str, Any]]) -> None:
         """What holds the queue up (`events.QueuePause`), as far as anybody knows."""
@@ -128,7 +114,7 @@ class Stream:
         frame = frames.queue(pauses)
         if frame.text != self.queue.text:
             self.queue = frame
-            self._later("queue", 0)
+            self._agenda.add("queue", 0)
 
     # -- joining -----------------------------------------------------------------------------------
 
@@ -157,7 +143,7 @@ class Stream:
         ring = self.ring
         while self.sent < seq and self.continues(ring):
             ring.told(seq)
-            self._wake.set()
+            self._agenda.wake()
             arrival = asyncio.get_running_loop().create_future()
             self._arrivals.append(arrival)
             await arrival
@@ -166,23 +152,10 @@ class Stream:
         """A snapshot, not older than what the ring can continue; taken once for all who join at the
         same time.
         """
-        async with self._shooting:
-            now = asyncio.get_running_loop().time()
-            shot = self._shots.get(audience)
-            if (
-                shot is None
-                or now - shot.taken_at > SNAPSHOT_SECONDS
-                or self.ring.since(shot.seq, shot.seq) is None
-            ):
-                taken = await database.read(
-                    snapshot.take, self.space_id, batch=audience.batch, file=audience.file
-                )
-                files = [
-                    frames.dumps(self.measures.show(self.space_id, file)) for file in taken.files
-                ]
-                shot = Shot(taken.head, files, now)
-                self._shots[audience] = shot
-                self._later("forget", 2 * SNAPSHOT_SECONDS)
+        shot = await self._shots.take(
+            audience, lambda shot: self.ring.since(shot.seq, shot.seq) is not None
+        )
+        self._agenda.add("forget", 2 * SHARED_SECONDS)
         return shot
 
     # -- the stream's own task ---------------------------------------------------------------------
@@ -220,38 +193,20 @@ class Stream:
             self.hear(ring)
 
     async def _follow(self) -> None:
-        self._later("position", POSITION_SECONDS)
+        self._agenda.add("position", POSITION_SECONDS)
         loop = asyncio.get_running_loop()
         while not self._broken:
-            await self._rest_until_due()
+            await self._agenda.rest()
             began = loop.time()
             await self._deliver()
             if self.ring.hole:
                 await self._repair()
-            for work in self._now_due():
+            for work in self._agenda.take():
                 await self._do(work)
             if (took := loop.time() - began) > LEAST_REST_SECONDS:
                 await _rest(min(took, REST_SECONDS))
         log.info("stream begins anew", space=self.space_id, epoch=self.ring.epoch)
         self._end(Close.RESTART)
-
-    async def _rest_until_due(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(min(self._due.values(), default=None)):
-                await self._wake.wait()
-        self._wake.clear()
-
-    def _later(self, work: str, seconds: float) -> None:
-        if work not in self._due:
-            self._due[work] = asyncio.get_running_loop().time() + seconds
-            self._wake.set()
-
-    def _now_due(self) -> list[str]:
-        now = asyncio.get_running_loop().time()
-        works = [work for work, at in self._due.items() if at <= now]
-        for work in works:
-            del self._due[work]
-        return works
 
     async def _do(self, work: str) -> None:
         if work == "progress":
@@ -259,14 +214,14 @@ class Stream:
         elif work == "counts":
             await self._show_counts()
         elif work == "forget":
-            self._shots.clear()
+            self._shots.forget()
         elif work == "delivery":
             frame = frames.DELIVERY[self.degraded]
             await self._offer([(frame, boxes) for boxes in self._live.values()])
         elif work == "queue":
             await self._offer([(self.queue, boxes) for boxes in self._live.values()])
         elif work == "position":
-            self._later("position", POSITION_SECONDS)
+            self._agenda.add("position", POSITION_SECONDS)
             frame = frames.position(self.ring.epoch, self.sent)
             await self._offer([(frame, boxes) for boxes in self._live.values()])
 
@@ -290,7 +245,7 @@ class Stream:
             entries = [one for one in entries if audience.takes(one.file, one.batch)]
             if not entries:
                 self._untold.add(audience)
-                self._later("counts", COUNTS_SECONDS)
+                self._agenda.add("counts", COUNTS_SECONDS)
                 return []
             self._untold.discard(audience)
         return frames.events(self.ring.epoch, self.sent, entries, self.counts)
@@ -318,7 +273,7 @@ class Stream:
         for file, _ in moving:
             del self._moving[file]
         if self._moving:
-            self._later("progress", PROGRESS_SECONDS)
+            self._agenda.add("progress", PROGRESS_SECONDS)
         served = 0
         for audience, boxes in [(audience, tuple(boxes)) for audience, boxes in self._live.items()]:
             files = [file for file, batch in moving if audience.takes(file, batch)]
@@ -337,7 +292,6 @@ class Stream:
         """Read what the doorbell lost from the log."""
         await asyncio.sleep(GRACE_SECONDS)
         while self.ring.hole and not self._broken:
-            self.repairs += 1
             ring = self.ring
             try:
                 page = await database.read(

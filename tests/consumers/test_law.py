@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from consumers import hub as hubs
-from consumers import joining, outbox, ring, stream
+from consumers import joining, outbox, ring, shots, stream
 from consumers.hub import Hub
 from project import database
 from tests.consumers.peers import Held, Peer, Person, arrive, fresh, person, quiet
@@ -268,7 +268,7 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring, "MOST_EVENTS", 3)
     monkeypatch.setattr(stream, "SLICE", 1)
     monkeypatch.setattr(stream, "PROGRESS_SECONDS", 0.001)
-    monkeypatch.setattr(stream, "SNAPSHOT_SECONDS", 0.01)
+    monkeypatch.setattr(shots, "SHARED_SECONDS", 0.01)
     monkeypatch.setattr(outbox, "PROGRESS_SECONDS", 0.001)
     monkeypatch.setattr(joining, "PAGE", 2)
     monkeypatch.setattr(joining, "ATTACH_MOST", 1)

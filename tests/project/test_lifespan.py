@@ -15,7 +15,6 @@ from project.lifespan import Lifespan
 from project.settings import BASE_DIR
 
 MAKERS = {"create_task", "ensure_future"}
-GROUPS = {"tasks", "self._tasks"}
 # tasks that no group owns, and who keeps them and sees how they end
 OWNED = {
     "project/lifespan.py": "Lifespan keeps it; it sees every failure and starts anew",

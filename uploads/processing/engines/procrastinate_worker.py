@@ -23,7 +23,6 @@ log = structlog.get_logger(__name__)
 
 JOBS = "jobs"
 CHORES = "chores"
-QUEUES = (JOBS, CHORES)
 
 AGAIN_SECONDS = 1  # before procrastinate is started anew
 POLL_SECONDS = 5  # a lost nudge costs no more than this

@@ -137,10 +137,6 @@ class Sender:
         return int(_checked(answer).headers["Upload-Offset"])
 
 
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode("utf-8", "replace")).decode()
-
-
 async def _counted(source: Source, offset: int, told: Told) -> AsyncIterator[bytes]:
     told(offset, source.size)
     async for block in source.blocks(offset):
