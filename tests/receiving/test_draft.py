@@ -109,6 +109,21 @@ def test_lengths_that_contradict_each_other_are_a_problem(tus: Tus) -> None:
     assert head(tus, url)["Upload-Length"] == "10"
 
 
+@pytest.mark.parametrize("length", [10, 1_000_000])
+def test_a_body_that_ends_before_the_length_that_was_told_is_not_the_whole(
+    tus: Tus, length: int
+) -> None:
+    complete = {"Upload-Complete": "?1", "Upload-Length": str(length)}
+    answer = tus.http.post("/uploads/", headers=complete, content=iter([b"1234"]))
+    assert (answer.status_code, answer.json()["type"]) == (400, INCONSISTENT)
+    url = answer.headers["Location"]
+    assert head(tus, url)["Upload-Offset"] == "4"
+    rest = complete | PART | {"Upload-Offset": "4"}
+    answer = tus.http.patch(url, headers=rest, content=iter([b"56"]))
+    assert (answer.status_code, answer.json()["type"]) == (400, INCONSISTENT)
+    assert head(tus, url)["Upload-Offset"] == "6"
+
+
 def test_headers_that_are_malformed_are_as_good_as_missing(tus: Tus) -> None:
     assert post(tus, "yes", b"1234").status_code == 412  # then it is tus without its version
     assert post(tus, "?0", b"12", Upload_Length="-5").status_code == 201

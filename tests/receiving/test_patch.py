@@ -123,6 +123,13 @@ def test_a_length_below_what_is_stored_is_refused(tus: Tus) -> None:
     assert tus.patch(url, 4, Upload_Length="3").status_code == 400
 
 
+def test_a_request_that_is_refused_leaves_the_length_to_be_told(tus: Tus) -> None:
+    url = tus.create(None)
+    assert tus.patch(url, 0, b"1234", Upload_Length="3").status_code == 413
+    assert tus.head(url).headers["Upload-Defer-Length"] == "1"
+    assert tus.patch(url, 0, b"1234", Upload_Length="4").status_code == 204
+
+
 def test_the_method_may_come_in_a_header(tus: Tus) -> None:
     url = tus.create(4)
     headers = VERSION | BYTES | {"Upload-Offset": "0", "X-HTTP-Method-Override": "PATCH"}

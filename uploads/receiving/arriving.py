@@ -16,7 +16,7 @@ from project.bodies import Body, Disconnected
 from uploads import metrics, storage
 from uploads.access import rights
 from uploads.access.rights import Access
-from uploads.errors import ApiError, ChecksumMismatch, QuotaReached, TooLarge
+from uploads.errors import ApiError, ChecksumMismatch, InconsistentLength, QuotaReached, TooLarge
 from uploads.models import UploadedFile
 from uploads.processing.jobs.arrivals import Arrival, check_batch
 from uploads.publishing import doorbell
@@ -137,13 +137,22 @@ async def append(
         if content.offset == upload.size and not content.removed():
             await finishing.finish(upload, claim)
         raise
-    if last and upload.size is None and not flow.overrun:
-        await database.write(rows.announce_size, upload, content.offset)
-        upload = replace(upload, size=content.offset)
+    if last and not flow.overrun:
+        upload = await _ended(upload, content.offset)
     if content.offset == upload.size:
         await finishing.finish(upload, claim)
     if flow.overrun:
         raise too_long(upload, end)
+    return upload
+
+
+async def _ended(upload: Upload, offset: int) -> Upload:
+    """The sender says that there is no more."""
+    if upload.size is None:
+        await database.write(rows.announce_size, upload, offset)
+        return replace(upload, size=offset)
+    if offset < upload.size:
+        raise InconsistentLength(f"The body ended at {offset} of {upload.size} bytes.")
     return upload
 
 

@@ -87,23 +87,25 @@ async def _begin(upload: Upload, claim: Claim, wanted: Append, body: Body) -> Up
     offset = claim.content.offset
     if wanted.offset != offset:
         raise WrongOffset(headers={"Upload-Offset": str(offset)})
-    if wanted.length is not None and wanted.length != upload.size:
-        upload = await _announce(upload, wanted.length, offset)
-    if upload.size is not None and offset + (body.length or 0) > upload.size:
-        raise TooLarge(f"The upload takes {upload.size} bytes; this body would make it longer.")
+    size = upload.size if wanted.length is None else wanted.length
+    if size != upload.size:
+        _check_length(upload, size or 0, offset)
+    if size is not None and offset + (body.length or 0) > size:
+        raise TooLarge(f"The upload takes {size} bytes; this body would make it longer.")
     storage.check_room(body.length or 0)
-    return upload
+    if size is None or size == upload.size:
+        return upload
+    await database.write(rows.announce_size, upload, size)  # last: what is refused changes nothing
+    return await database.read(rows.find, upload.id)
 
 
-async def _announce(upload: Upload, length: int, offset: int) -> Upload:
+def _check_length(upload: Upload, length: int, offset: int) -> None:
     if upload.size is not None:
         raise InconsistentLength(f"The upload's length is {upload.size} and can't change.")
     if length > settings.UPLOAD_MAX_BYTES:
         raise TooLarge(f"At most {settings.UPLOAD_MAX_BYTES} bytes are taken.")
     if length < offset:
         raise InconsistentLength(f"The upload holds {offset} bytes already.")
-    await database.write(rows.announce_size, upload, length)
-    return await database.read(rows.find, upload.id)
 
 
 async def end(upload: Upload) -> None:
