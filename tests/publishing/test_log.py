@@ -19,7 +19,7 @@ from uploads.errors import ApiError, BadRequest, CursorGone, NotFound, WrongStat
 from uploads.models import Batch, Event, Space, UploadedFile
 from uploads.processing import periodic
 from uploads.processing.jobs import arrivals, attempts, leases, lost, wishes
-from uploads.publishing import events
+from uploads.publishing import describing, events
 from uploads.publishing import log as stream
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -55,7 +55,8 @@ def replay(space: Space) -> dict[str, dict]:
 def rows(space: Space) -> dict[str, dict]:
     files = UploadedFile.objects.filter(space=space)
     return {
-        str(file.pk): json.loads(json.dumps(events.describe(file, space.slug))) for file in files
+        str(file.pk): json.loads(json.dumps(describing.describe(file, space.slug)))
+        for file in files
     }
 
 

@@ -24,7 +24,7 @@ from uploads.processing.jobs.leases import Claimed, LostLease
 from uploads.processing.rates import Rates
 from uploads.processing.sandbox import Progress, StepDone, StepFailed, StepStarted
 from uploads.publishing import doorbell
-from uploads.publishing.events import moment
+from uploads.publishing.describing import moment
 
 log = structlog.get_logger(__name__)
 

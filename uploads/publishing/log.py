@@ -18,9 +18,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from uploads.errors import BadRequest, CursorGone, NotFound
-from uploads.models import Batch, Event, Space, UploadedFile, new_epoch
+from uploads.models import Batch, Event, Space, Status, UploadedFile, new_epoch
 from uploads.publishing import doorbell
-from uploads.publishing.events import COLUMNS, describe, describe_batch, has_ended, moment
+from uploads.publishing.describing import describe, describe_batch, has_ended, moment
 from uploads.statements import Plus, insert, insert_values, update
 
 PAGE = 1000  # events read at once, at the most
@@ -207,9 +207,9 @@ def _see_end(batch: Batch) -> None:
 
 def head(space_id: int) -> Head:
     """Where the stream stands now."""
-    values = Space.objects.values_list("slug", "epoch", "seq", *COLUMNS).get(pk=space_id)
+    values = Space.objects.values_list("slug", "epoch", "seq", *Status.values).get(pk=space_id)
     slug, epoch, seq, *counts = values
-    return Head(slug, epoch, seq, dict(zip(COLUMNS, counts, strict=True)))
+    return Head(slug, epoch, seq, dict(zip(Status.values, counts, strict=True)))
 
 
 def heads(space_ids: Iterable[int]) -> dict[int, tuple[str, int]]:

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from project import database
 from uploads.models import ENDED, Status, UploadedFile
 from uploads.publishing import log
-from uploads.publishing.events import describe
+from uploads.publishing.describing import describe
 
 MOST_IN_FLIGHT = 1_000
 MOST_ENDED = 200

@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from uploads.models import Pause
-from uploads.publishing.events import describe_pause
+from uploads.publishing.describing import describe_pause
 
 Held = dict[int | None, list[dict[str, Any]]]  # by space, None for the server: `events.QueuePause`
 

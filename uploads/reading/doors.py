@@ -1,6 +1,6 @@
 """The only module that turns the API's types into doors: errors in the one shape, HEAD beside GET.
 
-Answers are made of rows by `publishing.events` and sent as they are: they are valid by
+Answers are made of rows by `publishing.describing` and sent as they are: they are valid by
 construction, and tests hold them against the specification.
 """
 

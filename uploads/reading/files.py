@@ -17,7 +17,8 @@ from uploads.access.rights import Access
 from uploads.models import Artifact, Role, Status, Step, UploadedFile
 from uploads.processing import known, waiting
 from uploads.processing.jobs import wishes
-from uploads.publishing.events import FileDetail, describe, moment
+from uploads.publishing.describing import describe, moment
+from uploads.publishing.events import FileDetail
 from uploads.reading import bulk, doors, downloads, listing, whose
 from uploads.reading.shapes import AttemptQuery, Changed, FilesPage, ListQuery, Selection
 from uploads.reading.whose import Asker

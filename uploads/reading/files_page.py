@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from uploads.errors import ApiError
 from uploads.models import Status
-from uploads.publishing.events import describe
+from uploads.publishing.describing import describe
 from uploads.reading import listing, rows
 from uploads.reading.frame import Page, show
 

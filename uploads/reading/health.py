@@ -21,10 +21,9 @@ from project import database, health
 from uploads import metrics, storage
 from uploads.access.identity import Who
 from uploads.errors import Forbidden, NotSignedIn
-from uploads.models import Job, Space
+from uploads.models import Job, Space, Status
 from uploads.processing import nudges
 from uploads.publishing import doorbell
-from uploads.publishing.events import COLUMNS
 from uploads.reading import doors
 
 PREFIX = "millrace"
@@ -162,10 +161,12 @@ def _registry(*families: Metric) -> CollectorRegistry:
 def _stored() -> CollectorRegistry:
     """What the database knows."""
     sums = Space.objects.aggregate(
-        **{column: Sum(column) for column in COLUMNS}, events=Sum("seq"), bytes=Sum("used_bytes")
+        **{column: Sum(column) for column in Status.values},
+        events=Sum("seq"),
+        bytes=Sum("used_bytes"),
     )
     files = GaugeMetricFamily(f"{PREFIX}_files", "Files by status.", labels=["status"])
-    for column in COLUMNS:
+    for column in Status.values:
         files.add_metric([column], sums[column] or 0)
     events = CounterMetricFamily(
         f"{PREFIX}_events", "Events of all spaces.", value=sums["events"] or 0

@@ -6,7 +6,7 @@ from django.conf import settings
 
 from uploads.models import UploadedFile
 from uploads.processing import children
-from uploads.publishing.events import describe
+from uploads.publishing.describing import describe
 from uploads.reading import rows
 
 SHOWN = 100  # files that came out of one, in the page itself

@@ -13,7 +13,7 @@ from uploads.access.rights import Access
 from uploads.errors import Forbidden
 from uploads.models import Invitation as InvitationRow
 from uploads.models import Membership, Role, Token
-from uploads.publishing.events import moment
+from uploads.publishing.describing import moment
 from uploads.reading import doors
 from uploads.reading.shapes import (
     Invitations,

@@ -19,7 +19,7 @@ from uploads.models import IN_FLIGHT, Batch, Role, Space, Status, UploadedFile, 
 from uploads.processing import known
 from uploads.processing.jobs import wishes
 from uploads.publishing import snapshot, standing
-from uploads.publishing.events import describe
+from uploads.publishing.describing import describe
 from uploads.reading import failures, inside, own_views, rows, scripts, whose
 from uploads.reading.files import detail
 from uploads.reading.frame import Page, show

@@ -15,7 +15,8 @@ from uploads.access.rights import Access
 from uploads.errors import BadRequest, WrongState
 from uploads.models import Role, Space, Status
 from uploads.processing import queue, waiting
-from uploads.publishing.events import FileDetail, describe_pause, moment
+from uploads.publishing.describing import describe_pause, moment
+from uploads.publishing.events import FileDetail
 from uploads.publishing.standing import pauses
 from uploads.reading import doors, whose
 from uploads.reading.files import described_wait, detail

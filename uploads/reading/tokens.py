@@ -19,7 +19,7 @@ from uploads.access.identity import Who
 from uploads.errors import BadRequest, Forbidden, NotFound, TooManyRequests
 from uploads.models import Space, Token, User
 from uploads.publishing import doorbell
-from uploads.publishing.events import moment
+from uploads.publishing.describing import moment
 from uploads.reading import doors
 from uploads.reading.shapes import MadeToken, NewToken, Tokens
 

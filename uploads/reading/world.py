@@ -11,11 +11,12 @@ from uploads.access import rights, tickets
 from uploads.access.identity import Who
 from uploads.errors import Forbidden, NotFound
 from uploads.models import Batch as BatchRow
-from uploads.models import Membership, Role
+from uploads.models import Membership, Role, Status
 from uploads.models import Space as SpaceRow
 from uploads.processing.jobs import arrivals
 from uploads.publishing import log as stream
-from uploads.publishing.events import COLUMNS, Batch, Counts, EventsPage, describe_batch
+from uploads.publishing.describing import describe_batch
+from uploads.publishing.events import Batch, Counts, EventsPage
 from uploads.reading import doors
 from uploads.reading.shapes import EventsQuery, Key, NewTotal, Spaces, Ticket
 
@@ -29,7 +30,7 @@ async def get_counts(request: HttpRequest) -> HttpResponseBase:
 
 
 def _counts(space_id: int) -> dict[str, int]:
-    space = SpaceRow.objects.only(*COLUMNS).filter(pk=space_id).first()
+    space = SpaceRow.objects.only(*Status.values).filter(pk=space_id).first()
     if space is None:
         raise NotFound
     return space.counts

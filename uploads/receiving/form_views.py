@@ -29,7 +29,7 @@ from uploads.errors import (
     TooManyFiles,
 )
 from uploads.models import Role, UploadedFile
-from uploads.publishing.events import describe
+from uploads.publishing.describing import describe
 from uploads.receiving import draft, draft_doors, metadata, plain
 from uploads.receiving.doors import StreamingView, body_of
 from uploads.receiving.forms import Form, Part

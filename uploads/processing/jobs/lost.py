@@ -9,7 +9,7 @@ from django.utils import timezone
 from uploads.models import Job, Status, Step, UploadedFile
 from uploads.processing.jobs import leases, moves
 from uploads.publishing import log as stream
-from uploads.publishing.events import moment
+from uploads.publishing.describing import moment
 
 
 def take_back(worker: str) -> int:
