@@ -208,8 +208,11 @@ async def test_sending_goes_on_by_itself_when_the_network_returns(visit: Visit):
     await visitor.context.set_offline(True)
     await send(page, text_file("patient.txt"))
     await expect(row(page, "patient.txt").locator(".measure")).to_contain_text("goes on by itself")
+    about = page.locator("#sending-about")
+    await expect(about).to_contain_text("No connection, goes on by itself")
     await visitor.context.set_offline(False)
     await expect(word(page, "patient.txt")).to_have_text("Processed")
+    await expect(about).not_to_contain_text("No connection")
 
 
 async def test_a_row_that_ended_can_be_retried_and_deleted(visit: Visit):

@@ -111,3 +111,36 @@ async def test_the_strip_of_what_is_sent_is_as_tall_whatever_it_says(visit: Visi
     }"""
     short, long = await strip.evaluate(heights)
     assert short == long
+    whole = """(title, state) => {
+        const strip = title.closest("#sending");
+        strip.dataset.state = state;
+        strip.querySelector("[data-command=cancel-sending]").hidden = state === "safe";
+        strip.querySelector("[data-command=dismiss-sending]").hidden = state !== "safe";
+        return strip.offsetHeight;
+    }"""
+    assert await strip.evaluate(whole, "sending") == await strip.evaluate(whole, "safe")
+
+
+async def test_a_space_of_a_long_name_leaves_the_settings_in_their_card(visit: Visit):
+    visitor = await visit(width=390)
+    made = visitor.client.post(
+        "/api/spaces/", json={"name": "The quarterly harvest of all of the old mills"}
+    )
+    assert made.status_code == 201, made.text
+    page = await visitor.open("/settings/")
+    await expect(page.locator("#token-form [name=space] option")).to_have_count(3)
+    inside = """(form) => form.getBoundingClientRect().right
+        <= form.closest(".card").getBoundingClientRect().right"""
+    assert await page.locator("#token-form").evaluate(inside)
+
+
+async def test_what_only_colours_tell_is_seen_where_the_system_chooses_them(visit: Visit):
+    visitor = await visit(forced_colors="active")
+    page = await visitor.live("/")
+    colour = "(element) => getComputedStyle(element).backgroundColor"
+    card = await page.locator("#counts").locator("..").evaluate(colour)
+    assert await page.locator(".dot").first.evaluate(colour) != card
+    bar = "(element) => getComputedStyle(element.querySelector('i')).backgroundColor"
+    assert await page.locator("#storage-bar").evaluate(bar) != card
+    here = page.get_by_role("link", name="Dashboard")
+    assert await here.evaluate("(link) => getComputedStyle(link).outlineStyle") == "solid"

@@ -18,7 +18,7 @@ from uploads.models import Role, User
 from uploads.reading import said, scripts
 
 EVERY_PAGE = ("tokens", "base", "layout", "button", "status", "notice", "form")
-ON_PAPER = "print"  # after all others, for it takes back what they say
+AFTER_ALL = ("forced", "print")  # after the page's own, for they take back what those say
 
 
 def frame(
@@ -31,7 +31,7 @@ def frame(
         "language": get_language(),
         "direction": "rtl" if get_language_bidi() else "ltr",
         "theme": theme if theme in {"light", "dark"} else "",
-        "sheets": scripts.sheets(*EVERY_PAGE, *sheets, ON_PAPER),
+        "sheets": scripts.sheets(*EVERY_PAGE, *sheets, *AFTER_ALL),
         "entry": entry and scripts.address(entry),
         "import_map": scripts.import_map() if entry else "",
         "preload": scripts.preloads(entry) if entry else (),

@@ -25,6 +25,7 @@ export class Sender {
   #settling = 0;
   #fewer = new Set(); // drops of which fewer come than was told
   #correcting = 0;
+  trouble = ""; // why nothing arrives at the moment, in the reader's words
 
   /**
    * `changed(item)` hears of every change, `moved(item, bytes)` of what has arrived more. One of `sent(item, id)`,
@@ -147,6 +148,7 @@ export class Sender {
   #progress(item, sent) {
     if (item.state !== "sending" || sent <= item.sent) return;
     const more = sent - item.sent;
+    this.trouble = "";
     item.sent = sent;
     const seconds = (performance.now() - item.startedAt) / 1000;
     item.firstSent ??= sent;
@@ -155,6 +157,7 @@ export class Sender {
   }
 
   #arrived(item, id) {
+    this.trouble = "";
     this.#calm += 1;
     if (this.#calm >= CALM && this.#parallel < mostParallel()) {
       this.#parallel += 1;
@@ -181,6 +184,7 @@ export class Sender {
     const { tries } = items[0];
     const seconds = RETRY_SECONDS[Math.min(tries, RETRY_SECONDS.length - 1)] * (0.75 + Math.random() / 2);
     const note = status === 0 ? gettext("No connection, goes on by itself") : gettext("The server is busy, goes on by itself");
+    this.trouble = note;
     for (const item of items) this.#goAgain(item, { tries: tries + 1, doubtful: true, notBefore: Date.now() + seconds * 1000, note });
   }
 

@@ -28,7 +28,7 @@ export class Sending {
     strip.dataset.state = state;
     setIcon(strip.firstElementChild, { safe: "shield", stuck: "alert", here: "copy", paused: "pause" }[state] ?? "upload");
     setText($("sending-title"), title(state, sum));
-    setText($("sending-about"), about(state, sum));
+    setText($("sending-about"), about(state, sum, uploader.sender.trouble));
     setPart($("sending-bar").firstElementChild, sum.bytes ? sum.sent / sum.bytes : 1);
     $("sending-bar").setAttribute("aria-valuenow", sum.bytes ? Math.floor((100 * sum.sent) / sum.bytes) : 100);
     showButtons(strip, state, uploader);
@@ -77,13 +77,14 @@ function title(state, sum) {
   return gettext("Sending %(files)s, keep this tab open", { files: all });
 }
 
-function about(state, sum) {
+function about(state, sum, trouble) {
   if (state === "safe") return dotted(bytes(sum.bytes), gettext("the server goes on by itself"));
   if (state === "here") return gettext("Not sent again. The rest is received, so it is safe to close this tab.");
   if (state === "stuck") return gettext("%(n)s received", { n: number(sum.sentFiles) });
   const parts = [gettext("%(done)s of %(total)s", { done: bytes(sum.sent), total: bytes(sum.bytes) })];
   if (sum.files > 1) parts.push(gettext("%(n)s received", { n: number(sum.sentFiles) }));
   if (state !== "sending") return dotted(...parts);
+  if (trouble) return dotted(...parts, trouble);
   const small = sum.bytes / sum.files < SMALL_ON_AVERAGE;
   if (small && sum.pace > 0.1) parts.push(gettext("%(n)s files/s", { n: decimal(Math.round(sum.pace * 10) / 10) }));
   else if (sum.speed > 1) parts.push(`${bytes(sum.speed)}/s`);

@@ -5,6 +5,7 @@ import { inFrame } from "millrace/dom";
 const BEYOND = 360; // px above and below what is seen
 const SPARE = 24; // rows that wait to be used again
 const UNKNOWN = 5; // rows that are made for a scroller until it has been measured
+const ON_PAPER = 1000; // rows that are printed, seen or not
 const AT_ONCE = 4; // rows that are written anew in one frame: laying out and painting a list in one go is the page's longest task
 
 /**
@@ -15,6 +16,7 @@ export class VirtualRows {
   #rows = new Map();
   #spare = [];
   #held = false;
+  #printed = false; // whether it goes to paper, on which nobody scrolls
   #going = false; // whether rows are left for the next frame
   #seen = { top: 0, height: 0 }; // of a scroller, as when it last scrolled or changed its size: asked for later, it must be laid out first
 
@@ -32,6 +34,7 @@ export class VirtualRows {
     (scroller ?? window).addEventListener("scroll", ask, { passive: true, signal: this.over.signal });
     this.resized = new ResizeObserver(ask);
     this.resized.observe(scroller ?? list);
+    if (!scroller) for (const when of ["beforeprint", "afterprint"]) addEventListener(when, () => this.#print(when === "beforeprint"), { signal: this.over.signal });
     // rows must not move away from under the pointer or the focus
     list.addEventListener("pointerenter", () => (this.#held = true));
     list.addEventListener("pointerleave", () => (this.#held = false));
@@ -92,11 +95,17 @@ export class VirtualRows {
     } else scrollTo(0, this.list.getBoundingClientRect().top + scrollY + top - innerHeight / 2);
   }
 
+  #print(now) {
+    this.#printed = now;
+    this.render();
+  }
+
   #look() {
     this.#seen = { top: this.scroller.scrollTop, height: this.scroller.clientHeight };
   }
 
   #view() {
+    if (this.#printed) return { top: 0, bottom: (ON_PAPER / this.columns()) * this.height() };
     if (this.scroller) {
       const { top, height } = this.#seen;
       return { top, bottom: top + (height || UNKNOWN * this.height() - BEYOND) };
