@@ -6,47 +6,37 @@ from __future__ import annotations
 
 import email
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
-from email.parser import BytesHeaderParser
-from email.utils import getaddresses, parsedate_to_datetime
-from itertools import groupby, islice
-from operator import itemgetter
-from pathlib import PurePosixPath
-from typing import Any, BinaryIO
+from itertools import islice
+from typing import Any
 
-from uploads.processors import hypertext, outlook, protection
-from uploads.processors.bounds import clip, within
+from uploads.processors import outlook, protection
+from uploads.processors.bounds import clip
 from uploads.processors.context import Context
 from uploads.processors.failures import BadFile
+from uploads.processors.mail_fields import FIELD, WORDS, header, headers
+from uploads.processors.mail_parts import ATTACHMENTS, attachment, bodies, eml_name, plain_name
+from uploads.processors.mailbox import mailbox
 from uploads.processors.registry import LONG, processor
 
 WHOLE = 96 * 1024 * 1024  # bytes of a message that are held
-HEADER = 256 * 1024  # bytes of a message's header
-TEXT = 8 * 1024 * 1024  # characters of the text artifact
-HEAD = 6000  # characters of it in the result
-WORDS = 500  # characters of a header
-FIELD = 16 * 1024  # characters of it that are decoded; of those with parameters, at most
 PARTS = 20_000
 BOUNDARIES = 1000  # the parser takes quadratic time for nested ones
 DELIMITERS = 200_000  # lines that may begin a part: each makes an object in memory
-ATTACHMENTS = 100
 SIGNATURES = {
     "application/pgp-signature",
     "application/pkcs7-signature",
     "application/x-pkcs7-signature",
 }
 ATTACHED = {"message/rfc822", "message/global"}  # a message within a message
-MESSAGES = 500  # of a mailbox that are shown
 # a field that the library looks for parameters in, with its further lines
 _PARAMETERS = re.compile(
     rb"(?:^|\r|\n)content-(?:type|disposition):[^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*",
     re.IGNORECASE,
 )
-_MANY = 100_000  # different senders that are counted
 
 
 @processor(
@@ -117,59 +107,6 @@ def _is_message(part: Message) -> bool:
     return part.get_content_type() in ATTACHED
 
 
-def headers(message: Message) -> dict[str, Any]:
-    """What a message's header says; fields that are broken are shown as they are."""
-    authentication = " ".join(map(str, message.get_all("Authentication-Results", [])))[:4000]
-    verdicts = re.findall(r"\b(spf|dkim|dmarc)=(\w{1,20})", authentication, re.IGNORECASE)
-    return {
-        "subject": header(message, "Subject"),
-        "from": addresses(message, "From"),
-        "to": addresses(message, "To"),
-        "cc": addresses(message, "Cc"),
-        "reply_to": addresses(message, "Reply-To"),
-        "date": date(message),
-        "message_id": header(message, "Message-ID"),
-        "references": len(str(message.get("References", "")).split()),
-        "received": len(message.get_all("Received", [])),
-        "authentication": {name.lower(): verdict.lower() for name, verdict in reversed(verdicts)},
-        "list": header(message, "List-Id"),
-        "mailer": header(message, "X-Mailer") or header(message, "User-Agent"),
-    }
-
-
-def header(message: Message, name: str) -> str | None:
-    value = _field(message, name)
-    if value is None:
-        return None
-    try:
-        words = str(make_header(decode_header(value)))
-    except (ValueError, LookupError, TypeError, AttributeError, MessageError):
-        words = value
-    return clip(re.sub(r"\s+", " ", words.strip() or value).strip(), WORDS)
-
-
-def _field(message: Message, name: str) -> str | None:
-    """A field's beginning: what decodes them takes quadratic time for long ones."""
-    value = message.get(name)
-    return None if value is None else str(value)[:FIELD]
-
-
-def addresses(message: Message, name: str) -> list[dict[str, str]]:
-    words = [header(message, name) or ""] if message.get(name) else []
-    try:
-        pairs = getaddresses(words)[:100]
-    except (ValueError, TypeError, AttributeError, IndexError):
-        pairs = [(words[0], "")]
-    return within(({"name": name, "address": address} for name, address in pairs), 8192)
-
-
-def date(message: Message) -> str | None:
-    try:
-        return parsedate_to_datetime(str(message["Date"])).isoformat()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-
-
 def _sorted(ctx: Context, parts: list[Message]) -> tuple[str, str, list[dict[str, Any]]]:
     """(plain text, HTML, attachments) of all parts."""
     plain: list[str] = []
@@ -199,31 +136,6 @@ def _stands_alone(part: Message, kind: str) -> bool:
     return part.get("Content-ID") is None or part.get_content_disposition() == "attachment"
 
 
-def attachment(
-    ctx: Context,
-    number: int,
-    name: str | None,
-    kind: str,
-    content: bytes,
-    *,
-    sent_on: bool = True,
-) -> dict[str, Any]:
-    """Save an attachment as an artifact under a name of ours, and describe it."""
-    suffix = PurePosixPath((name or "").replace("\\", "/")).suffix.lower()
-    suffix = suffix if re.fullmatch(r"\.[a-z0-9]{1,10}", suffix) else ".bin"
-    saved = f"attachment-{number}{suffix}"
-    # Its declared type is a stranger's word: it is downloaded as bytes.
-    ctx.save(saved, "application/octet-stream").write_bytes(content)
-    if sent_on and ctx.sends_on("mail"):
-        ctx.child(name or saved, artifact=saved)
-    return {
-        "name": clip(name or f"part {number}", 200),
-        "media_type": clip(kind, 100),
-        "size": len(content),
-        "artifact": saved,
-    }
-
-
 def _file_name(part: Message) -> str | None:
     try:
         name = part.get_filename()
@@ -239,16 +151,8 @@ def _message_name(part: Message, name: str | None) -> str:
     if name is None or name == "part":
         inner = part.get_payload(0) if part.is_multipart() else None
         subject = header(inner, "Subject") if isinstance(inner, Message) else None
-        name = _plain(subject or "message")
-    return _eml_name(name)
-
-
-def _plain(subject: str) -> str:
-    return re.sub(r"[/\\]", "-", subject)
-
-
-def _eml_name(name: str) -> str:
-    return name if name.lower().endswith(".eml") else f"{clip(name, 150)}.eml"
+        name = plain_name(subject or "message")
+    return eml_name(name)
 
 
 def _message_content(part: Message) -> bytes:
@@ -285,98 +189,6 @@ def _text(part: Message) -> str:
         return content.decode(charset, "replace")
     except (LookupError, ValueError):
         return content.decode("utf-8", "replace")
-
-
-def bodies(ctx: Context, plain: str, html: str) -> dict[str, Any]:
-    """The text as an artifact, and the HTML without anything that acts or calls home."""
-    safe = hypertext.harmless(html) if html.strip() else None
-    text = plain if plain.strip() or safe is None else hypertext.text_of(html)
-    text = text.replace("\r\n", "\n")
-    ctx.save("text.txt", "text/plain").write_text(text[:TEXT], encoding="utf-8", errors="replace")
-    if safe is not None:
-        page = ctx.save("body.html", "text/html")
-        page.write_text(safe.html, encoding="utf-8", errors="replace")
-    return {
-        "head": clip(text.strip(), HEAD),
-        "words": len(text.split()),
-        "html": safe is not None,
-        "links": safe.links if safe else [],
-        "blocked": safe.blocked if safe else 0,
-    }
-
-
-def _mailbox(ctx: Context) -> dict[str, Any]:
-    senders: Counter[str] = Counter()
-    shown: list[dict[str, Any]] = []
-    first: str | None = None
-    last: str | None = None
-    count = 0
-    for head, size in _messages(ctx):
-        count += 1
-        message = BytesHeaderParser().parsebytes(head)
-        sender = (addresses(message, "From") or [{"address": ""}])[0]["address"]
-        if len(senders) < _MANY or sender in senders:
-            senders[sender] += 1
-        moment = date(message)
-        if moment:
-            first, last = min(first or moment, moment), max(last or moment, moment)
-        if len(shown) < MESSAGES:
-            subject = header(message, "Subject")
-            shown.append({"from": sender, "subject": subject, "date": moment, "size": size})
-    if ctx.sends_on("mailbox"):
-        _send_messages_on(ctx)
-    return {
-        "format": "mbox",
-        "messages": count,
-        "first": first,
-        "last": last,
-        "senders": [
-            {"address": clip(name, 200), "count": n} for name, n in senders.most_common(20)
-        ],
-        "shown": within(shown, 128 * 1024),
-    }
-
-
-def _messages(ctx: Context) -> Iterator[tuple[bytes, int]]:
-    """(the beginning, the size) of each message, cut at lines that begin with "From "."""
-    head = bytearray()
-    size = done = 0
-    blank = True
-    with ctx.path.open("rb") as file:
-        while line := file.readline(HEADER):
-            done += len(line)
-            if blank and line.startswith(b"From "):
-                if size:
-                    yield bytes(head), size
-                    ctx.progress(done, max(done, ctx.size), "bytes")
-                head.clear()
-                size = 0
-            else:
-                if len(head) < HEADER:
-                    head += line
-                size += len(line)
-            blank = line in (b"\n", b"\r\n")
-    if size:
-        yield bytes(head), size
-
-
-def _send_messages_on(ctx: Context) -> None:
-    """Each message as a file of its own, without the line that begins it in the mailbox."""
-    with ctx.path.open("rb") as file:
-        for number, lines in groupby(_numbered(file), itemgetter(0)):
-            ctx.child(f"message-{number:05}.eml", (line for _, line in lines))
-
-
-def _numbered(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Each line with the number of its message; ">From " inside of one was "From " (mboxrd)."""
-    number = 0
-    blank = True
-    while line := file.readline(HEADER):
-        if blank and line.startswith(b"From "):
-            number += 1
-        elif number:
-            yield number, line[1:] if re.match(rb">+From ", line) else line
-        blank = line in (b"\n", b"\r\n")
 
 
 def _outlook(ctx: Context) -> dict[str, Any]:
@@ -422,7 +234,7 @@ def _outlook_attachment(ctx: Context, number: int, item: Any) -> dict[str, Any]:
         message = None
     if message is not None:
         subject, content = message
-        name = _eml_name(item.file_name or _plain(subject or "message"))
+        name = eml_name(item.file_name or plain_name(subject or "message"))
         return attachment(ctx, number, name, "message/rfc822", content)
     name = clip(item.file_name or f"part {number}", 200)
     if ctx.sends_on("mail"):
@@ -432,6 +244,6 @@ def _outlook_attachment(ctx: Context, number: int, item: Any) -> dict[str, Any]:
 
 _READERS: dict[str, Callable[[Context], dict[str, Any]]] = {
     "message/rfc822": _message,
-    "application/mbox": _mailbox,
+    "application/mbox": mailbox,
     "application/vnd.ms-outlook": _outlook,
 }
