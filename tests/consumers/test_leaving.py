@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
@@ -44,6 +45,13 @@ def signed_in(server: Server, name: str, ends: ExitStack) -> httpx.Client:
 def post(browser: httpx.Client, path: str, **fields: str) -> httpx.Response:
     token = next(value for name, value in browser.cookies.items() if "csrf" in name)
     return browser.post(path, data={"csrfmiddlewaretoken": token, **fields})
+
+
+def ticket(browser: httpx.Client) -> str:
+    token = next(value for name, value in browser.cookies.items() if "csrf" in name)
+    answer = browser.post("/api/tickets/", headers={"X-CSRFToken": token})
+    told: str = answer.raise_for_status().json()["ticket"]
+    return told
 
 
 def cookies(browser: httpx.Client) -> dict[str, str]:
@@ -88,6 +96,26 @@ async def test_signing_out_closes_the_sockets_of_that_session_and_no_others(
         assert await closed_at_once(gone)
         assert await still_open(other)
         assert await still_open(program)
+
+
+async def test_a_ticket_tells_nothing_of_its_session_and_ends_with_it(
+    server: Server, name: str, ends: ExitStack
+) -> None:
+    browser = await asyncio.to_thread(signed_in, server, name, ends)
+    (key,) = [value for cookie, value in browser.cookies.items() if "session" in cookie]
+    papers = [await asyncio.to_thread(ticket, browser) for _ in range(2)]
+    for paper in papers:
+        readable = paper.partition(":")[0]
+        assert key.encode() not in base64.urlsafe_b64decode(readable + "=" * (-len(readable) % 4))
+    async with socket_of(server, {}) as one:
+        held = Held()
+        await hello(one, held, ticket=papers[0])
+        await follow(one, held, lambda: "ready" in held.types)
+        assert (await asyncio.to_thread(post, browser, "/sign-out/")).status_code == 302
+        assert await closed_at_once(one)
+    async with socket_of(server, {}) as late:
+        await hello(late, Held(), ticket=papers[1])
+        assert await code_of(late) == 4401
 
 
 async def test_a_new_password_closes_the_sockets_of_all_sessions_but_not_those_of_programs(
