@@ -18,6 +18,7 @@ from typing import ParamSpec, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
 
+from project.commits import ASK_SECONDS
 from project.lending import Lender
 from project.writer import Write, Writer, broken, reachable
 
@@ -26,7 +27,6 @@ T = TypeVar("T")
 
 READERS = 6  # threads, each with one connection
 AWAY_SECONDS = 5  # that a read waits for a database that is started anew
-ASK_SECONDS = 0.1  # between two attempts to reach it
 
 _lock = threading.Lock()
 _readers: ThreadPoolExecutor | None = None

@@ -1,4 +1,4 @@
-"""The one table of the wiring: how far each writing thread has come (`project.writer`)."""
+"""The one table of the wiring: how far each writing thread has come (`project.commits`)."""
 
 import uuid
 

@@ -5,7 +5,7 @@ several processes this needs care. A write that meets a row which another proces
 hold its own rows while it waits, and two groups that wait for each other are a deadlock: so only
 the first write of a group may wait; whatever meets a lock after it goes to the front of the next
 group. And when the connection breaks during a commit, nobody knows whether it was done: so each
-commit leaves its number in the writer's own row, which tells.
+commit leaves its number in the writer's own row, which tells (`commits`).
 
 Between its groups, and while nothing waits, the thread lends its turn to a process that has asked
 for it (`lending`).
@@ -15,20 +15,16 @@ import asyncio
 import queue
 import threading
 import time
-import uuid
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import structlog
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
-from django.utils import timezone
 
+from project.commits import ASK_SECONDS, AWAY_SECONDS, Marks, OutcomeUnknown
 from project.lending import Lender
-from project.models import Writer as Mark
 
 log = structlog.get_logger(__name__)
 
@@ -38,17 +34,9 @@ GROUP_SECONDS = (
 )
 LOCK_MILLISECONDS = 2  # that a write waits for a row while the group holds others
 TRIES = 5  # for a write that lost against another process (busy database, deadlock)
-# A database that is started anew is waited for; one that stays away for longer is an error.
-AWAY_SECONDS = 20
-ASK_SECONDS = 0.1  # between two attempts to reach it
-FORGET_MARKS = timedelta(days=2)  # of processes that are gone
 
 # PostgreSQL: lock not available, deadlock detected, serialization failure
 LOST_TO_ANOTHER = {"55P03", "40P01", "40001"}
-
-
-class OutcomeUnknown(OperationalError):
-    """The database went away during a commit and has not come back to tell what became of it."""
 
 
 @dataclass
@@ -87,7 +75,7 @@ class Writer:
     def __init__(self) -> None:
         self._waiting: queue.SimpleQueue[Write | Lender | None] = queue.SimpleQueue()
         self._again: deque[Write] = deque()
-        self._marks = _Marks()
+        self._marks = Marks()
         self._lender: Lender | None = None
         self._away_since: float | None = None
         self._open = True
@@ -253,82 +241,3 @@ def reachable() -> bool:
     except Error:
         return False
     return True
-
-
-class _Marks:
-    """Numbers this writer's commits in a row of its own, where a commit's answer can get lost."""
-
-    def __init__(self) -> None:
-        self._id = uuid.uuid4()
-        self._number = 0
-        self._known = False
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """A transaction; leaving it without an error means that it was committed."""
-        marked = connection.vendor == "postgresql"
-        if marked and not self._known:
-            self._begin()
-        hooks: list[Callable[[], object]] = []
-        asked = False
-        try:
-            with transaction.atomic():
-                yield
-                if marked:
-                    self._mark()
-                hooks = take_hooks()
-                asked = True
-        except (OperationalError, InterfaceError):
-            if not (asked and marked and self._was_committed()):
-                raise
-        run_hooks(hooks)
-
-    def _mark(self) -> None:
-        self._number += 1
-        with connection.cursor() as cursor:
-            sql = "UPDATE project_writer SET commits = %s, at = now() WHERE id = %s"
-            cursor.execute(sql, [self._number, self._id])
-
-    def forget(self) -> None:
-        """Leave no row behind."""
-        if self._known:
-            try:
-                Mark.objects.filter(pk=self._id).delete()
-            except Error:
-                log.info("the writer's row stays until it is swept")
-
-    def _begin(self) -> None:
-        Mark.objects.filter(at__lt=timezone.now() - FORGET_MARKS).delete()
-        Mark.objects.get_or_create(pk=self._id)
-        self._known = True
-
-    def _was_committed(self) -> bool:
-        """Ask for the row; whoever still holds it, for the lost connection, is waited for."""
-        deadline = time.monotonic() + AWAY_SECONDS
-        while True:
-            connection.close()
-            try:
-                with transaction.atomic():
-                    mark = Mark.objects.select_for_update().get(pk=self._id)
-            except (OperationalError, InterfaceError) as error:
-                if time.monotonic() > deadline:
-                    raise OutcomeUnknown(*error.args) from error
-                time.sleep(ASK_SECONDS)
-            else:
-                return mark.commits == self._number
-
-
-def take_hooks() -> list[Callable[[], object]]:
-    """What is to be called after the commit. Django would forget it when the answer gets lost."""
-    hooks: list[Callable[[], object]] = [entry[1] for entry in connection.run_on_commit]
-    connection.run_on_commit = []
-    return hooks
-
-
-def run_hooks(hooks: list[Callable[[], object]]) -> None:
-    """Call each, whatever becomes of the others."""
-    for hook in hooks:
-        try:
-            hook()
-        except Exception:
-            log.exception("call after a commit failed")

@@ -18,9 +18,9 @@ import structlog
 from django.conf import settings
 
 from project import database
+from project.commits import run_hooks
 from project.lending import Lender
 from project.services import beside
-from project.writer import run_hooks
 from uploads import storage
 from uploads.models import UploadedFile
 from uploads.publishing import doorbell

@@ -17,8 +17,8 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
+from project.commits import take_hooks
 from project.lending import Borrower
-from project.writer import take_hooks
 from uploads.models import UploadedFile
 from uploads.processing.jobs import arrivals
 from uploads.receiving.small import MOST, Small, store

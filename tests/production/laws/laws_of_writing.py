@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections, transaction
 
-from project import database, writer
+from project import commits, database, writer
 from project.writer import Write, Writer
 from tests.production.laws.conftest import Arrive
 from tests.production.laws.cut import Cut
@@ -200,7 +200,7 @@ async def test_a_commit_whose_answer_is_lost_is_done_exactly_once(
 async def test_writes_and_reads_under_way_when_postgres_is_killed_are_done_once_it_is_back(
     spaces: list[Space], postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (database, writer):  # how long it takes to recover is not ours
+    for module in (database, writer, commits):  # how long it takes to recover is not ours
         monkeypatch.setattr(module, "AWAY_SECONDS", 100)
     coming = [arrival(space) for space in spaces for _ in range(100)]
 
