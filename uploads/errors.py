@@ -1,7 +1,7 @@
 """The one table of errors: class = code and HTTP status, docstring = message for people.
 
-The same code reaches the API, the page and the log. `project.http` maps an `ApiError` to its
-answer; whatever is not one is logged once with its traceback and becomes `internal`.
+The same code reaches the API, the page and the log. `refusals` turns an `ApiError` into its answer;
+whatever is not one is logged once with its traceback and becomes `internal`.
 """
 
 from collections.abc import Mapping
