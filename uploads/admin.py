@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
+from django.utils.text import Truncator
 
 from uploads import people
 from uploads.errors import ApiError
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 else:  # Django's classes take no type when they run
     Pages, AnyAdmin, PeopleAdmin = Paginator, admin.ModelAdmin, UserAdmin
     MemberInline = admin.TabularInline
+
+NAME_CHARACTERS = 40  # of a file's name in the list
 
 admin.site.site_header = "Millrace"
 admin.site.site_title = "Millrace"
@@ -196,7 +199,7 @@ class Invitations(Looked):
 class Files(Looked):
     """Files: retry, cancel, delete; all else is theirs who sent them."""
 
-    list_display = ("name", "space", "status", "kind", "size", "created_at", "finished_at")
+    list_display = ("called", "space", "status", "kind", "size", "created_at", "finished_at")
     list_select_related = ("space",)
     list_filter = ("status", "kind")
     search_fields = ("=id", "=sha256", "=batch", "=space__slug")
@@ -204,6 +207,11 @@ class Files(Looked):
     ordering = ("-created_at", "-id")
     paginator = Uncounted
     actions = ("retry", "cancel")
+
+    @admin.display(description="name", ordering="name")
+    def called(self, file: UploadedFile) -> str:
+        """Its name, short enough to leave the other columns their room."""
+        return Truncator(file.name).chars(NAME_CHARACTERS)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """By those who have the right."""

@@ -103,6 +103,14 @@ OTHER_KINDS |= {
 }
 
 
+async def test_a_long_name_leaves_the_way_back_its_room(visit: Visit):
+    ada = await owner(visit)
+    page = await ada.open(ada.put("n" * 200, b"hello\n"))
+    back = page.locator(".crumbs").get_by_role("link", name="Files")
+    lines = "(link) => link.offsetHeight / parseFloat(getComputedStyle(link).lineHeight)"
+    assert round(await back.evaluate(lines)) == 1
+
+
 @pytest.mark.parametrize("name", OTHER_KINDS)
 async def test_other_kinds_have_views_of_their_own(visit: Visit, name: str):
     content, selector = OTHER_KINDS[name]

@@ -66,6 +66,10 @@ async def test_a_space_is_made_somebody_invited_changed_and_removed(visit: Visit
     await check(joined)
     await joined.get_by_role("button", name="Join").click()
     await joined.wait_for_url("**/?space=the-old-mill")
+    await expect(joined.locator(".topbar-space")).to_have_text("the-old-mill")
+    await joined.set_viewport_size({"width": 390, "height": 844})
+    await expect(joined.locator(".topbar-space")).to_be_hidden()
+    await expect(joined.locator(".here")).to_have_text("the-old-mill")
     await joined.locator("#live[data-state=live]").wait_for()
     await expect(joined.get_by_role("button", name="Choose files")).to_have_count(0)  # a viewer
     await page.reload()

@@ -44,11 +44,9 @@ def space() -> Space:
     return people.private_space(people.person(f"alice-{uuid.uuid4().hex[:8]}"))
 
 
-def arrive(space: Space) -> UploadedFile:
+def arrive(space: Space, name: str = "a.txt") -> UploadedFile:
     with transaction.atomic():
-        arrival = arrivals.Arrival(
-            space_id=space.pk, uploader_id=space.owner_id, name="a.txt", size=3
-        )
+        arrival = arrivals.Arrival(space_id=space.pk, uploader_id=space.owner_id, name=name, size=3)
         return arrivals.receive(arrival, sha256="00")
 
 
@@ -160,3 +158,9 @@ def test_a_password_that_staff_sets_closes_what_its_users_sessions_let_in(
     assert staff.post(door, body).status_code == 302
     everywhere = {"user": space.owner_id, "token": None, "session": doorbell.ANY_SESSION}
     assert {"kind": "revoke", **everywhere} in rung
+
+
+def test_a_long_name_leaves_the_other_columns_their_room(staff: Client, space: Space) -> None:
+    arrive(space, "n" * 200)
+    shown = staff.get(reverse("admin:uploads_uploadedfile_changelist")).content.decode()
+    assert f">{'n' * 39}…<" in shown
