@@ -55,6 +55,7 @@ PARTS = """
     uploader admission commands kept leftover load sender sums together told transport twins waiting
     dashboard batches board doing dropping newcomers sending
     choice filters sheet zips
+    steps
 """
 
 
