@@ -24,6 +24,8 @@ def count(ctx: Context) -> dict:
             raise BadFile("There is a broken line.")
         if line == b"fault":
             return divide(number)
+        if line == b"print":
+            print("seen so far:", number)
         if line == b"look":
             open("/etc/passwd").read()
     ctx.save("lines.txt", "text/plain").write_text(str(len(lines)))
@@ -84,8 +86,8 @@ def test_the_result_is_on_stdout_and_what_was_made_is_in_the_folder(own: Path) -
     ("line", "says"),
     [
         ("broken", ["bad_file", "There is a broken line."]),
-        ("fault", ["line 14, in count", "line 23, in divide", "processor_error", "ZeroDivision"]),
-        ("look", ["line 16, in count", "PermissionError"]),
+        ("fault", ["line 14, in count", "line 25, in divide", "processor_error", "ZeroDivision"]),
+        ("look", ["line 18, in count", "PermissionError"]),
     ],
 )
 def test_a_failure_says_where_in_the_authors_own_lines(
@@ -98,10 +100,17 @@ def test_a_failure_says_where_in_the_authors_own_lines(
     assert "sandbox/steps.py" not in failed.stderr
 
 
+def test_what_it_prints_is_shown_and_is_no_result(own: Path) -> None:
+    done = run(own, "run", file(own, "one", "print"), "count")
+    assert json.loads(done.stdout)["lines"] == 2
+    assert "printed: seen so far: 2\n" in done.stderr
+
+
 def test_a_wrong_return_type_is_said(own: Path) -> None:
     failed = run(own, "run", file(own, "one"), "wrong")
     assert failed.returncode == 1
     assert "wrong returned list, not a dict" in failed.stderr
+    assert "Traceback" not in failed.stderr
 
 
 def test_mistakes_in_one_file_are_named_with_their_line_and_stop_no_other(own: Path) -> None:
@@ -109,7 +118,7 @@ def test_mistakes_in_one_file_are_named_with_their_line_and_stop_no_other(own: P
     (own / "torn.py").write_text("def torn(:\n")
     listed = run(own, "list")
     assert listed.returncode == 1
-    assert "broken.py: ModuleNotFoundError" in listed.stderr
+    assert listed.stderr.count("broken.py: ModuleNotFoundError") == 1
     assert "(line 3)" in listed.stderr
     assert "torn.py: SyntaxError" in listed.stderr
     assert "(line 1)" in listed.stderr

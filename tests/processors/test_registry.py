@@ -17,6 +17,7 @@ from uploads.processors import (
     Processor,
     ProcessorError,
     load_directory,
+    loading,
     plan,
     processor,
 )
@@ -103,6 +104,8 @@ def test_a_circle_and_an_unknown_predecessor_do_not_stop_a_plan():
         ({"name": "ok", "accepts": ["text"]}, "media types"),
         ({"name": "ok", "accepts": ["*/*"], "version": 0}, "whole number"),
         ({"name": "ok", "accepts": ["*/*"], "memory": -1}, "more than 0"),
+        ({"name": "ok", "accepts": ["*/*"], "seconds": "5"}, "are numbers"),
+        ({"name": "ok", "accepts": ["*/*"], "timeout": 5}, "timeout is no option .* seconds"),
         ({"name": "identify", "accepts": ["*/*"]}, "already"),
     ],
 )
@@ -124,6 +127,13 @@ def test_async_processors_are_awaited(tmp_path):
 def test_what_is_no_json_object_is_an_invalid_result(tmp_path, returned):
     found = Processor(name="bad", version=1, accepts=("*/*",), function=lambda ctx: returned)
     with pytest.raises(InvalidResult):
+        found.run(context(tmp_path))
+
+
+def test_a_value_that_is_no_json_is_named_with_its_place(tmp_path):
+    returned = {"fine": 1, "rows": [{"n": 1}, {"n": {2}}]}
+    found = Processor(name="bad", version=1, accepts=("*/*",), function=lambda ctx: returned)
+    with pytest.raises(InvalidResult, match=r"type set .*: result\['rows'\]\[1\]\['n'\]$"):
         found.run(context(tmp_path))
 
 
@@ -180,6 +190,8 @@ def test_artifacts_are_remembered_once(tmp_path):
     assert ctx.artifacts == [("page 1.webp", "image/webp")]
     with pytest.raises(ProcessorError, match="two media types"):
         ctx.save("page 1.webp", "image/png")
+    with pytest.raises(ProcessorError, match="'webp' is no media type"):
+        ctx.save("page 2.webp", "webp")
 
 
 def test_a_directory_gives_its_processors_and_its_mistakes(tmp_path, own_registry):
@@ -199,9 +211,25 @@ def test_a_directory_gives_its_processors_and_its_mistakes(tmp_path, own_registr
     assert set(REGISTRY) - before == {"good"}
     assert not REGISTRY["good"].builtin
     assert set(problems) == {"taken.py", "syntax.py", "missing.py", "leaves.py", "silent.py"}
-    assert "(line 2)" in problems["syntax.py"]
+    assert problems["syntax.py"].endswith(" (line 2)")
+    assert problems["syntax.py"].count("line 2") == 1
     assert "nothing_of_that_name" in problems["missing.py"]
     assert "registers no processor" in problems["silent.py"]
+
+
+def test_a_file_whose_import_never_ends_keeps_no_other_from_being_known(
+    tmp_path, own_registry, monkeypatch
+):
+    monkeypatch.setattr(loading, "IMPORT_SECONDS", 0.1)
+    (tmp_path / "endless.py").write_text("while True:\n    pass\n")
+    (tmp_path / "good.py").write_text(
+        "from uploads.processors import processor\n"
+        "@processor(name='good', accepts=['*/*'])\ndef run(ctx):\n    return {}\n"
+    )
+    problems = load_directory(tmp_path)
+    assert "good" in REGISTRY
+    assert problems["endless.py"].startswith("TimeoutError: it was not imported within 0.1 s")
+    assert load_directory(tmp_path, ["endless.py", "good.py"]) == {}
 
 
 def test_no_directory_is_no_problem(tmp_path):

@@ -39,6 +39,7 @@ class Tried:
     accepted: bool
     done: StepDone | None = None
     failed: StepFailed | None = None
+    printed: str = ""
     results: dict[str, Any] = field(default_factory=dict)
 
 
@@ -59,6 +60,7 @@ async def attempt(sandbox: Sandbox, path: Path, name: str, watch: Watch, keep: K
                     keep(saved)
                 for child in message.children:
                     keep(child)
+        tried.printed = run.exit.printed
     return tried
 
 

@@ -21,7 +21,10 @@ _UNSAFE = re.compile("[\x00\ud800-\udfff]")
 
 def bounded(result: Mapping[str, Any]) -> dict[str, Any]:
     """The same result as plain JSON. Raises InvalidResult where it can't be, or is too big."""
-    plain = plain_json(result)
+    try:
+        plain = plain_json(result)
+    except InvalidResult as error:
+        raise InvalidResult(f"{error}{_where(result)}") from None
     size = len(json.dumps(plain, ensure_ascii=False).encode())
     if size > RESULT_BYTES:
         raise InvalidResult(
@@ -29,6 +32,21 @@ def bounded(result: Mapping[str, Any]) -> dict[str, Any]:
             "long content belongs in an artifact"
         )
     return dict(plain)
+
+
+def _where(value: Any, place: str = "", depth: int = 0) -> str:
+    """Which of its values is the first that can't stand in a result."""
+    inside: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, Mapping):
+        inside = value.items()
+    elif isinstance(value, (list, tuple)):
+        inside = enumerate(value)
+    for key, item in inside if depth < DEPTH else ():
+        try:
+            plain_json(item, depth + 1)
+        except InvalidResult:
+            return _where(item, f"{place}[{clip(repr(key), 40)}]", depth + 1)
+    return clip(f": result{place}", 120) if place else ""
 
 
 def plain_json(value: Any, depth: int = 0) -> Any:
@@ -56,7 +74,7 @@ def plain_scalar(value: Any) -> bool | int | float | str | None:
         return value.total_seconds()
     if isinstance(value, Decimal):
         return str(value)
-    raise InvalidResult(f"a {type(value).__name__} can't stand in a result")
+    raise InvalidResult(f"a value of type {type(value).__name__} can't stand in a result")
 
 
 def _number(value: float) -> int | float | str | None:

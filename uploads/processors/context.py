@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from uploads.processors.failures import ProcessorError
 
 ARTIFACT_NAME_CHARACTERS = 100
 ARTIFACTS_PER_STEP = 256
+MEDIA_TYPE = re.compile(r"[\w.+-]{1,80}/[\w.+-]{1,80}(;[ \w.+=\"-]{0,60})?", re.ASCII)
 
 Report = Callable[[float, "float | None", str], None]
 
@@ -61,9 +63,13 @@ class Context:
         self.report(self._done, total, unit)
 
     def save(self, name: str, media_type: str) -> Path:
-        """A path to write an artifact to. Raises ProcessorError for a name no file can have."""
+        """A path to write an artifact to. Raises ProcessorError for a name that no file can have,
+        and for what is no media type.
+        """
         if not _is_plain_name(name):
             raise ProcessorError(f"{name[:40]!r} can't be the name of an artifact")
+        if not MEDIA_TYPE.fullmatch(media_type):
+            raise ProcessorError(f"{media_type[:40]!r} is no media type such as text/plain")
         if (name, media_type) not in self.artifacts:
             if any(name == known for known, _ in self.artifacts):
                 raise ProcessorError(f"the artifact {name!r} has two media types")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import signal
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +46,7 @@ BUILTIN = (
 )
 
 ENTRY_POINTS = "millrace.processors"
+IMPORT_SECONDS = 30.0  # of one own file; large libraries take some
 
 
 def load_builtin() -> None:
@@ -74,20 +77,22 @@ def load_light(described: Mapping[str, Iterable[Processor]]) -> None:
             REGISTRY.update((entry.name, entry) for entry in described[module])
 
 
-def load_directory(directory: Path | None) -> dict[str, str]:
+def load_directory(directory: Path | None, without: Collection[str] = ()) -> dict[str, str]:
     """Import each `*.py` of the directory as an own processor; {file name: what was wrong}.
 
-    A file with a mistake registers nothing and stops no other. Names with a leading _ are left out.
+    A file with a mistake registers nothing and stops no other. Names with a leading _ are left out,
+    and those in `without`.
     """
     if directory is None or not directory.is_dir():
         return {}
     problems: dict[str, str] = {}
     for path in sorted(directory.glob("*.py")):
-        if path.name.startswith(("_", ".")):
+        if path.name.startswith(("_", ".")) or path.name in without:
             continue
         before = dict(REGISTRY)
         try:
-            _import(path)
+            with _in_time():
+                _import(path)
             _must_have_registered(before, path.name)
         except BaseException as error:  # noqa: BLE001 - a stranger's file may raise anything, SystemExit too
             REGISTRY.clear()
@@ -124,6 +129,24 @@ def _load_entry_point(entry: EntryPoint) -> str | None:
     return None
 
 
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Raises TimeoutError once it takes too long: a file that never ends would keep all others
+    from being known.
+    """
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError(f"it was not imported within {IMPORT_SECONDS:g} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, IMPORT_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def _import(path: Path) -> None:
     name = f"millrace_processor_{path.stem}"
     specification = importlib.util.spec_from_file_location(name, path)
@@ -152,4 +175,5 @@ def _said(error: BaseException, path: Path) -> str:
             line = trace.tb_lineno
         trace = trace.tb_next
     where = f" (line {line})" if line else ""
-    return f"{type(error).__name__}: {error}"[:500] + where
+    words = error.msg if isinstance(error, SyntaxError) else error  # without a line of its own
+    return f"{type(error).__name__}: {words}"[:500] + where

@@ -16,6 +16,8 @@ from uploads.processors.failures import InvalidResult, panics
 
 Function = Callable[[Context], "dict[str, Any] | Awaitable[dict[str, Any]]"]
 
+OPTIONS = ("memory", "seconds", "network", "fallback", "light")
+
 F = TypeVar("F", bound=Function)
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -82,6 +84,9 @@ def processor(
     none of the heavy modules that are preloaded for others).
     Raises ValueError where the declaration makes no sense or the name is taken.
     """
+    if strange := options.keys() - OPTIONS:
+        known = ", ".join(OPTIONS)
+        raise ValueError(f"{min(strange)} is no option of a processor; there are {known}")
 
     def register(function: F) -> F:
         entry = _checked(
@@ -170,6 +175,8 @@ def _checked(entry: Processor) -> Processor:
         raise ValueError(f"{entry.name}: version is a whole number from 1 on")
     if not entry.accepts or any(pattern.count("/") != 1 for pattern in entry.accepts):
         raise ValueError(f"{entry.name}: accepts lists media types such as text/* or image/png")
-    if (entry.memory or 1) <= 0 or (entry.seconds or 1) <= 0:
-        raise ValueError(f"{entry.name}: memory and seconds are more than 0")
+    caps: tuple[Any, ...] = (entry.memory, entry.seconds)
+    for cap in caps:
+        if cap is not None and (not isinstance(cap, (int, float)) or cap <= 0):
+            raise ValueError(f"{entry.name}: memory and seconds are numbers, and more than 0")
     return entry

@@ -6,6 +6,7 @@ Exit codes: 0, 1 where the processor failed, 2 where it could not be tried.
 
 import asyncio
 import json
+import logging
 import shutil
 import sys
 import tempfile
@@ -57,6 +58,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, word: str, directory: Path | None, **options: Any) -> None:
         """Start a sandbox of its own, and do what was asked."""
+        logging.getLogger("uploads.processing.sandbox").setLevel(logging.ERROR)  # it is said here
         folder = directory or settings.PROCESSORS_DIR
         if directory is not None and not directory.is_dir():
             raise CommandError(f"There is no folder {directory}.", returncode=NOT_TRIED)
@@ -113,6 +115,9 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=NOT_TRIED) from None
         if not tried.accepted:
             self.stderr.write(f"Such a file ({tried.media_type}) would not be given to {name}.")
+        printed = tried.printed.strip()
+        if not (tried.failed and printed in tried.failed.detail):
+            kept.lines += [f"printed: {line}" for line in printed.splitlines()]
         for line in kept.lines:
             self.stderr.write(line)
         if tried.done is None:

@@ -181,6 +181,7 @@ class Exit:
     detail: str = ""
     cpu_seconds: float = 0.0
     max_rss: int = 0  # bytes, of the largest child
+    printed: str = ""  # the last of what the last child printed
 
 
 # The code that a step gets when its child ended for a reason.

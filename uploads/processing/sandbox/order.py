@@ -26,6 +26,7 @@ class Order:
     processors: str | None = (
         None  # the folder of own processors, where they are wanted; may be empty
     )
+    broken: tuple[str, ...] = ()  # files in it that are known to register nothing
     bait: str = ""  # of a probe: a file that no child may read
     path: str = ""
     name: str = ""

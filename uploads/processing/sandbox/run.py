@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -128,6 +128,7 @@ class Run:
                 network=leg.network,
                 light=leg.light,
                 processors=str(own or "") if leg.own else None,
+                broken=self._around.broken,
                 path=str(self._task.path),
                 name=self._task.name,
                 size=self._task.size,
@@ -278,12 +279,13 @@ class Run:
             self.exit.detail,
             self.exit.cpu_seconds + end.cpu,
             max(self.exit.max_rss, end.rss),
+            end.printed,
         )
 
     def _end_with(self, reason: Reason, step: str | None, detail: str) -> None:
         """The first thing that went wrong counts; being cancelled counts always."""
         if self.exit.reason == "ok" or reason == "cancelled":
-            self.exit = Exit(reason, step, detail, self.exit.cpu_seconds, self.exit.max_rss)
+            self.exit = replace(self.exit, reason=reason, step=step, detail=detail)
 
     async def _removed(self, folder: Path) -> None:
         try:

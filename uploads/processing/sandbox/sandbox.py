@@ -164,7 +164,12 @@ class Sandbox:
 
     def _around(self) -> Surroundings:
         return Surroundings(
-            self._link, self._light, self.processors, self._processors_dir, self._threads
+            self._link,
+            self._light,
+            self.processors,
+            self._processors_dir,
+            tuple(name for name in self.problems if name.endswith(".py")),
+            self._threads,
         )
 
     def _settle(self) -> None:

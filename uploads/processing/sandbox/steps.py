@@ -108,7 +108,7 @@ def obey(order: Order, sender: Speaker) -> None:
     if order.do == "probe":
         sender.send(wire.answer(confinement.probe(Path(order.bait))))
     elif order.do == "own":
-        problems = _load_own(order.processors)
+        problems = _load_own(order)
         found = [described(entry) for entry in REGISTRY.values() if not entry.builtin]
         sender.send(wire.answer({"processors": found, "problems": problems}))
     else:
@@ -121,9 +121,10 @@ def described(entry: Processor) -> dict[str, Any]:
     return {name: value for name, value in vars(entry).items() if name not in left_out}
 
 
-def _load_own(folder: str | None) -> dict[str, str]:
+def _load_own(order: Order) -> dict[str, str]:
     """Import the own processors; answers what was wrong with which."""
-    return {**load_directory(Path(folder) if folder else None), **load_entry_points()}
+    folder = Path(order.processors) if order.processors else None
+    return {**load_directory(folder, order.broken), **load_entry_points()}
 
 
 @dataclass
@@ -143,7 +144,7 @@ class _File:
 
 
 def _take_steps(order: Order, sender: Speaker) -> None:
-    problems = _load_own(order.processors) if order.processors is not None else {}
+    problems = _load_own(order) if order.processors is not None else {}
     file = _File(order, order.media_type, order.kind, dict(order.results))
     for name in _names(file):
         sender.send(wire.started(name, REGISTRY[name].version if name in REGISTRY else 1))
@@ -222,11 +223,15 @@ def _why(error: BaseException, caps: Caps) -> tuple[str, str]:
         return "disk_cap", sentence("disk_cap", caps)
     if _is_for_want_of_memory(error):
         return "memory_cap", sentence("memory_cap", caps)
-    return "processor_error", f"{type(error).__name__}: {error}"
+    return "processor_error", f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
 def _trace(error: BaseException) -> str:
-    """Where it was raised, from the processor's own code on: what called that is our affair."""
+    """Where it was raised, from the processor's own code on: what called that is our affair, and
+    so is how a result is looked at.
+    """
+    if isinstance(error, InvalidResult):
+        return ""
     trace = error.__traceback__
     inner = trace
     while inner is not None and inner.tb_frame.f_code.co_filename in _OURS:

@@ -21,6 +21,7 @@ class Surroundings:
     light: Link  # for children that take only light steps
     processors: Mapping[str, Processor]
     processors_dir: Path | None
+    broken: tuple[str, ...]  # names of files in it that are known to register nothing
     threads: Executor
 
     async def in_thread(self, function: Callable[[], Result]) -> Result:

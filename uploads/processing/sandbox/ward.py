@@ -44,6 +44,7 @@ class End:
     cpu: float = 0.0
     rss: int = 0
     lost: bool = False
+    printed: str = ""  # the last of it
 
 
 class Refused(Exception):
@@ -148,7 +149,8 @@ class Ward:
     def ended(self, ending: Ending) -> None:
         self._read_what_is_left()
         reason, detail, words = self._judge(ending)
-        self._finish(End(reason, detail, words, ending.cpu, ending.rss))
+        printed = self._tail.decode(errors="replace")
+        self._finish(End(reason, detail, words, ending.cpu, ending.rss, printed=printed))
 
     def lost(self, why: str) -> None:
         reason, detail = self._why if self._why and self._why[0] == "cancelled" else ("lost", why)

@@ -12,6 +12,7 @@ import orjson
 
 from uploads.processing.sandbox.contract import NOTHING, LeftOut
 from uploads.processors.children import PATH, REASONS, SHOWN
+from uploads.processors.context import MEDIA_TYPE
 
 LINE_BYTES = 1024 * 1024
 TOTAL_BYTES = 16 * 1024 * 1024  # of one child
@@ -20,7 +21,6 @@ PROGRESS_PER_SECOND = 100
 UNIT = 20  # characters
 _TEXT = 4096  # characters of a message or a traceback
 _ARTIFACTS = 256
-_MEDIA_TYPE = re.compile(r"[\w.+-]{1,80}/[\w.+-]{1,80}(;[ \w.+=\"-]{0,60})?", re.ASCII)
 _ARTIFACT = re.compile(r"[^/\\\x00-\x1f\x7f]{1,100}")
 _CHILD = re.compile(r"\.child-\d{1,9}", re.ASCII)
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -291,7 +291,7 @@ def _artifact(name: object, media_type: object) -> tuple[str, str]:
         raise TypeError("an artifact has a name and a media type")
     if not _is_artifact(name):
         raise ValueError("that can't be an artifact's name")
-    if not _MEDIA_TYPE.fullmatch(media_type):
+    if not MEDIA_TYPE.fullmatch(media_type):
         raise ValueError("that can't be a media type")
     return name, media_type
 
