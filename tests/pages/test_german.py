@@ -74,6 +74,28 @@ def test_the_catalogue_is_what_was_made_of_its_source(domain: str):
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("path", ["/", "/files/", "/settings/"])
+async def test_a_page_brings_the_words_of_all_scripts_that_it_runs(visit: Visit, path: str):
+    visitor = await visit(locale="de-DE")
+    page = await visitor.open(path)
+    await page.wait_for_load_state("networkidle")
+    catalogue = await page.evaluate(
+        "() => JSON.parse(document.getElementById('boot').textContent).words.catalog"
+    )
+    run = await page.evaluate(
+        """() => performance.getEntriesByType("resource").map(({ name }) =>
+            /\\/js\\/([\\w/]+)(?:\\.\\w+)?\\.js$/.exec(name)?.[1]).filter(Boolean)"""
+    )
+    folder = BASE_DIR / "frontend" / "static" / "js"
+    wanted: set[str] = set()
+    for name in run:
+        wanted |= texts(folder, f"{name}.js", rf"\b(?:n?gettext)\((){TEXT}")
+    assert len(wanted) > 50
+    assert wanted <= set(catalogue)
+    assert path != "/" or "Megapixels" not in catalogue, "no picture is shown there"
+
+
+@pytest.mark.browser
 async def test_a_german_reader_meets_german_in_page_and_script(visit: Visit):
     visitor = await visit(locale="de-DE")
     page = await visitor.live()

@@ -1,5 +1,7 @@
 """What every page has around its content: who reads it, where, and what its script must know."""
 
+import json
+from functools import cache
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -39,7 +41,9 @@ def frame(
     }
 
 
-def _inside(page: dict[str, Any], place: rights.Access, who: identity.Who) -> dict[str, Any]:
+def _inside(
+    page: dict[str, Any], entry: str, place: rights.Access, who: identity.Who
+) -> dict[str, Any]:
     """What a page for somebody signed in needs besides."""
     elsewhere = place.space_slug != who.own
     may_upload = place.may(Role.UPLOADER)
@@ -59,26 +63,36 @@ def _inside(page: dict[str, Any], place: rights.Access, who: identity.Who) -> di
         "mayUpload": may_upload,
         "mayManage": page["may_manage"],
         "limits": {"bytes": settings.UPLOAD_MAX_BYTES, "files": settings.BATCH_MAX_FILES},
-        "words": _catalog(results=page["name"] != "dashboard"),
+        "words": _catalog(entry, results=page["name"] != "dashboard"),
     }
     return page
 
 
-def _catalog(*, results: bool) -> dict[str, Any] | None:
-    """The scripts' texts in the reader's language, with those of `results` for pages of some; None
-    for English, which they are written in.
+def _catalog(entry: str, *, results: bool) -> dict[str, Any] | None:
+    """The texts of a page's scripts in the reader's language, with those of `results` for pages of
+    some; None for English, which they are written in.
     """
     language = get_language()
     if language.startswith("en"):
         return None
+    return {**_texts(language, entry), "said": said.pairs(results=results)}
+
+
+@cache
+def _texts(language: str, entry: str) -> dict[str, Any]:
+    """The words of a script and of all that it leads to: the first page needs not half of them."""
     view = JavaScriptCatalog()
     # of our own folders alone: the administration's pickers would come along otherwise
     own = [str(folder) for folder in settings.LOCALE_PATHS]
     view.translation = DjangoTranslation(language, domain="djangojs", localedirs=own)
+    source = scripts.source(entry)
     return {
-        "catalog": view.get_catalog(),
+        "catalog": {
+            text: words
+            for text, words in view.get_catalog().items()
+            if json.dumps(text.split("\x04")[-1], ensure_ascii=False)[1:-1] in source
+        },
         "plural": view.get_plural(),
-        "said": said.pairs(results=results),
     }
 
 
@@ -117,4 +131,4 @@ class Page(View):
 
     def page(self, name: str, entry: str, *sheets: str) -> dict[str, Any]:
         """What `base.html` needs."""
-        return _inside(frame(name, self.request, entry, sheets), self.place, self.who)
+        return _inside(frame(name, self.request, entry, sheets), entry, self.place, self.who)

@@ -24,6 +24,7 @@ VENDORED = {
     "vendor/uplot.css": "uplot-1.6.32/uPlot.min.css",  # for import.meta.resolve
 }
 _IMPORT = re.compile(r"""^(?:import|export)\b[^"']*["'](millrace/[\w/-]+)["']""", re.MULTILINE)
+_NAMED = re.compile(r"""["'](millrace/[\w/-]+)["']""")
 
 
 def _folder() -> Path:
@@ -72,9 +73,26 @@ def preloads(entry: str) -> tuple[str, ...]:
     return tuple(address(name) for name in seen)
 
 
+@cache
+def source(entry: str) -> str:
+    """What is written in a script and in all that it names, at any depth, now or later."""
+    texts: dict[str, str] = {}
+    waiting = [entry]
+    while waiting:
+        name = waiting.pop()
+        if name not in texts:
+            texts[name] = _text(name)
+            waiting += _NAMED.findall(texts[name])
+    return "".join(texts.values())
+
+
 def _imports(name: str) -> Iterator[str]:
+    yield from _IMPORT.findall(_text(name))
+
+
+def _text(name: str) -> str:
     path = _folder() / f"{name.removeprefix('millrace/')}.js"
-    yield from _IMPORT.findall(path.read_text(encoding="utf-8"))
+    return path.read_text(encoding="utf-8")
 
 
 @cache
