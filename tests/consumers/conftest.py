@@ -10,7 +10,14 @@ from consumers import hub as hubs
 from consumers.hub import Hub
 from project import database
 from tests.consumers.peers import Person, person
+from uploads.access import identity
 from uploads.publishing import doorbell
+
+
+@pytest.fixture(autouse=True)
+def new_faces() -> None:
+    """Nobody is remembered from the test before."""
+    identity.forget()
 
 
 @pytest.fixture

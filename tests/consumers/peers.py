@@ -10,7 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 
 from consumers.websocket import EventsConsumer
@@ -40,6 +43,22 @@ def person(name: str) -> Person:
     user = people.person(name)
     token, secret = people.make_token(user)
     return Person(user, people.private_space(user), token, secret)
+
+
+@sync_to_async
+def signed_in(who: Person) -> SessionStore:
+    """A session as signing in leaves it."""
+    session = SessionStore()
+    session[SESSION_KEY] = str(who.user.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = who.user.get_session_auth_hash()
+    session.save()
+    return session
+
+
+def cookie(session: SessionStore) -> dict[str, str]:
+    """What a browser sends of it."""
+    return {"cookie": f"{settings.SESSION_COOKIE_NAME}={session.session_key}"}
 
 
 def arrive(space: Space, name: str = "a.txt", **more: Any) -> UploadedFile:

@@ -14,15 +14,8 @@ from consumers import sse
 from consumers.hub import Hub
 from project import database
 from tests.consumers.peers import PATIENCE_SECONDS, Held, Person, arrives, fresh, quiet
-from uploads.access import identity
 from uploads.processing.jobs import arrivals
 from uploads.publishing import doorbell
-
-
-@pytest.fixture(autouse=True)
-def new_faces() -> None:
-    """Nobody is remembered from the test before."""
-    identity.forget()
 
 
 class Stream:

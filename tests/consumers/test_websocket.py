@@ -1,4 +1,4 @@
-"""The WebSocket door: who may come in, from where, how often, and when they must go."""
+"""The WebSocket door: who may come in, from where, and how often."""
 
 from __future__ import annotations
 
@@ -8,42 +8,27 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.conf import settings as configuration
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
 from pytest_django import Settings
 
 from consumers import hub as hubs
 from consumers import websocket
 from consumers.hub import Hub
-from tests.consumers.peers import PATIENCE_SECONDS, Peer, Person, arrives, origin, quiet
+from tests.consumers.peers import (
+    PATIENCE_SECONDS,
+    Peer,
+    Person,
+    arrives,
+    cookie,
+    quiet,
+    signed_in,
+)
 from uploads import people
-from uploads.access import identity, rights, tickets
-from uploads.models import Membership, Role, Token
+from uploads.access import rights, tickets
+from uploads.models import Role, Token
 from uploads.publishing import doorbell
 
 HERE = "http://127.0.0.1:8000"
-
-
-@pytest.fixture(autouse=True)
-def new_faces() -> None:
-    """Nobody is remembered from the test before."""
-    identity.forget()
-
-
-@sync_to_async
-def signed_in(who: Person) -> SessionStore:
-    session = SessionStore()
-    session[SESSION_KEY] = str(who.user.pk)
-    session[BACKEND_SESSION_KEY] = configuration.AUTHENTICATION_BACKENDS[0]
-    session[HASH_SESSION_KEY] = who.user.get_session_auth_hash()
-    session.save()
-    return session
-
-
-def cookie(session: SessionStore) -> dict[str, str]:
-    return {"cookie": f"{configuration.SESSION_COOKIE_NAME}={session.session_key}"}
 
 
 def ticket(who: Person) -> str:
@@ -316,80 +301,6 @@ async def test_nobody_who_has_left_is_kept_in_mind(hub: Hub, alice: Person) -> N
             assert hub.subscribers == 1
     assert hub.subscribers == 0
     assert hub.streams[alice.space.pk]._live == {}
-
-
-# -- when they must go -----------------------------------------------------------------------------
-
-
-async def test_a_removed_token_closes_its_sockets_and_no_others(hub: Hub, alice: Person) -> None:
-    _, secret = await sync_to_async(people.make_token)(alice.user)
-    async with Peer(alice.headers) as mine, Peer({"authorization": f"Bearer {secret}"}) as still:
-        await mine.join()
-        await still.join()
-        await Token.objects.filter(pk=alice.token.pk).adelete()
-        doorbell.revoke(user=alice.user.pk, token=alice.token.pk)
-        assert await mine.closed() == 4403
-        assert still.code is None
-        await arrives(alice.space)
-        await still.until(lambda: still.held.seq == 1)
-        assert mine.held.seq == 0
-    async with Peer(alice.headers) as again:
-        assert await again.closed() == 4401
-
-
-async def test_signing_out_closes_the_sessions_sockets_and_no_others(
-    hub: Hub, alice: Person
-) -> None:
-    one, two = await signed_in(alice), await signed_in(alice)
-    async with (
-        Peer(cookie(one) | {"origin": origin()}) as gone,
-        Peer(cookie(two) | {"origin": origin()}) as still,
-    ):
-        await gone.join()
-        await still.join()
-        doorbell.revoke(session=one.session_key)
-        assert await gone.closed() == 4403
-        await quiet(0.02)
-        assert still.code is None
-
-
-async def test_a_revoked_user_is_closed_while_still_joining(hub: Hub, alice: Person) -> None:
-    await arrives(alice.space)
-    async with Peer(alice.headers) as peer:
-        peer.hello()
-        await peer.until(lambda: peer.held.frames or peer.code)
-        doorbell.revoke(user=alice.user.pk)
-        assert await peer.closed() == 4403
-
-
-async def test_a_withdrawn_right_whose_ring_was_lost_is_found_out(
-    hub: Hub, alice: Person, bob: Person
-) -> None:
-    slug = f"team-{uuid.uuid4().hex[:8]}"
-    for member in (alice, bob):
-        await sync_to_async(people.shared_space)(slug, member.user)
-    async with (
-        Peer(alice.headers, query=f"space={slug}") as stays,
-        Peer(bob.headers, query=f"space={slug}") as goes,
-    ):
-        await stays.join()
-        await goes.join()
-        await Membership.objects.filter(user=bob.user, space__slug=slug).adelete()
-        doorbell._subscribers["revoke"].remove(hub.revoke)
-        try:
-            # the watch has begun to sleep by the old clock, so it is asked once by hand
-            await hub._ask_who_still_may()
-        finally:
-            doorbell.subscribe("revoke", hub.revoke)
-        assert await goes.closed() == 4403
-        assert stays.code is None
-
-
-async def test_a_stopping_server_sends_all_away_to_come_again(hub: Hub, alice: Person) -> None:
-    async with Peer(alice.headers) as peer:
-        await peer.join()
-        hub.farewell()
-        assert await peer.closed() == 1012
 
 
 async def test_a_socket_costs_no_task_of_its_own_while_idle(hub: Hub, alice: Person) -> None:
