@@ -1,8 +1,9 @@
 """uvicorn's HTTP connection, which does not wait for a request's head for ever, nor take one of any
-length: the only module that bounds what comes before a request is one.
+length: the only module that bounds what comes before a request is one, and behind its body.
 
 Whoever opens a connection has to ask for something; without these bounds anybody, signed in or not,
 could hold as many as they like with a byte now and then, or fill the memory with one header.
+Trailers (RFC 9110, 6.5) are no headers, and nothing here asks for them: they are thrown away.
 """
 
 from asyncio import TimerHandle, Transport
@@ -25,6 +26,7 @@ class Connections(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._in_head = False
         self._head_bytes = 0
+        self._bodiless_bytes = 0  # since the last of the body: a chunk's extension, or trailers
         self._patience: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
@@ -38,9 +40,16 @@ class Connections(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Look, after they were read, whether these bytes have brought a head to its end."""
+        """Look, after they were read, whether these bytes have brought a head to its end, or
+        something of a body.
+        """
+        self._bodiless_bytes += len(data)
         super().data_received(data)
-        if not self._in_head or self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if not self._in_head:
+            if self._bodiless_bytes > HEAD_BYTES:
+                self.transport.close()
             return
         self._head_bytes += len(data)
         if self._head_bytes > HEAD_BYTES:
@@ -54,9 +63,19 @@ class Connections(HttpToolsProtocol):
         self._in_head, self._head_bytes = True, 0
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One of a head, or a trailer."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Some of a body."""
+        self._bodiless_bytes = 0
+        super().on_body(body)
+
     def on_headers_complete(self) -> None:
         """The last byte of it."""
-        self._in_head = False
+        self._in_head, self._bodiless_bytes = False, 0
         self._wait_no_more()
         super().on_headers_complete()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -20,7 +20,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.sleep(3 * connections.HEAD_SECONDS)
     while (await receive()).get("more_body"):
         pass
-    headers = [(b"content-length", b"0")]
+    heard = b",".join(name for name, _ in scope["headers"])
+    headers = [(b"content-length", b"0"), (b"x-heard", heard)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
 
@@ -131,3 +132,30 @@ def test_a_body_that_is_read_whole_is_not_waited_for_for_ever(
     begin, _ = asyncio.run(asyncio.wait_for(page(), 30))
     assert begin["status"] == 408
     assert (b"Connection", b"close") in begin["headers"]
+
+
+async def trailed(*sent: bytes) -> bytes:
+    async with connected() as (reader, writer):
+        for data in sent:
+            writer.write(data)
+            await writer.drain()
+        return await reader.read()
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("behind", [b"0\r\nX: ", b"0\r\n" + b"X: y\r\n" * 9, b"1;"])
+def test_what_comes_behind_a_body_is_bounded_as_a_head_is(behind: bytes) -> None:
+    async def flood() -> bytes:
+        with suppress(ConnectionError):
+            return await trailed(CHUNKED + b"1\r\nx\r\n" + behind, *[b"y" * 65_536] * 100)
+        return b""
+
+    assert asyncio.run(asyncio.wait_for(flood(), 30)) == b""
+
+
+def test_a_trailer_is_no_header() -> None:
+    sent = CHUNKED + b"1\r\nx\r\n0\r\nUpload-Offset: 7\r\n\r\n"
+    answer = asyncio.run(asyncio.wait_for(trailed(sent), 30))
+    assert b"x-heard: host,connection,transfer-encoding\r\n" in answer
