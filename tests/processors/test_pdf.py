@@ -9,6 +9,13 @@ from PIL import Image
 from tests.processors.papers import INFO, pdf, written
 
 
+def test_a_pdf_may_begin_behind_what_a_printer_was_told(take):
+    content = b"\x1b%-12345X@PJL SET RESOLUTION=600\r\n\0" + pdf("Hello world")
+    taken = take(content, "x.pdf")
+    assert taken.media_type == "application/pdf"
+    assert (taken["pdf"]["pages"], taken["pdf"]["words"]) == (1, 2)
+
+
 def test_pages_text_metadata_and_pictures(take):
     found = take(pdf("Hello world", "Second page here"), "plan.pdf")
     shown = found["pdf"]

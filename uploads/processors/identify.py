@@ -67,11 +67,20 @@ def media_type_of(head: signatures.Head, extension: str) -> str:
         return wording.textual_media_type(
             text, extension, whole=head.size <= min(START, wording.SAMPLE)
         )
-    if not found and containers.ends_as_zip(head.end):
-        return containers.zip_media_type(head.start, head.end, head.size)
-    return found or next(
-        (found for rule in signatures.TEXTUAL if (found := rule(head))), media_types.BINARY
+    return (
+        found
+        or _behind_something(head)
+        or next((found for rule in signatures.TEXTUAL if (found := rule(head))), media_types.BINARY)
     )
+
+
+def _behind_something(head: signatures.Head) -> str | None:
+    """What may begin later: a zip behind a program, a PDF behind what a printer or a server said
+    (readers look for it in the first 1,024 bytes).
+    """
+    if containers.ends_as_zip(head.end):
+        return containers.zip_media_type(head.start, head.end, head.size)
+    return "application/pdf" if b"%PDF-" in head.start[:1024] else None
 
 
 # Made of letters, so that a text may begin with them by chance.
