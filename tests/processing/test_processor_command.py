@@ -24,10 +24,9 @@ def count(ctx: Context) -> dict:
             raise BadFile("There is a broken line.")
         if line == b"fault":
             return divide(number)
-        if line == b"print":
-            print("seen so far:", number)
         if line == b"look":
             open("/etc/passwd").read()
+    print("all is read")
     ctx.save("lines.txt", "text/plain").write_text(str(len(lines)))
     ctx.child("../../first.txt", lines[0])
     return {"lines": len(lines), "words": ctx.results["text"]["words"]}
@@ -78,6 +77,7 @@ def test_the_result_is_on_stdout_and_what_was_made_is_in_the_folder(own: Path) -
     assert json.loads(done.stdout) == {"lines": 2, "words": 3}
     assert (out / "lines.txt").read_text() == "2"
     assert (out / "inside" / "first.txt").read_text() == "one two"
+    assert "printed: all is read\n" in done.stderr
     for words in ("count done in", "artifact lines.txt (1 bytes)", "sent on first.txt (7 bytes)"):
         assert words in done.stderr
 
@@ -86,8 +86,8 @@ def test_the_result_is_on_stdout_and_what_was_made_is_in_the_folder(own: Path) -
     ("line", "says"),
     [
         ("broken", ["bad_file", "There is a broken line."]),
-        ("fault", ["line 14, in count", "line 25, in divide", "processor_error", "ZeroDivision"]),
-        ("look", ["line 18, in count", "PermissionError"]),
+        ("fault", ["line 14, in count", "line 24, in divide", "processor_error", "ZeroDivision"]),
+        ("look", ["line 16, in count", "PermissionError"]),
     ],
 )
 def test_a_failure_says_where_in_the_authors_own_lines(
@@ -98,12 +98,6 @@ def test_a_failure_says_where_in_the_authors_own_lines(
     for words in says:
         assert words in failed.stderr
     assert "sandbox/steps.py" not in failed.stderr
-
-
-def test_what_it_prints_is_shown_and_is_no_result(own: Path) -> None:
-    done = run(own, "run", file(own, "one", "print"), "count")
-    assert json.loads(done.stdout)["lines"] == 2
-    assert "printed: seen so far: 2\n" in done.stderr
 
 
 def test_a_wrong_return_type_is_said(own: Path) -> None:

@@ -220,7 +220,7 @@ def test_a_directory_gives_its_processors_and_its_mistakes(tmp_path, own_registr
 def test_a_file_whose_import_never_ends_keeps_no_other_from_being_known(
     tmp_path, own_registry, monkeypatch
 ):
-    monkeypatch.setattr(loading, "IMPORT_SECONDS", 0.1)
+    monkeypatch.setattr(loading, "IMPORT_SECONDS", 1.0)
     (tmp_path / "endless.py").write_text("while True:\n    pass\n")
     (tmp_path / "good.py").write_text(
         "from uploads.processors import processor\n"
@@ -228,7 +228,7 @@ def test_a_file_whose_import_never_ends_keeps_no_other_from_being_known(
     )
     problems = load_directory(tmp_path)
     assert "good" in REGISTRY
-    assert problems["endless.py"].startswith("TimeoutError: it was not imported within 0.1 s")
+    assert problems["endless.py"].startswith("TimeoutError: it was not imported within 1 s")
     assert load_directory(tmp_path, ["endless.py", "good.py"]) == {}
 
 
