@@ -38,6 +38,7 @@ class Sockets(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.logger = self.conn.logger = QUIET
+        self._owed = b""  # pongs for a client that takes nothing now
 
     def handle_connect(self, event: Request) -> None:
         """With compression each socket's bytes are its own."""
@@ -56,6 +57,22 @@ class Sockets(WebSocketsSansIOProtocol):
             return False
         transport.write(made)
         return True
+
+    def handle_ping(self) -> None:
+        """Answer, or while the client takes nothing keep the latest answer alone (RFC 6455, section
+        5.5.3): whoever only sends would fill the memory with them.
+        """
+        if self.writable.is_set():
+            super().handle_ping()
+        elif pongs := b"".join(self.conn.data_to_send()):
+            self._owed = pongs
+
+    def resume_writing(self) -> None:
+        """The client takes something again."""
+        super().resume_writing()
+        owed, self._owed = self._owed, b""
+        if owed and not self.close_sent and not self.transport.is_closing():
+            self.transport.write(owed)
 
     async def send(self, message: Any) -> None:
         """Write a made frame as soon as the socket takes it; all else as ever."""

@@ -89,3 +89,21 @@ async def test_with_compression_nothing_is_made_for_all() -> None:
     await sockets.send({"type": "websocket.send", "text": "hello", "framed": framed("hello")})
     assert transport.written[1] != framed("hello")
     sockets.connection_lost(None)
+
+
+def ping(data: bytes) -> bytes:
+    """A ping as a client sends it; a mask of zeros leaves the data as it is."""
+    return bytes((0x89, 0x80 | len(data))) + bytes(4) + data
+
+
+async def test_who_sends_pings_and_takes_nothing_is_owed_the_latest_answer_alone() -> None:
+    sockets, transport = await begun(deflate=False)
+    sockets.data_received(ping(b"first"))
+    assert transport.written[1:] == [b"\x8a\x05first"]
+    sockets.pause_writing()
+    for number in range(1000):
+        sockets.data_received(ping(b"%d" % number))
+    assert len(transport.written) == 2
+    sockets.resume_writing()
+    assert transport.written[2:] == [b"\x8a\x03999"]
+    sockets.connection_lost(None)
