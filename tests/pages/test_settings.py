@@ -118,3 +118,30 @@ async def test_other_browsers_are_listed_and_signed_out(server: Server, visit: V
     await other.wait_for_url("**/sign-in/**")  # the line is cut at once
     await page.reload()
     await expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+
+
+LET_LOOK = """
+from uploads.models import Membership, Space
+space, user = Space.objects.get(slug={space!r}), Space.objects.get(slug={guest!r}).owner
+Membership.objects.create(space=space, user=user, role="viewer")
+"""
+
+
+async def test_who_only_looks_is_offered_nothing_that_changes_files(server: Server, visit: Visit):
+    owner, guest = await visit(), await visit()
+    mine, theirs = (
+        one.client.get("/api/spaces/").json()["items"][0]["slug"] for one in (owner, guest)
+    )
+    server.manage("shell", "-v0", "-c", LET_LOOK.format(space=mine, guest=theirs))
+    for number in range(2):
+        broken = b"\x89PNG\r\n\x1a\n" + bytes([number])
+        owner.client.put(f"/upload/{number}.png", content=broken, params={"batch": "drop"})
+    for visitor, offered in ((owner, 1), (guest, 0)):
+        page = await visitor.live(f"/?space={mine}")
+        await expect(page.locator("[data-count=failed]")).to_have_text("2")
+        await expect(page.locator(".batch-about")).to_contain_text("2 failed")
+        await expect(page.get_by_role("button", name="Retry failed")).to_have_count(offered)
+    page = await guest.live(f"/files/?space={mine}")
+    await page.locator(".lines .check").first.check()
+    chosen = page.get_by_role("region", name="Selected files")
+    await expect(chosen.get_by_role("button")).to_have_text(["Download", ""])

@@ -1,5 +1,6 @@
 // A drop as one thing on the dashboard: its head with one bar, its rows. The markup is the server's (parts/batch.html).
 
+import { boot } from "millrace/boot";
 import { clone, setData, setHidden, setPart, setText } from "millrace/dom";
 import { createRow, patchRow } from "millrace/row";
 import { VirtualRows } from "millrace/virtual";
@@ -121,10 +122,10 @@ export class Card {
     const percent = String(Math.floor((100 * ended) / size));
     if (head.bar.getAttribute("aria-valuenow") !== percent) head.bar.setAttribute("aria-valuenow", percent);
     if (head.bar.getAttribute("aria-label") !== title) head.bar.setAttribute("aria-label", title);
-    setHidden(head.actions["retry-all"], failed === 0);
+    setHidden(head.actions["retry-all"], !boot.mayUpload || failed === 0);
     setHidden(head.actions["pause-all"], group.count("waiting", "sending") === 0);
     setHidden(head.actions["resume-all"], group.count("paused") === 0);
-    setHidden(head.actions["cancel-all"], !group.active);
+    setHidden(head.actions["cancel-all"], !boot.mayUpload || !group.active);
   }
 
   #about(size, numbers, count) {
