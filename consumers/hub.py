@@ -15,16 +15,16 @@ import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from consumers.measures import Measures
 from consumers.outbox import Outbox
 from consumers.stream import Stream
 from project import database, health, stopping
 from uploads.access import rights
 from uploads.access.identity import Who
 from uploads.access.rights import Access
-from uploads.publishing import doorbell, standing
+from uploads.publishing import doorbell, measures, standing
 from uploads.publishing import log as record
 from uploads.publishing.closing import Close
+from uploads.publishing.measures import Measures
 
 log = structlog.get_logger(__name__)
 
@@ -43,8 +43,8 @@ class Full(Exception):
 class Hub:
     """See the module."""
 
-    def __init__(self, tasks: asyncio.TaskGroup) -> None:
-        self.measures = Measures()
+    def __init__(self, tasks: asyncio.TaskGroup, known: Measures) -> None:
+        self.measures = known
         self.streams: dict[int, Stream] = {}
         self.leaving = False
         self._tasks = tasks
@@ -254,24 +254,25 @@ def current() -> Hub:
 async def service() -> AsyncIterator[Hub]:
     """The hub, for as long as the server lives."""
     global _hub
-    async with asyncio.TaskGroup() as tasks:
-        hub = _hub = Hub(tasks)
-        hub.spawn(hub.watch())
-        hub.spawn(hub.watch_queues())
-        taken_back = [
-            doorbell.subscribe("event", hub.hear),
-            doorbell.subscribe("progress", hub.hear_progress),
-            doorbell.subscribe("revoke", hub.revoke),
-            doorbell.subscribe("queue", hub.look_at_queues),
-            stopping.subscribe(hub.farewell),
-            health.watch("hub", hub.ailing),
-            health.tell("hub", hub.facts),
-        ]
-        try:
-            yield hub
-        finally:
-            for take_back in taken_back:
-                take_back()
-            hub.farewell()
-            _hub = None
-            hub.end()
+    with measures.kept() as known:
+        async with asyncio.TaskGroup() as tasks:
+            hub = _hub = Hub(tasks, known)
+            hub.spawn(hub.watch())
+            hub.spawn(hub.watch_queues())
+            taken_back = [
+                doorbell.subscribe("event", hub.hear),
+                doorbell.subscribe("progress", hub.hear_progress),
+                doorbell.subscribe("revoke", hub.revoke),
+                doorbell.subscribe("queue", hub.look_at_queues),
+                stopping.subscribe(hub.farewell),
+                health.watch("hub", hub.ailing),
+                health.tell("hub", hub.facts),
+            ]
+            try:
+                yield hub
+            finally:
+                for take_back in taken_back:
+                    take_back()
+                hub.farewell()
+                _hub = None
+                hub.end()

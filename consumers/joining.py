@@ -106,7 +106,7 @@ class _Joiner:
     def show_progress(self) -> None:
         """What was measured while the joiner was away, or since its snapshot was taken."""
         measures, space = self.stream.measures, self.stream.space_id
-        files = measures.files(space, self.audience)
+        files = measures.files(space, self.audience.takes)
         while files:
             part, files = files[: frames.MOST_ITEMS], files[frames.MOST_ITEMS :]
             self.box.offer_progress(frames.progress(measures.texts(space, part)), part)

@@ -18,9 +18,9 @@ from typing import Any
 from django.conf import settings
 
 from consumers.frames import MOST_ITEMS, Frame, progress
-from consumers.measures import Measures
 from uploads import metrics
 from uploads.publishing.closing import Close
+from uploads.publishing.measures import Measures
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Write = Callable[[bytes], bool]

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from consumers import frames
 from consumers.frames import Audience
-from consumers.measures import Measures
 from project import database
 from uploads.publishing import log as record
 from uploads.publishing import snapshot
+from uploads.publishing.measures import Measures
 
 SHARED_SECONDS = 1  # joiners within this time share one snapshot
 

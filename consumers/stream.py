@@ -19,7 +19,6 @@ from django.db import InterfaceError, OperationalError
 from consumers import frames
 from consumers.agenda import Agenda
 from consumers.frames import EVERYTHING, Audience, Entry, Frame
-from consumers.measures import Measures
 from consumers.outbox import PROGRESS_SECONDS, Outbox
 from consumers.ring import Ring
 from consumers.shots import SHARED_SECONDS, Shot, Shots
@@ -30,6 +29,7 @@ from uploads.models import Space
 from uploads.publishing import log as record
 from uploads.publishing import snapshot, standing
 from uploads.publishing.closing import Close
+from uploads.publishing.measures import Measures
 
 log = structlog.get_logger(__name__)
 

@@ -12,9 +12,9 @@ from pytest_django import Settings
 
 from consumers import outbox as module
 from consumers.frames import Frame, entry, events, progress
-from consumers.measures import Measures
 from consumers.outbox import Closed, Outbox
 from uploads.publishing.closing import Close
+from uploads.publishing.measures import Measures
 
 
 def frame(number: int, padding: int = 0) -> Frame:

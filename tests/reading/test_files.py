@@ -204,7 +204,6 @@ def test_a_token_may_no_more_than_its_scopes_say(server: Server, people: People)
             ("POST", "/api/files/retry/"),
             ("POST", "/api/batches/drop/total/"),
             ("GET", "/api/tokens/"),
-            ("GET", "/metrics/"),
         ):
             body = {"total": 1} if path.endswith("/total/") else {"status": "failed"}
             answer = reader.request(method, path, json=body)

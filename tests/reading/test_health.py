@@ -124,7 +124,9 @@ def test_metrics_are_for_this_machine_or_a_token_with_the_scope(
         assert (proxied.status_code, proxied.json()["error"]["code"]) == (401, "not_signed_in")
     rebound = httpx.get(url, headers={"Host": "another.example"}, timeout=60)
     assert (rebound.status_code, rebound.json()["error"]["code"]) == (401, "not_signed_in")
-    assert people.alice.get("/metrics/").status_code == 403
+    assert people.alice.get("/metrics/").status_code == 200
+    proxied = people.alice.get("/metrics/", headers={"X-Forwarded-For": "127.0.0.1"})
+    assert (proxied.status_code, proxied.json()["error"]["code"]) == (403, "forbidden")
     secret = server.manage("token", people.names["alice"], "--scope", "metrics").strip()
     with server.client(secret) as scraper:
         assert scraper.get("/metrics/", headers={"X-Forwarded-For": "10.0.0.1"}).status_code == 200

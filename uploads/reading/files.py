@@ -17,6 +17,7 @@ from uploads.access.rights import Access
 from uploads.models import Artifact, Role, Status, Step, UploadedFile
 from uploads.processing import known, waiting
 from uploads.processing.jobs import wishes
+from uploads.publishing import measures
 from uploads.publishing.describing import describe, moment
 from uploads.publishing.events import FileDetail
 from uploads.reading import bulk, doors, downloads, listing, whose
@@ -41,8 +42,8 @@ def _page(place: Access, query: ListQuery) -> dict[str, Any]:
 
 
 def shown(file: UploadedFile, space: str) -> dict[str, Any]:
-    """A file as JSON; while it is received, its stored length is what has come."""
-    body = describe(file, space)
+    """A file as JSON, as far as it has come; while it is received, that is what is stored."""
+    body = measures.shown(file.space_id, describe(file, space))
     if file.status == Status.RECEIVING:
         try:
             body["received"] = storage.path(file.pk).stat().st_size
@@ -72,10 +73,11 @@ def detail(file: UploadedFile, place: Access, attempt: int | None = None) -> dic
     made = Artifact.objects.filter(step__in=steps).order_by("step__position", "pk")
     results = {step.name: step.result for step in steps if step.result is not None}
     artifacts = [_artifact(each) for each in made.select_related("step")]
+    body = shown(file, place.space_slug)
     return {
-        **shown(file, place.space_slug),
+        **body,
         "received_at": moment(file.received_at),
-        "steps": [_step(step, place) for step in steps],
+        "steps": [_step(step, place, body["step"]) for step in steps],
         "results": results,
         "artifacts": artifacts,
         "queue": _queued(file),
@@ -116,7 +118,10 @@ def described_wait(wait: waiting.Wait) -> dict[str, Any]:
     return {"place": wait.place, "wait_s": wait.seconds, "priority": wait.priority}
 
 
-def _step(step: Step, place: Access) -> dict[str, Any]:
+def _step(step: Step, place: Access, now: dict[str, Any] | None) -> dict[str, Any]:
+    """`now` is the file's step, which may be measured more lately than it is written down."""
+    runs = step.status == Step.State.RUNNING and now is not None and now["name"] == step.name
+    measured = now if runs and now is not None else vars(step)
     return {
         "name": step.name,
         "version": step.version,
@@ -125,9 +130,7 @@ def _step(step: Step, place: Access) -> dict[str, Any]:
         "started_at": moment(step.started_at),
         "finished_at": moment(step.finished_at),
         "duration_ms": step.duration_ms,
-        "done": step.done,
-        "total": step.total,
-        "unit": step.unit,
+        **{name: measured[name] for name in ("done", "total", "unit")},
         "error": step.error,
         "detail": step.detail if place.may(Role.MANAGER) else None,
         "sent_on": step.sent_on,

@@ -2,14 +2,16 @@
 heard it.
 
 Within an attempt a measure never goes back, and none outlives its attempt: a file's event says
-which attempts may still speak.
+which attempts may still speak. Who hears the doorbell keeps them (`kept`); whoever describes a file
+asks how far it has really come (`shown`).
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from consumers.frames import Audience, dumps
+import orjson
 
 MOST_FILES = 20_000  # measured at once; of a space's, the longest silent is forgotten first
 MOST_FLOORS = 5_000  # files whose late measures are known as such
@@ -51,10 +53,10 @@ class Measures:
         known: Mapping[str, Measure] = self._spaces.get(space) or {}
         return [measure.text for file in files if (measure := known.get(file)) is not None]
 
-    def files(self, space: int, audience: Audience) -> list[str]:
-        """The files of a space that have a measure and are for this audience."""
+    def files(self, space: int, wanted: Callable[[str, str | None], bool]) -> list[str]:
+        """The files of a space that have a measure and are wanted, by file and batch."""
         known: Mapping[str, Measure] = self._spaces.get(space) or {}
-        return [file for file, measure in known.items() if audience.takes(file, measure.batch)]
+        return [file for file, measure in known.items() if wanted(file, measure.batch)]
 
     def take(self, space: int, batch: str | None, body: dict[str, Any]) -> bool:
         """Keep a measure (`events.FileProgress` as a dict); False when it tells nothing new."""
@@ -65,7 +67,7 @@ class Measures:
         if known is not None and not _follows(known, attempt, step, done):
             return False
         files = self._spaces.setdefault(space, OrderedDict())
-        files[file] = Measure(batch, attempt, step, done, body, dumps(body))
+        files[file] = Measure(batch, attempt, step, done, body, orjson.dumps(body).decode())
         files.move_to_end(file)
         self._count += known is None
         if self._count > MOST_FILES:
@@ -88,7 +90,7 @@ class Measures:
                 self._floors.popitem(last=False)
 
     def show(self, space: int, file: dict[str, Any]) -> dict[str, Any]:
-        """A file of a snapshot, as far as it has really come."""
+        """A described file, as far as it has really come."""
         measure = self.get(space, file["id"])
         if measure is None or measure.attempt != file["attempt"] or file["status"] not in MOVING:
             return file
@@ -107,6 +109,25 @@ class Measures:
         self._count -= 1
         if not files:
             del self._spaces[space]
+
+
+_kept: Measures | None = None
+
+
+@contextmanager
+def kept() -> Iterator[Measures]:
+    """Those of this process, while somebody feeds them."""
+    global _kept
+    _kept = Measures()
+    try:
+        yield _kept
+    finally:
+        _kept = None
+
+
+def shown(space: int, file: dict[str, Any]) -> dict[str, Any]:
+    """A described file, as far as this process knows that it has come. From any thread."""
+    return file if (known := _kept) is None else known.show(space, file)
 
 
 def _follows(known: Measure, attempt: int, step: str, done: float) -> bool:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from consumers import measures as module
 from consumers.frames import Audience
-from consumers.measures import Measures
+from uploads.publishing import measures as module
+from uploads.publishing.measures import Measures
 
 SPACE = 1
 
@@ -111,10 +111,10 @@ def test_a_snapshot_shows_how_much_was_received(measures: Measures) -> None:
 def test_measures_are_found_by_audience(measures: Measures) -> None:
     measures.take(SPACE, "b", body(1, file="one"))
     measures.take(SPACE, None, body(1, file="two"))
-    assert measures.files(SPACE, Audience()) == ["one", "two"]
-    assert measures.files(SPACE, Audience(batch="b")) == ["one"]
-    assert measures.files(SPACE, Audience(file="two")) == ["two"]
-    assert measures.files(2, Audience()) == []
+    assert measures.files(SPACE, Audience().takes) == ["one", "two"]
+    assert measures.files(SPACE, Audience(batch="b").takes) == ["one"]
+    assert measures.files(SPACE, Audience(file="two").takes) == ["two"]
+    assert measures.files(2, Audience().takes) == []
 
 
 def test_what_is_kept_is_bounded(measures: Measures, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +122,7 @@ def test_what_is_kept_is_bounded(measures: Measures, monkeypatch: pytest.MonkeyP
     for number in range(9):
         measures.take(SPACE, None, body(1, file=f"{number}"))
     assert len(measures) == 3
-    assert measures.files(SPACE, Audience()) == ["6", "7", "8"]
+    assert measures.files(SPACE, Audience().takes) == ["6", "7", "8"]
     monkeypatch.setattr(module, "MOST_FLOORS", 3)
     for number in range(9):
         ended = event("processed")
