@@ -54,6 +54,8 @@ class Camera:
             viewport={"width": size["width"], "height": size["height"]},
             color_scheme=theme,
             device_scale_factor=2 if size is NARROW else 1.5,
+            is_mobile=size is NARROW,
+            has_touch=size is NARROW,
         )
         await context.request.get(self.server.manage("link", "ada").strip())
         return context
