@@ -181,6 +181,8 @@ class Batch(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
     told_at = models.DateTimeField(null=True, blank=True)  # its end was told by mail, once
+    # the users whom the last try did not reach; none: whoever asked
+    untold = models.JSONField(default=list, blank=True)
     receiving = models.BigIntegerField(default=0)
     queued = models.BigIntegerField(default=0)
     processing = models.BigIntegerField(default=0)

@@ -11,11 +11,13 @@ import httpx
 import pytest
 from django.db import transaction
 from django.utils import timezone
+from pytest_django import Settings
 
+from project import database
 from tests.support.server import Server
 from tests.support.tus import upload
 from uploads import people
-from uploads.models import Batch, User
+from uploads.models import Batch, Membership, User
 from uploads.processing import mailing
 from uploads.processing.jobs import arrivals, wishes
 
@@ -30,7 +32,9 @@ class Session(socketserver.StreamRequestHandler):
         self._say("220 here")
         while line := self.rfile.readline().decode().strip():
             verb = line.split(":")[0].upper()
-            if verb == "DATA":
+            if verb == "RCPT TO" and (refusal := self.server.refusals.get(line[9:-1])):
+                self._say(refusal)
+            elif verb == "DATA":
                 self._say("354 go on")
                 self._receive()
             else:
@@ -62,6 +66,7 @@ class Post(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), Session)
         self.letters: list[str] = []
         self.tried = 0
+        self.refusals: dict[str, str] = {}  # by address
 
 
 @pytest.fixture
@@ -130,7 +135,7 @@ def test_only_who_asked_is_told_and_of_nothing_old() -> None:
     with transaction.atomic():
         letters = mailing._take()
     assert [(letter.batch_id, letter.to) for letter in letters] == [
-        (wanted.pk, ("asked@mill.example",))
+        (wanted.pk, {asked.pk: "asked@mill.example"})
     ]
     assert letters[0].subject == f"Millrace: 1 file ended in {wanted.space.name}"
     assert "1 cancelled" in letters[0].text
@@ -138,5 +143,43 @@ def test_only_who_asked_is_told_and_of_nothing_old() -> None:
     assert unwanted.told_at is not None
     with transaction.atomic():
         assert mailing._take() == []  # whoever comes second finds nothing to tell
-        mailing._take_back(wanted.pk)
+        mailing._take_back(wanted.pk, [asked.pk])
         assert [letter.batch_id for letter in mailing._take()] == [wanted.pk]
+
+
+def senders(*names: str) -> Batch:
+    """A drop of one file of each, in the first one's space."""
+    users = [people.person(f"{name}{uuid.uuid4().hex[:6]}") for name in names]
+    batch = ended(users[0], "shared")
+    for name, user in zip(names, users, strict=True):
+        user.email, user.wants_mail = f"{name}@mill.example", True
+        user.save()
+        Membership.objects.get_or_create(space=batch.space, user=user)
+        arrival = arrivals.Arrival(batch.space_id, user.pk, "b.txt", size=3, batch=batch.key)
+        with transaction.atomic():
+            wishes.cancel(arrivals.receive(arrival, sha256="00").pk)
+    Batch.objects.filter(pk=batch.pk).update(ended_at=timezone.now() - timedelta(minutes=1))
+    return batch
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_what_one_address_meets_is_told_to_no_other_twice(
+    post: Post, settings: Settings
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", post.server_address[1]
+    post.tried = 1  # nothing is amiss with the letters themselves
+    post.refusals = {"gone@mill.example": "550 nobody", "busy@mill.example": "450 later"}
+    await database.write(senders, "well", "gone", "busy")
+
+    def told() -> list[str]:
+        return [letter.partition("To: ")[2].split("@")[0] for letter in post.letters]
+
+    assert await mailing.tell() == 1
+    assert told() == ["well"]
+    assert await mailing.tell() == 0  # still busy
+    del post.refusals["busy@mill.example"]
+    assert await mailing.tell() == 1
+    assert told() == ["well", "busy"]
+    assert await mailing.tell() == 0
+    assert told() == ["well", "busy"]

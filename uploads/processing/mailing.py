@@ -1,13 +1,17 @@
 """The only module that sends mail: word of a drop that has ended, to those of its senders who asked
 for it.
 
-Each drop is told of once, whatever number of workers there is: who marks it first tells it. When
-the mail server refuses, the mark is taken back and another try follows, for a day.
+Each drop is told of once, whatever number of workers there is: who marks it first tells it. Where
+the mail server can't be reached or asks for patience, the mark is taken back and another try
+follows for those who have not heard, for a day; an address that it refuses for good is let be.
 """
 
 import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from smtplib import SMTPDataError, SMTPRecipientsRefused
 
 import structlog
 from django.conf import settings
@@ -25,6 +29,7 @@ SETTLE = timedelta(seconds=5)  # a drop whose files come one by one may go on
 LATEST = timedelta(days=1)  # what ended longer ago is old news
 AT_ONCE = 50  # drops told of in one go
 SENDERS = 20  # of one drop
+PERMANENT = 500  # codes from here on
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Letter:
     """What is told of one drop in one language, and to whom."""
 
     batch_id: int
-    to: tuple[str, ...]
+    to: Mapping[int, str]  # addresses by user
     subject: str
     text: str
 
@@ -40,15 +45,15 @@ class Letter:
 async def tell() -> int:
     """Send what is to be told now; returns how many mails went out."""
     letters = await database.write(_take)
+    late: dict[int, list[int]] = defaultdict(list)
     sent = 0
     for letter in letters:
-        try:
-            await asyncio.to_thread(_send, letter)
-        except OSError as error:  # smtplib's errors are of this kind, too
-            log.warning("mail refused", batch=letter.batch_id, error=repr(error))
-            await database.write(_take_back, letter.batch_id)
-        else:
-            sent += len(letter.to)
+        outcome = await asyncio.to_thread(_send, letter)
+        late[letter.batch_id] += outcome.late
+        sent += outcome.sent
+    for batch_id, users in late.items():
+        if users:
+            await database.write(_take_back, batch_id, users)
     return sent
 
 
@@ -66,8 +71,9 @@ def _take() -> list[Letter]:
     ]
 
 
-def _take_back(batch_id: int) -> None:
-    Batch.objects.filter(pk=batch_id).update(told_at=None)
+def _take_back(batch_id: int, users: list[int]) -> None:
+    """These are to be told again, and nobody else."""
+    Batch.objects.filter(pk=batch_id).update(told_at=None, untold=users)
 
 
 def _letters(batch: Batch) -> list[Letter]:
@@ -76,13 +82,15 @@ def _letters(batch: Batch) -> list[Letter]:
     senders = files.order_by().values("uploader").distinct()[:SENDERS]
     asked = User.objects.filter(pk__in=senders, wants_mail=True, is_active=True).exclude(email="")
     members = asked.filter(membership__space=batch.space_id)
-    readers: dict[str, list[str]] = {}
-    for language, address in members.values_list("mail_language", "email"):
-        readers.setdefault(language or settings.LANGUAGE_CODE, []).append(address)
+    if batch.untold:
+        members = members.filter(pk__in=batch.untold)
+    readers: dict[str, dict[int, str]] = defaultdict(dict)
+    for user, language, address in members.values_list("pk", "mail_language", "email"):
+        readers[language or settings.LANGUAGE_CODE][user] = address
     letters = []
     for language, addresses in readers.items():
         with override(language):
-            letters.append(Letter(batch.pk, tuple(addresses), _subject(batch), _text(batch)))
+            letters.append(Letter(batch.pk, addresses, _subject(batch), _text(batch)))
     return letters
 
 
@@ -111,7 +119,34 @@ def _files(batch: Batch) -> str:
     return ngettext("%(count)s file", "%(count)s files", total) % {"count": total}
 
 
-def _send(letter: Letter) -> None:
-    with get_connection() as line:
-        for address in letter.to:
+@dataclass
+class Outcome:
+    """How many mails of a letter went out, and whom it may reach at another try."""
+
+    sent: int
+    late: list[int]
+
+
+def _send(letter: Letter) -> Outcome:
+    """To each by itself: what one address meets is no other's affair."""
+    outcome = Outcome(0, [])
+    line = get_connection()
+    for user, address in letter.to.items():
+        try:
             EmailMessage(letter.subject, letter.text, to=[address], connection=line).send()
+        except OSError as error:  # smtplib's errors are of this kind, too
+            log.warning("mail refused", batch=letter.batch_id, user=user, error=repr(error))
+            if not _is_final(error):
+                outcome.late.append(user)
+        else:
+            outcome.sent += 1
+    return outcome
+
+
+def _is_final(error: OSError) -> bool:
+    """Whether the mail server will never take this mail for this address (RFC 5321, 4.2.1)."""
+    if isinstance(error, SMTPRecipientsRefused):
+        codes = [code for code, _ in error.recipients.values()]
+    else:
+        codes = [error.smtp_code] if isinstance(error, SMTPDataError) else []
+    return any(code >= PERMANENT for code in codes)
