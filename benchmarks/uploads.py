@@ -133,16 +133,20 @@ def large_rows(folder: Path) -> None:
         targets = [mine, of_peer(node), of_peer(python), of_peer(nginx, put=True)]
         for number in (1, AT_ONCE):
             size = LARGE_BYTES // number
-            figures = in_turn(targets, partial(_large, number, size))
+            figures = in_turn(targets, partial(_large, folder, number, size))
             show(f"{number} × {size // 2**20} MiB, no fsync", "MB/s", figures, 1e-6)
     with ours(folder / "lasting") as mine:
-        figures = in_turn([mine], partial(_large, 1, LARGE_BYTES))
+        figures = in_turn([mine], partial(_large, folder, 1, LARGE_BYTES))
         show("1 × 1024 MiB, with fsync", "MB/s", figures, 1e-6)
 
 
-def _large(number: int, size: int, target: Target) -> float:
+def _large(folder: Path, number: int, size: int, target: Target) -> float:
     rate = load.large(target.port, target.heads(number, size), size)
-    os.sync()  # nobody pays for what another has left to write
+    os.sync()  # nobody pays for what another has left to write, nor for what fills the page cache
+    for path in folder.rglob("*"):
+        if path.is_file() and path.stat().st_size >= size:
+            with path.open("rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     return rate
 
 
