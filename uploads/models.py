@@ -9,6 +9,7 @@ import uuid
 from datetime import timedelta
 from typing import Any, Self
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Coalesce, Lower
@@ -92,6 +93,15 @@ class Space(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+    @property
+    def quota(self) -> int:
+        """Bytes that it may hold; 0 for no limit."""
+        return settings.SPACE_QUOTA_BYTES if self.quota_bytes is None else self.quota_bytes
+
+    def room(self, others: int = 0) -> int | None:
+        """Bytes that may still come, beside `others` not counted yet; None for no limit."""
+        return max(0, self.quota - self.used_bytes - others) if self.quota else None
 
     @property
     def counts(self) -> dict[str, int]:

@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -167,50 +167,50 @@ def test_stopping_answers_running_requests_within_five_seconds_with_their_bytes_
     assert tus.patch(urls[0], 123_456, b"x" * (10_000_000 - 123_456)).status_code == 204
 
 
-@pytest.mark.fault
-def test_two_processes_never_write_one_upload_and_the_newer_request_wins(
-    make_server: MakeServer, user: MakeUser
-) -> None:
+@pytest.fixture
+def here_and_there(make_server: MakeServer, user: MakeUser) -> Iterator[tuple[Tus, Tus]]:
+    """The same user at two processes that share everything."""
     first = make_server().start()
     second = Server(first.data_dir, **first.environment).start()
     try:
         token = first.token("alice")
-        here, there = user(first, token), user(second, token)
-        url = here.create(100)
-        with here.begin_patch(url, 0, 100) as hanging:
-            hanging.sendall(b"12345")
-            until(lambda: here.content(url) == b"12345")
-            before = time.monotonic()
-            assert there.offset(url) == 5
-            assert time.monotonic() - before < SOON
-            assert answer_of(hanging)[0] == 409
-        assert there.patch(url, 5, b"6").status_code == 204
-        assert here.patch(url, 6, b"x" * 94).status_code == 204
-        assert here.file(url)["sha256"] == hashlib.sha256(b"123456" + b"x" * 94).hexdigest()
+        yield user(first, token), user(second, token)
     finally:
         second.kill9()
+
+
+@pytest.mark.fault
+def test_two_processes_never_write_one_upload_and_the_newer_request_wins(
+    here_and_there: tuple[Tus, Tus],
+) -> None:
+    here, there = here_and_there
+    url = here.create(100)
+    with here.begin_patch(url, 0, 100) as hanging:
+        hanging.sendall(b"12345")
+        until(lambda: here.content(url) == b"12345")
+        before = time.monotonic()
+        assert there.offset(url) == 5
+        assert time.monotonic() - before < SOON
+        assert answer_of(hanging)[0] == 409
+    assert there.patch(url, 5, b"6").status_code == 204
+    assert here.patch(url, 6, b"x" * 94).status_code == 204
+    assert here.file(url)["sha256"] == hashlib.sha256(b"123456" + b"x" * 94).hexdigest()
 
 
 @pytest.mark.fault
 def test_a_plain_body_is_not_ended_by_who_asks_another_process(
-    make_server: MakeServer, user: MakeUser
+    here_and_there: tuple[Tus, Tus],
 ) -> None:
-    first = make_server().start()
-    second = Server(first.data_dir, **first.environment).start()
-    try:
-        token = first.token("alice")
-        here, there = user(first, token), user(second, token)
-        with here.begin("PUT", "/upload/asked.bin", 900_000, {}) as sender:
-            sender.sendall(b"x" * 500_000)
-            until(lambda: here.counts()["receiving"] == 1)
-            (file,) = there.http.get("/api/files/").json()["items"]
-            before = time.monotonic()
-            assert there.head(f"/uploads/{file['id']}").status_code == 423
-            assert time.monotonic() - before < SOON
-            sender.sendall(b"x" * 400_000)
-            assert answer_of(sender)[0] == 303
-    finally:
-        second.kill9()
+    here, there = here_and_there
+    with here.begin("PUT", "/upload/asked.bin", 900_000, {}) as sender:
+        sender.sendall(b"x" * 500_000)
+        until(lambda: here.counts()["receiving"] == 1)
+        (file,) = there.http.get("/api/files/").json()["items"]
+        before = time.monotonic()
+        assert there.head(f"/uploads/{file['id']}").status_code == 423
+        assert time.monotonic() - before < SOON
+        sender.sendall(b"x" * 400_000)
+        assert answer_of(sender)[0] == 303
 
 
 def test_a_creation_that_is_cut_after_its_beginning_keeps_what_came(tus: Tus) -> None:

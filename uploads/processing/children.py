@@ -150,9 +150,7 @@ def _room(file: UploadedFile) -> "_Room":
     """What may still come out of this file, and what its space has left."""
     has = list(UploadedFile.objects.filter(parent=file.pk).values_list("path", "sha256"))
     space = Space.objects.get(pk=file.space_id)
-    quota = settings.SPACE_QUOTA_BYTES if space.quota_bytes is None else space.quota_bytes
-    room = max(0, quota - space.used_bytes) if quota else None
-    return _Room(set(has), settings.CHILD_FILES - len(has), settings.CHILD_BYTES, room)
+    return _Room(set(has), settings.CHILD_FILES - len(has), settings.CHILD_BYTES, space.room())
 
 
 @dataclass

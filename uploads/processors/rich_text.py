@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from uploads.processors.bounds import clip
@@ -101,7 +101,7 @@ class Reader:
             "row": lambda _: self._layout.end_row(),
         }
 
-    def read(self) -> Any:
+    def read(self) -> Iterator[int]:
         """Read all of it; yields the place now and then. Raises BadFile."""
         at = count = 0
         while match := _TOKEN.match(self._source, at):
@@ -183,20 +183,20 @@ class Reader:
             self._elsewhere(word)
         elif starred and word not in WANTED:
             self._group.to, self._group.opens = NOWHERE, True
-        elif word in self._words:
-            self._words[word](int(number) if number else _ABSENT.get(word, 1))
-        elif word in CHOICES:
-            CHOICES[word](self._group, int(number) if number else _ABSENT.get(word, 1))
-        else:
-            self._lesser_word(word, number)
-
-    def _lesser_word(self, word: str, number: str | None) -> None:
-        if word in LETTERS:
+        elif word in LETTERS:
             self._say(LETTERS[word])
         elif word in PLATFORMS:
             self._encode(PLATFORMS[word])
+        else:
+            self._obey(word, int(number) if number else _ABSENT.get(word, 1))
+
+    def _obey(self, word: str, number: int) -> None:
+        if word in self._words:
+            self._words[word](number)
+        elif word in CHOICES:
+            CHOICES[word](self._group, number)
         elif word in MOMENT and self._group.to in PROPERTIES:
-            self._moment[word] = int(number or 0)
+            self._moment[word] = number
 
     def _elsewhere(self, word: str) -> None:
         group, to = self._group, ELSEWHERE[word]
@@ -285,7 +285,7 @@ class Reader:
         self._layout.notes(self._notes)
 
 
-_ABSENT = {"f": 0, "s": 0, "ls": 0, "ilvl": 0, "outlinelevel": 0, "u": 0}  # numbers left out
+_ABSENT = dict.fromkeys(["f", "s", "ls", "ilvl", "outlinelevel", "u", *MOMENT], 0)  # left out
 
 
 def _moment(parts: dict[str, int]) -> str:

@@ -120,8 +120,9 @@ def described_wait(wait: waiting.Wait) -> dict[str, Any]:
 
 def _step(step: Step, place: Access, now: dict[str, Any] | None) -> dict[str, Any]:
     """`now` is the file's step, which may be measured more lately than it is written down."""
-    runs = step.status == Step.State.RUNNING and now is not None and now["name"] == step.name
-    measured = now if runs and now is not None else vars(step)
+    measured = vars(step)
+    if now is not None and now["name"] == step.name and step.status == Step.State.RUNNING:
+        measured = now
     return {
         "name": step.name,
         "version": step.version,

@@ -65,7 +65,7 @@ class Dashboard(Page):
             files, may_change=page["may_upload"], batches=_batches(space, files)
         )
         page["boot"]["reasons"] = {code: str(words) for code, words in rows.REASON_WORDS.items()}
-        page["boot"]["storage"] = {"used": space.used_bytes, "quota": _quota(space)}
+        page["boot"]["storage"] = {"used": space.used_bytes, "quota": space.quota}
         pauses = standing.pauses(space.pk)
         samples = _samples(space)  # none where a file has come since the space was read
         page |= _storage(space) | {
@@ -110,12 +110,8 @@ def _counts(space: Space) -> list[dict[str, Any]]:
     ]
 
 
-def _quota(space: Space) -> int:
-    return settings.SPACE_QUOTA_BYTES if space.quota_bytes is None else space.quota_bytes
-
-
 def _storage(space: Space) -> dict[str, Any]:
-    quota = _quota(space)
+    quota = space.quota
     used = rows.size_words(space.used_bytes)
     if not quota:
         return {"storage_words": _("%(used)s used") % {"used": used}, "storage_percent": None}

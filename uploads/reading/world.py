@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Path, Query, Router
 
@@ -88,7 +87,6 @@ def _spaces(who: Who) -> list[dict[str, Any]]:
 def describe_space(membership: Membership, who: Who) -> dict[str, Any]:
     """The JSON of a space as one member sees it (`shapes.Space`)."""
     space = membership.space
-    quota = settings.SPACE_QUOTA_BYTES if space.quota_bytes is None else space.quota_bytes
     return {
         "slug": space.slug,
         "name": space.name,
@@ -96,7 +94,7 @@ def describe_space(membership: Membership, who: Who) -> dict[str, Any]:
         "own": space.owner_id == who.user_id,
         "counts": space.counts,
         "used_bytes": space.used_bytes,
-        "quota_bytes": quota or None,
+        "quota_bytes": space.quota or None,
     }
 
 

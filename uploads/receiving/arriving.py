@@ -92,7 +92,8 @@ async def most(upload: Upload) -> int:
     """
     if upload.size is not None:
         return upload.size
-    return min(settings.UPLOAD_MAX_BYTES, await database.read(rows.left, upload))
+    room = await database.read(rows.room, upload)
+    return settings.UPLOAD_MAX_BYTES if room is None else min(settings.UPLOAD_MAX_BYTES, room)
 
 
 def too_long(upload: Upload, most: int) -> ApiError:

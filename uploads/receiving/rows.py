@@ -4,7 +4,6 @@ Changes of a file's status are `processing.jobs`' alone; rows of partials (tus c
 made, changed and removed here.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -111,12 +110,12 @@ def announce_size(upload: Upload, size: int) -> None:
         raise WrongState("The length of this upload is known already and can't change.")
 
 
-def left(upload: Upload) -> int:
+def room(upload: Upload) -> int | None:
     """Bytes that an upload of unknown length, which is not counted yet, may have by its space's
-    quota.
+    quota; None where there is none.
     """
     space = Space.objects.get(pk=upload.space_id)
-    return _left(space, others=_held_by_partials(space) if upload.concat == "partial" else 0)
+    return space.room(_held_by_partials(space) if upload.concat == "partial" else 0)
 
 
 def remove(upload: Upload) -> list[UUID]:
@@ -153,13 +152,9 @@ def create_partial(arrival: Arrival) -> Upload:
 
 
 def _check_quota(space: Space, size: int) -> None:
-    if size > _left(space, others=_held_by_partials(space)):
+    room = space.room(_held_by_partials(space))
+    if room is not None and size > room:
         raise QuotaReached
-
-
-def _left(space: Space, *, others: int) -> int:
-    quota = space.quota_bytes if space.quota_bytes is not None else settings.SPACE_QUOTA_BYTES
-    return max(0, quota - space.used_bytes - others) if quota else sys.maxsize
 
 
 def _held_by_partials(space: Space) -> int:

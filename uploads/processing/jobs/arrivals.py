@@ -172,7 +172,7 @@ def _admit(space: Space, size: int) -> None:
     """Refuse what the space, as the change leaves it, does not hold; that undoes the change."""
     if space.receiving > settings.SPACE_OPEN_UPLOADS:
         raise TooManyUploads
-    quota = space.quota_bytes if space.quota_bytes is not None else settings.SPACE_QUOTA_BYTES
+    quota = space.quota
     if quota and size and space.used_bytes > quota:
         used = space.used_bytes - size
         raise QuotaReached(f"The space holds {used} of {quota} bytes; {size} more do not fit.")
