@@ -124,10 +124,11 @@ async def test_whatever_is_killed_every_file_ends_once_and_every_event_arrives(
         await asyncio.sleep(0.5)
         await asyncio.to_thread(stack.redis.start)
 
-    worker, web = stack.workers[0], stack.web[0]
+    worker = stack.workers[0]
     harms: list[Harm] = [
         partial(killed, worker, partial(worker.says, WORKING)),
-        partial(killed, web, partial(serves, web)),
+        # each of them: everybody may be connected to one
+        *(partial(killed, web, partial(serves, web)) for web in stack.web),
         redis,
         postgres,
     ]
